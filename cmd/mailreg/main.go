@@ -1,0 +1,4 @@
+// Command mailreg is the command line of the registry and of the listener.
+package main
+
+func main() {}

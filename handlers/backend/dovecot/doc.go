@@ -1,0 +1,2 @@
+// Package dovecot keeps mail homes that a running Dovecot serves.
+package dovecot

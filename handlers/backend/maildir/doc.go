@@ -1,0 +1,2 @@
+// Package maildir keeps mail homes as directories of a spool.
+package maildir

@@ -1,0 +1,2 @@
+// Package domain keeps the list of hosted mail domains.
+package domain

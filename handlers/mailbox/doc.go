@@ -1,0 +1,2 @@
+// Package mailbox gives each mail user a mailbox and keeps it with the user.
+package mailbox

@@ -1,0 +1,119 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// API is what the daemon answers; the listener implements it, Client calls it.
+type API interface {
+	Status(ctx context.Context) (Status, error)
+	// Wait returns once every handler has done all that the provider held when it was asked.
+	Wait(ctx context.Context) (WaitResult, error)
+	Parked(ctx context.Context) ([]Parked, error)
+	// Retry makes parked and retrying work due now: that of one ID, or all when it is "".
+	Retry(ctx context.Context, id string) (int, error)
+	// Drop acknowledges one parked item without effect.
+	Drop(ctx context.Context, id string) error
+	Held(ctx context.Context) ([]Held, error)
+	// Approve lets a held batch run, Reject acknowledges it without effect; both return the number of entries.
+	Approve(ctx context.Context, id string) (int, error)
+	Reject(ctx context.Context, id string) (int, error)
+	// Resync marks entries of a handler to be applied again; all when the selection is empty.
+	Resync(ctx context.Context, r ResyncRequest) (ResyncResult, error)
+	// Entries returns the replica's entries that match a selection.
+	Entries(ctx context.Context, s Selection) ([]Entry, error)
+}
+
+// Status is the daemon's state (design §6).
+type Status struct {
+	Ready    bool            `json:"ready"`
+	Reasons  []string        `json:"reasons"`
+	Source   SourceStatus    `json:"source"`
+	Entries  int             `json:"entries"`
+	Held     int             `json:"held"`
+	Handlers []HandlerStatus `json:"handlers"`
+}
+
+// SourceStatus is the state of the session with the provider.
+type SourceStatus struct {
+	Kind string `json:"kind"`
+	URL  string `json:"url"`
+	// Phase is connecting, refresh, persist or down.
+	Phase       string    `json:"phase"`
+	LastMessage time.Time `json:"last_message"`
+	LastError   string    `json:"last_error,omitempty"`
+}
+
+// HandlerStatus is the state of one handler.
+type HandlerStatus struct {
+	Name        string    `json:"name"`
+	Pending     int       `json:"pending"`
+	Retrying    int       `json:"retrying"`
+	Parked      int       `json:"parked"`
+	LastSuccess time.Time `json:"last_success"`
+	LastError   string    `json:"last_error,omitempty"`
+}
+
+// WaitResult lists what counts as done but waits for a person.
+type WaitResult struct {
+	Parked []Parked `json:"parked"`
+	Held   []Held   `json:"held"`
+}
+
+// Parked is an entry that a handler has given up on until it changes or a person acts.
+type Parked struct {
+	ID       string      `json:"id"`
+	Handler  string      `json:"handler"`
+	UUID     schema.UUID `json:"uuid"`
+	DN       string      `json:"dn"`
+	Reason   string      `json:"reason"`
+	Since    time.Time   `json:"since"`
+	Attempts int         `json:"attempts"`
+}
+
+// Held is a batch of changes that the brake has stopped.
+type Held struct {
+	ID      string      `json:"id"`
+	Handler string      `json:"handler"`
+	Reason  string      `json:"reason"`
+	Since   time.Time   `json:"since"`
+	Count   int         `json:"count"`
+	Entries []HeldEntry `json:"entries"`
+}
+
+// HeldEntry is one held change.
+type HeldEntry struct {
+	UUID schema.UUID `json:"uuid"`
+	DN   string      `json:"dn"`
+	// Waits is set when the change itself takes nothing away but claims what a held one still owns.
+	Waits bool `json:"waits,omitempty"`
+}
+
+// Selection picks entries; empty fields do not narrow.
+type Selection struct {
+	DN      string `json:"dn,omitempty"`
+	UUID    string `json:"uuid,omitempty"`
+	Address string `json:"address,omitempty"`
+}
+
+// ResyncRequest asks for a resync.
+type ResyncRequest struct {
+	Handler   string    `json:"handler"`
+	Selection Selection `json:"selection"`
+	DryRun    bool      `json:"dry_run"`
+}
+
+// ResyncResult tells what a resync marked, or with DryRun would mark.
+type ResyncResult struct {
+	Entries []Entry `json:"entries"`
+}
+
+// Entry is a replica entry.
+type Entry struct {
+	UUID  schema.UUID         `json:"uuid"`
+	DN    string              `json:"dn"`
+	Attrs map[string][]string `json:"attrs"`
+}

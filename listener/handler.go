@@ -1,0 +1,52 @@
+package listener
+
+import (
+	"context"
+	"iter"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Handler turns changes of directory entries into effects.
+type Handler interface {
+	// Name is the handler's fixed name in the store, on the command line and in logs.
+	Name() string
+	// Match reports whether the handler cares for the entry. It is asked of the old and the new side of a change: no,yes
+	// is an add and yes,no a removal.
+	Match(e *schema.Entry) bool
+	// Apply brings the change about. It must be idempotent: after a crash, a retry or a lost answer it is called again
+	// with the same change. Errors: schema.ErrInvalid parks the entry, schema.TargetDown pauses the target, anything
+	// else is retried and then parked. Nil acknowledges New.
+	Apply(ctx context.Context, c schema.Change) error
+}
+
+// Claimer is a handler whose entries own resources that no two may have at once.
+type Claimer interface {
+	// Claims names the resources of a matching entry, such as "mailbox:a@x". It must be pure.
+	Claims(e *schema.Entry) []string
+}
+
+// SetAsider is a Claimer that can free the claims of an entry before the change itself is possible, to break a cycle.
+type SetAsider interface {
+	// SetAside frees what c.Old claims, keeping it where the later Apply of the same change finds it. Idempotent.
+	SetAside(ctx context.Context, c schema.Change) error
+}
+
+// Taker is a handler whose effects can take mail away from where it is; the brake counts those.
+type Taker interface {
+	// Takes reports whether Apply of the change would move a store away or make it unreachable. It must be pure but for
+	// reading settings; a change that Apply would refuse takes nothing.
+	Takes(c schema.Change) bool
+}
+
+// Flusher is a handler that finishes its work at the end of a burst. Its entries are acknowledged only after Flush has
+// returned nil; an error is treated as that of every entry applied since the last Flush.
+type Flusher interface {
+	Flush(ctx context.Context) error
+}
+
+// Reconciler is a handler that can set its whole target right at once.
+type Reconciler interface {
+	// Reconcile is called with all matching entries when the handler runs for the first time, and for resync.
+	Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error
+}

@@ -1,0 +1,65 @@
+package listener
+
+import (
+	"context"
+	"iter"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Source follows a provider. Events begins a session: from the beginning when the cookie is empty, else from there. The
+// sequence ends with an error, always: also a session that the server ended in good order has ended. Stopping the
+// iteration or cancelling the context closes the session.
+type Source interface {
+	Events(ctx context.Context, cookie []byte) iter.Seq2[Event, error]
+}
+
+// Kind tells events apart.
+type Kind int
+
+// The kinds of events.
+const (
+	// Content is an entry as it is now: Entry. In a refresh it says nothing about whether the entry is new.
+	Content Kind = iota
+	// Present names entries that exist unchanged: UUIDs.
+	Present
+	// Gone names entries that have left the result, deleted or moved out of scope: UUIDs.
+	Gone
+	// RefreshEnd ends the refresh: Snapshot and Cookie. From here on the session persists.
+	RefreshEnd
+	// Position moves the cookie without content: Cookie.
+	Position
+)
+
+// Event is one message of a session.
+type Event struct {
+	Kind  Kind
+	Entry *schema.Entry
+	UUIDs []schema.UUID
+	// Cookie is the position after this event; empty means keep the old one. It counts only with RefreshEnd and after it.
+	Cookie []byte
+	// Snapshot is set on a RefreshEnd when everything mentioned neither by Content nor by Present is gone: a session begun
+	// without cookie, or a present phase.
+	Snapshot bool
+}
+
+// Probe asks the provider on a second connection.
+type Probe interface {
+	// Verify looks for an entry by UUID.
+	Verify(ctx context.Context, uuid schema.UUID, lastDN string) (Verdict, *schema.Entry, error)
+	// Position returns the provider's contextCSN values, sorted; none when they cannot be read.
+	Position(ctx context.Context) ([]string, error)
+}
+
+// Verdict is what a probe found.
+type Verdict int
+
+// The verdicts.
+const (
+	// Deleted: no entry has the UUID.
+	Deleted Verdict = iota
+	// InScope: the entry is below the base, whether it matches the filter or not; it is returned with all attributes.
+	InScope
+	// OutOfScope: the entry exists outside the base, or may not be read.
+	OutOfScope
+)

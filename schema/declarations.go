@@ -1,0 +1,80 @@
+package schema
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"gopkg.in/ini.v1"
+)
+
+//go:generate go run ./gen -out declarations_gen.go registry
+
+// ParseDeclarations reads a declaration file: one INI section per variable, named by its key. name appears in errors.
+// Options are those of Declaration by name, with Description[en] and Description[de]; booleans are yes or no; Enum is
+// separated by commas. An unknown option is an error. The sample:
+//
+//	[mail/messagesizelimit]
+//	Type = uint
+//	Default = 10240000
+//	Category = postfix
+//	Description[en] = Largest message in bytes; 0 means no limit.
+//	Description[de] = Größte Nachricht in Bytes; 0 heißt unbegrenzt.
+func ParseDeclarations(name string, data []byte) ([]Declaration, error) {
+	file, err := ini.LoadSources(ini.LoadOptions{
+		IgnoreInlineComment:     true,
+		PreserveSurroundedQuote: true,
+		KeyValueDelimiters:      "=",
+		IgnoreContinuation:      true,
+	}, data)
+	if err != nil {
+		return nil, fmt.Errorf("reading declarations %s: %w", name, err)
+	}
+	var all []Declaration
+	for _, section := range file.Sections() {
+		if section.Name() == ini.DefaultSection {
+			if len(section.Keys()) > 0 {
+				return nil, fmt.Errorf("reading declarations %s: option %s stands before the first variable", name, section.Keys()[0].Name())
+			}
+			continue
+		}
+		d := Declaration{Key: section.Name()}
+		for _, option := range section.Keys() {
+			if err := d.option(option.Name(), option.Value()); err != nil {
+				return nil, fmt.Errorf("reading declarations %s: [%s]: %w", name, d.Key, err)
+			}
+		}
+		if d.Type == "" {
+			return nil, fmt.Errorf("reading declarations %s: [%s] has no Type", name, d.Key)
+		}
+		all = append(all, d)
+	}
+	slices.SortFunc(all, func(a, b Declaration) int { return strings.Compare(a.Key, b.Key) })
+	return all, nil
+}
+
+func (d *Declaration) option(name, value string) error {
+	texts := map[string]*string{
+		"Type": &d.Type, "Element": &d.Element, "Separator": &d.Separator, "Regex": &d.Regex, "Min": &d.Min,
+		"Max": &d.Max, "Category": &d.Category, "Service": &d.Service, "Action": &d.Action, "Unread": &d.Unread,
+		"Description[en]": &d.DescriptionEN, "Description[de]": &d.DescriptionDE,
+	}
+	flags := map[string]*bool{"Secret": &d.Secret, "Local": &d.Local, "ReadOnly": &d.ReadOnly, "Expand": &d.Expand}
+	switch {
+	case texts[name] != nil:
+		*texts[name] = value
+	case flags[name] != nil && (value == "yes" || value == "no"):
+		*flags[name] = value == "yes"
+	case flags[name] != nil:
+		return fmt.Errorf("%s must be yes or no, not %q", name, value)
+	case name == "Default":
+		d.Default, d.HasDefault = value, true
+	case name == "Enum":
+		for word := range strings.SplitSeq(value, ",") {
+			d.Enum = append(d.Enum, strings.TrimSpace(word))
+		}
+	default:
+		return fmt.Errorf("unknown option %q", name)
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package schema
+
+import (
+	"errors"
+	"fmt"
+)
+
+// ErrInvalid says that the data of an entry is wrong. A handler that returns it (wrapped) has changed nothing; the entry
+// is parked, visible to a person, until it changes again.
+var ErrInvalid = errors.New("invalid data")
+
+// Invalidf returns an error that is ErrInvalid and reads as the message alone: it names what is wrong with which value.
+// Causes given by %w stay reachable.
+func Invalidf(format string, args ...any) error {
+	return invalid{fmt.Errorf(format, args...)}
+}
+
+type invalid struct{ error }
+
+// Is makes every invalid error an ErrInvalid.
+func (invalid) Is(target error) bool { return target == ErrInvalid }
+
+// Unwrap returns the message with its causes.
+func (e invalid) Unwrap() error { return e.error }
+
+// TargetDown says that a server which a handler acts on cannot be reached. All entries of that target pause and are
+// retried for ever; none is parked.
+type TargetDown struct {
+	// Target names the server, such as "dovecot".
+	Target string
+	// Err is the cause.
+	Err error
+}
+
+// Error names the target and the cause.
+func (e *TargetDown) Error() string { return e.Target + " is down: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *TargetDown) Unwrap() error { return e.Err }

@@ -1,0 +1,61 @@
+package schema
+
+import "strings"
+
+// Names of the attributes and classes that views read (the UCS names; peer-mail §2).
+const (
+	ClassMail       = "univentionMail"
+	ClassMailDomain = "univentionMailDomainname"
+
+	AttrPrimaryAddress     = "mailPrimaryAddress"
+	AttrAlternativeAddress = "mailAlternativeAddress"
+	AttrHomeServer         = "univentionMailHomeServer"
+)
+
+// Mailbox is the typed view of a mail user (class univentionMail).
+type Mailbox struct {
+	// UUID and DN identify the entry.
+	UUID UUID
+	DN   string
+	// Primary is the address that names the mailbox; zero when the user has none.
+	Primary Address
+	// Aliases are the alternative addresses in lower case as they stand, unchecked: use them as lookup keys only.
+	Aliases []string
+	// HomeServer is the lower-case FQDN of the mail home server, "" when none is set: then every Dovecot host is
+	// responsible and no Cyrus host is (design §8).
+	HomeServer string
+	// Login is the uid in lower case.
+	Login string
+}
+
+// IsMailbox reports whether the entry is a mail user with a primary address, whichever host is its home. It does not
+// check the address.
+func IsMailbox(e *Entry) bool {
+	return e != nil && e.HasClass(ClassMail) && e.First(AttrPrimaryAddress) != ""
+}
+
+// ParseMailbox returns the view of a mail user. Its errors wrap ErrInvalid and name the DN.
+func ParseMailbox(e *Entry) (Mailbox, error) {
+	m := Mailbox{
+		UUID:       e.UUID,
+		DN:         e.DN,
+		HomeServer: strings.ToLower(e.First(AttrHomeServer)),
+		Login:      strings.ToLower(e.First("uid")),
+	}
+	for _, alias := range e.Values(AttrAlternativeAddress) {
+		m.Aliases = append(m.Aliases, strings.ToLower(alias))
+	}
+	if primary := e.First(AttrPrimaryAddress); primary != "" {
+		address, err := ParseAddress(primary)
+		if err != nil {
+			return Mailbox{}, Invalidf("%s: %s: %w", e.DN, AttrPrimaryAddress, err)
+		}
+		m.Primary = address
+	}
+	if m.HomeServer != "" {
+		if err := CheckDomain(m.HomeServer); err != nil {
+			return Mailbox{}, Invalidf("%s: %s: %w", e.DN, AttrHomeServer, err)
+		}
+	}
+	return m, nil
+}

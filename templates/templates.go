@@ -1,0 +1,66 @@
+package templates
+
+import "errors"
+
+var errSkeleton = errors.New("not there yet")
+
+// Settings is the registry as templates see it.
+type Settings interface {
+	// Get returns the merged value of a key.
+	Get(key string) (string, bool)
+	// Keys returns the set keys that begin with a prefix, in the order in which numbered keys apply.
+	Keys(prefix string) []string
+	// Split returns the elements of a list variable.
+	Split(key string) []string
+	// Expands reports whether the key's declaration lets the reading program's own expansions through.
+	Expands(key string) bool
+}
+
+// World is the rest of what a rendering may look at. Every look is recorded.
+type World struct {
+	// Root is the root that function path puts before a path, "/" or a directory without a trailing slash.
+	Root string
+	// Settings is the registry.
+	Settings Settings
+	// ReadFile returns the content of a file below the root; an fs.ErrNotExist error when there is none.
+	ReadFile func(path string) ([]byte, error)
+	// Version returns the installed version of a server, such as "2.3.19" for "dovecot"; "" when it is not installed.
+	Version func(server string) string
+}
+
+// Output is one generated file, as its manifest declares it.
+type Output struct {
+	// Path is the file's path below the root.
+	Path string
+	// Service is the service whose config the file belongs to, such as "postfix".
+	Service string
+	// Format is the name of the format writer.
+	Format string
+	// Mode is the permission bits; Owner and Group are names, root when empty.
+	Mode         uint32
+	Owner, Group string
+	// Parts are the names of the templates in numeric order.
+	Parts []string
+	// Table is the type of the indexed map to build from the file ("hash" with postmap, "aliases" with postalias); empty
+	// for none.
+	Table string
+	// When is a boolean key; the file is rendered only when it is true. Empty renders always.
+	When string
+}
+
+// Uses is what a rendering has looked at; a change of any of it asks for a new rendering.
+type Uses struct {
+	Keys, Prefixes, Files, Versions []string
+}
+
+// Set is a collection of outputs with their templates.
+type Set struct{}
+
+// Load returns the stock templates, overridden by name by those in dir (which need not exist).
+func Load(dir string) (*Set, error) { return nil, errSkeleton }
+
+// Outputs returns all outputs sorted by path.
+func (s *Set) Outputs() []Output { return nil }
+
+// Render returns the bytes of an output and what they depend on.
+func (s *Set) Render(o Output, w World) ([]byte, Uses, error) { return nil, Uses{}, errSkeleton }
