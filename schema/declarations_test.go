@@ -1,0 +1,85 @@
+package schema_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+func TestParseDeclarations(t *testing.T) {
+	got, err := schema.ParseDeclarations("x.ini", []byte(`
+[b/level]
+Type = enum
+Enum = none, may
+Default =
+Category = postfix
+Description[en] = A level; see # below.
+Description[de] = Eine Stufe.
+
+[a/.*]
+Type = str
+Regex = ^"[a-z]+"$
+Secret = yes
+Expand = no
+`))
+	want := []schema.Declaration{
+		{Key: "a/.*", Type: "str", Regex: `^"[a-z]+"$`, Secret: true},
+		{Key: "b/level", Type: "enum", Enum: []string{"none", "may"}, HasDefault: true, Category: "postfix",
+			DescriptionEN: "A level; see # below.", DescriptionDE: "Eine Stufe."},
+	}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("ParseDeclarations: %v (-want +got):\n%s", err, diff)
+	}
+}
+
+func TestParseDeclarationsRefuses(t *testing.T) {
+	for text, want := range map[string]string{
+		"[k]\nType = str\nColour = red\n":   `unknown option "Colour"`,
+		"[k]\nDefault = 1\n":                "[k] has no Type",
+		"[k]\nType = str\nSecret = maybe\n": "Secret must be yes or no",
+		"Type = str\n":                      "before the first variable",
+	} {
+		_, err := schema.ParseDeclarations("x.ini", []byte(text))
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "x.ini") {
+			t.Errorf("ParseDeclarations(%q) = %v; want %q with the file's name", text, err, want)
+		}
+	}
+}
+
+// The compiled table must be what the declaration files say.
+func TestDeclarationsAreGenerated(t *testing.T) {
+	files, err := filepath.Glob("registry/*.ini")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no declaration files: %v", err)
+	}
+	var want []schema.Declaration
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		some, err := schema.ParseDeclarations(file, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, some...)
+	}
+	slices.SortFunc(want, func(a, b schema.Declaration) int { return strings.Compare(a.Key, b.Key) })
+	if diff := cmp.Diff(want, schema.Declarations); diff != "" {
+		t.Errorf("run go generate ./schema (-files +table):\n%s", diff)
+	}
+}
+
+func TestDeclarationsDescribeThemselves(t *testing.T) {
+	for _, d := range schema.Declarations {
+		if d.DescriptionEN == "" || d.DescriptionDE == "" || d.Category == "" {
+			t.Errorf("%s lacks a description or a category", d.Key)
+		}
+	}
+}
