@@ -1,0 +1,12 @@
+# Debian packages of the servers that tests, benchmarks and the demo run against, on instances of their own.
+SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap postfix postfix-ldap
+
+.PHONY: build test check lint bench demo servers
+
+build: ; go build -trimpath -o bin/ ./cmd/...
+test: servers ; go test -timeout 14m ./...
+check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
+lint: ; .ci/lint/run
+bench: servers ; go test -run '^$$' -bench . -timeout 14m ./...
+demo: servers ; go run ./tests/demo
+servers: ; tests/install.sh $(SERVERS)
