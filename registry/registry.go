@@ -3,18 +3,42 @@ package registry
 import (
 	"context"
 	"errors"
+	"path/filepath"
+	"sync"
+)
+
+// The registry's files below the root (design §4).
+const (
+	etcDir     = "/etc/mailreg"
+	schemaDir  = etcDir + "/schema.d"
+	stateDir   = "/var/lib/mailreg"
+	layersFile = stateDir + "/layers" // names of the layer files that have existed, one a line
 )
 
 var errSkeleton = errors.New("not there yet")
 
 // Registry is the settings below one root. All methods may be called at the same time, from several processes.
-type Registry struct{ root string }
+type Registry struct {
+	root  string
+	mu    sync.Mutex
+	cache cache
+}
 
-// Open returns the registry below root. It reads nothing and creates nothing.
-func Open(root string) *Registry { return &Registry{root: root} }
+// Open returns the registry below root, "/" when empty. It reads nothing and creates nothing.
+func Open(root string) *Registry {
+	if root == "" {
+		root = "/"
+	}
+	if abs, err := filepath.Abs(root); err == nil { // fails only when the working directory is gone
+		root = abs
+	}
+	return &Registry{root: root}
+}
 
-// View reads all layers. Files that did not change since the last call are not read again.
-func (r *Registry) View() (*View, error) { return nil, errSkeleton }
+// path returns a path below the root as the system knows it.
+func (r *Registry) path(elements ...string) string {
+	return filepath.Join(append([]string{r.root}, elements...)...)
+}
 
 // Edit is one transaction: all of it happens, or none.
 type Edit struct {

@@ -1,34 +1,238 @@
 package registry
 
-import "time"
+import (
+	"cmp"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mailreg/mailreg/registry/value"
+	"github.com/mailreg/mailreg/schema"
+)
 
 // View is the merged registry at one moment; it never changes. Its accessors answer with the declared default when no
 // layer sets a key.
-type View struct{}
+type View struct {
+	root   string
+	table  *table
+	layers [Forced + 1]map[string]string // as in the files; Default is nil
+	merged map[string]string             // what the layers give, without defaults
+}
 
 // Pair is a key with its merged value.
 type Pair struct{ Key, Value string }
 
+// Candidate is the value that one layer has for a key.
+type Candidate struct {
+	Layer Layer
+	Value string
+}
+
+func newView(root string, t *table, layers [Forced + 1]map[string]string) *View {
+	v := &View{root: root, table: t, layers: layers, merged: map[string]string{}}
+	for layer, values := range layers {
+		for key, val := range values {
+			if Layer(layer) != LDAP || !v.local(key) {
+				v.merged[key] = val
+			}
+		}
+	}
+	return v
+}
+
+// local reports whether a key is ignored in layer ldap: the directory must not turn the host's own daemon around.
+func (v *View) local(key string) bool {
+	if strings.HasPrefix(key, "ldap/") || strings.HasPrefix(key, "mailreg/") {
+		return true
+	}
+	d, _ := v.table.find(key)
+	return d.Local
+}
+
 // Get returns the merged value of a key, and whether any layer or default has one.
-func (v *View) Get(key string) (string, bool) { return "", false }
+func (v *View) Get(key string) (string, bool) {
+	if val, ok := v.merged[key]; ok {
+		return val, true
+	}
+	return v.defaultOf(key, nil)
+}
+
+// defaultOf returns the declared default of a key. "@%@KEY@%@" in it is replaced once; a reference to an unset key, or
+// one that leads back to a key in path, makes the default unset. A path default that begins with a slash lies below the
+// root.
+func (v *View) defaultOf(key string, path []string) (string, bool) {
+	d, _ := v.table.find(key)
+	if !d.HasDefault || slices.Contains(path, key) {
+		return "", false
+	}
+	text := d.Default
+	if d.Type == "path" && strings.HasPrefix(text, "/") {
+		text = filepath.Join(v.root, text)
+	}
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(text, "@%@")
+		name, after, closed := strings.Cut(rest, "@%@")
+		if !found || !closed {
+			b.WriteString(text)
+			return b.String(), true
+		}
+		val, ok := v.merged[name]
+		if !ok {
+			val, ok = v.defaultOf(name, append(path, key))
+		}
+		if !ok {
+			return "", false
+		}
+		b.WriteString(before + val)
+		text = after
+	}
+}
 
 // String returns the merged value, "" when there is none.
-func (v *View) String(key string) string { return "" }
+func (v *View) String(key string) string {
+	val, _ := v.Get(key)
+	return val
+}
 
 // Bool reports whether the value is one of yes, true, 1, on, enable, enabled in any case.
-func (v *View) Bool(key string) bool { return false }
+func (v *View) Bool(key string) bool {
+	yes, _ := value.Bool(v.String(key))
+	return yes
+}
 
 // Int returns the value as a number, 0 when it is none.
-func (v *View) Int(key string) int64 { return 0 }
+func (v *View) Int(key string) int64 {
+	n, err := value.Int(v.String(key))
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
 // Duration returns the value as a duration ("7d", "5 mins", "60s"), 0 when it is none.
-func (v *View) Duration(key string) time.Duration { return 0 }
+func (v *View) Duration(key string) time.Duration {
+	d, err := value.Duration(v.String(key))
+	if err != nil {
+		return 0
+	}
+	return d
+}
 
-// List returns the elements of a list.
-func (v *View) List(key string) []string { return nil }
+// Size returns the value as a number of bytes ("10M", "20971520"), 0 when it is none.
+func (v *View) Size(key string) int64 {
+	n, err := value.Size(v.String(key))
+	if err != nil {
+		return 0
+	}
+	return n
+}
 
-// Prefix returns the set keys that begin with a prefix, sorted by leading number and then by text.
-func (v *View) Prefix(prefix string) []Pair { return nil }
+// List returns the elements of a list, split as its declaration says.
+func (v *View) List(key string) []string {
+	d, _ := v.table.find(key)
+	return value.Split(d, v.String(key))
+}
+
+// Split is List under the name that templates know.
+func (v *View) Split(key string) []string { return v.List(key) }
+
+// Expands reports whether the key's declaration lets the reading program's own expansions through.
+func (v *View) Expands(key string) bool {
+	d, _ := v.table.find(key)
+	return d.Expand
+}
+
+// Prefix returns the keys that begin with a prefix and have a value, be it a default, sorted by the number that follows
+// the prefix and then by text; keys without a number come last.
+func (v *View) Prefix(prefix string) []Pair {
+	var pairs []Pair
+	for _, pair := range v.Pairs() {
+		if strings.HasPrefix(pair.Key, prefix) {
+			pairs = append(pairs, pair)
+		}
+	}
+	number := func(p Pair) int {
+		rest := p.Key[len(prefix):]
+		n, err := strconv.Atoi(rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))])
+		if err != nil {
+			return int(^uint(0) >> 1)
+		}
+		return n
+	}
+	slices.SortStableFunc(pairs, func(a, b Pair) int { return cmp.Compare(number(a), number(b)) })
+	return pairs
+}
+
+// Keys returns the keys of Prefix.
+func (v *View) Keys(prefix string) []string {
+	pairs := v.Prefix(prefix)
+	keys := make([]string, len(pairs))
+	for i, pair := range pairs {
+		keys[i] = pair.Key
+	}
+	return keys
+}
+
+// Pairs returns every key that has a value, be it a default, sorted by key.
+func (v *View) Pairs() []Pair {
+	keys := slices.Collect(maps.Keys(v.merged))
+	for _, d := range v.table.all() {
+		if _, set := v.merged[d.Key]; d.HasDefault && !set && !isPattern(d.Key) {
+			keys = append(keys, d.Key)
+		}
+	}
+	slices.Sort(keys)
+	pairs := make([]Pair, 0, len(keys))
+	for _, key := range keys {
+		if val, ok := v.Get(key); ok {
+			pairs = append(pairs, Pair{key, val})
+		}
+	}
+	return pairs
+}
+
+// Candidates returns what each layer has for a key, low to high; the last one that counts is in force. A value of layer
+// ldap for a local key is listed but does not count: Source tells.
+func (v *View) Candidates(key string) []Candidate {
+	var all []Candidate
+	if val, ok := v.defaultOf(key, nil); ok {
+		all = append(all, Candidate{Default, val})
+	}
+	for layer := Normal; layer <= Forced; layer++ {
+		if val, ok := v.layers[layer][key]; ok {
+			all = append(all, Candidate{layer, val})
+		}
+	}
+	return all
+}
+
+// Source returns the layer whose value of a key is in force; ok is false when no layer has one.
+func (v *View) Source(key string) (layer Layer, ok bool) {
+	for layer := Forced; layer >= Normal; layer-- {
+		if _, set := v.layers[layer][key]; set && (layer != LDAP || !v.local(key)) {
+			return layer, true
+		}
+	}
+	_, ok = v.defaultOf(key, nil)
+	return Default, ok
+}
+
+// Declaration returns what is declared for a key, by its own name or by the longest pattern that matches it.
+func (v *View) Declaration(key string) (schema.Declaration, bool) { return v.table.find(key) }
+
+// Declarations returns all declarations, patterns included, sorted by key.
+func (v *View) Declarations() []schema.Declaration { return v.table.all() }
 
 // FQDN returns hostname.domainname in lower case, or an error that names the keys to set.
-func (v *View) FQDN() (string, error) { return "", nil }
+func (v *View) FQDN() (string, error) {
+	host, domain := v.String("hostname"), v.String("domainname")
+	if host == "" || domain == "" {
+		return "", errors.New("the host's full name is not known: set hostname and domainname")
+	}
+	return strings.ToLower(host + "." + domain), nil
+}

@@ -1,0 +1,161 @@
+package registry
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// A layer file is UTF-8 text: a header line, one line per variable in the order of the keys, and a trailer line by which
+// a truncated file is noticed. Sample:
+//
+//	# mailreg layer file 1: base.conf
+//	mail/messagesizelimit: 20971520
+//	mail/postfix/softbounce:
+//	mail/signature: two\nlines, a backslash \\ and a blank at the end\s
+//	# end of base.conf
+//
+// A line is the key, a colon, a blank and the value; an empty value leaves out the blank. In values a backslash is \\, a
+// newline \n, a carriage return \r, a tab \t, a blank at either end \s, any other control character \x and two hex digits.
+// Blanks around a value that are not escaped mean nothing. By hand one may add lines in any order, empty lines and lines
+// that begin with #; the next change of the layer drops the latter two. Anything else is an error that names the line.
+const headerPrefix = "# mailreg layer file 1: "
+
+const trailerPrefix = "# end of "
+
+// encodeLayer returns the bytes of the layer file of that name.
+func encodeLayer(name string, values map[string]string) []byte {
+	var b bytes.Buffer
+	b.WriteString(headerPrefix + name + "\n")
+	for _, key := range slices.Sorted(maps.Keys(values)) {
+		b.WriteString(key + ":")
+		if values[key] != "" {
+			b.WriteByte(' ')
+			escape(&b, values[key])
+		}
+		b.WriteByte('\n')
+	}
+	b.WriteString(trailerPrefix + name + "\n")
+	return b.Bytes()
+}
+
+func escape(b *bytes.Buffer, s string) {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '\\':
+			b.WriteString(`\\`)
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\r':
+			b.WriteString(`\r`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c == ' ' && (i == 0 || i == len(s)-1):
+			b.WriteString(`\s`)
+		case c < ' ' || c == 0x7f:
+			fmt.Fprintf(b, `\x%02x`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+}
+
+// decodeLayer reads a layer file. Its errors name the line; values never appear in them.
+func decodeLayer(name string, data []byte) (map[string]string, error) {
+	if !utf8.Valid(data) {
+		return nil, errors.New("not UTF-8 text")
+	}
+	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
+	if !strings.HasPrefix(lines[0], headerPrefix) {
+		return nil, fmt.Errorf("line 1 is not the header %q", headerPrefix+name)
+	}
+	last := len(lines) - 1
+	if !strings.HasPrefix(lines[last], trailerPrefix) {
+		return nil, fmt.Errorf("the last line is not the trailer %q: the file is not whole", trailerPrefix+name)
+	}
+	values := make(map[string]string, last)
+	for i, line := range lines[1:last] {
+		if strings.TrimSpace(line) == "" || line[0] == '#' {
+			continue
+		}
+		key, value, err := decodeLine(line)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", i+2, err)
+		}
+		if _, twice := values[key]; twice {
+			return nil, fmt.Errorf("line %d: %s is set twice", i+2, key)
+		}
+		values[key] = value
+	}
+	return values, nil
+}
+
+func decodeLine(line string) (key, value string, err error) {
+	key, value, ok := strings.Cut(line, ": ")
+	if !ok {
+		if key, ok = strings.CutSuffix(line, ":"); !ok {
+			return "", "", errors.New("not of the form KEY: VALUE")
+		}
+	}
+	if err := CheckKey(key); err != nil {
+		return "", "", err
+	}
+	if value, err = unescape(strings.Trim(value, " \t\r")); err != nil {
+		return "", "", fmt.Errorf("%s: %w", key, err)
+	}
+	return key, value, nil
+}
+
+func unescape(s string) (string, error) {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if i == len(s) {
+			return "", errors.New(`a lone \ at the end (write \\)`)
+		}
+		if at := strings.IndexByte(`\nrtsx`, s[i]); at >= 0 && s[i] != 'x' {
+			b.WriteByte("\\\n\r\t "[at])
+			continue
+		}
+		if s[i] != 'x' || i+2 >= len(s) {
+			return "", fmt.Errorf(`unknown escape \%c (write \\ for a backslash)`, s[i])
+		}
+		c, err := strconv.ParseUint(s[i+1:i+3], 16, 7)
+		if err != nil {
+			return "", fmt.Errorf(`\x%s is no control character`, s[i+1:i+3])
+		}
+		b.WriteByte(byte(c))
+		i += 2
+	}
+	return b.String(), nil
+}
+
+// CheckKey accepts the name of a variable: what the peer accepts (peer-registry §4), less control characters, blanks at
+// either end and text that is not UTF-8.
+func CheckKey(key string) error {
+	switch {
+	case key == "":
+		return errors.New("the key is empty")
+	case !utf8.ValidString(key):
+		return fmt.Errorf("key %q is not UTF-8", key)
+	case strings.Contains(key, ": "):
+		return fmt.Errorf("key %q must not hold a colon before a blank", key)
+	case strings.TrimSpace(key) != key:
+		return fmt.Errorf("key %q begins or ends with a blank", key)
+	}
+	for _, r := range key {
+		if r < ' ' || r >= 0x7f && r < 0xa0 || strings.ContainsRune("[]!\"#$%&'()+,;<=>?\\`{}§", r) {
+			return fmt.Errorf("key %q: character %q is not allowed", key, r)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// cache is the last good reading of the layer files and of the local declarations.
+type cache struct {
+	stamps map[string]stamp
+	view   *View
+}
+
+// stamp tells one version of a file from the next. A file that was written just before it was read is racy: another
+// write may follow within the same tick of the clock, so such a stamp is not relied on.
+type stamp struct {
+	size, mtime, ctime int64
+	inode              uint64
+	absent, racy       bool
+}
+
+const tick = 20 * time.Millisecond
+
+func stampOf(path string, now time.Time) stamp {
+	info, err := os.Stat(path)
+	if err != nil {
+		return stamp{absent: true}
+	}
+	s := stamp{size: info.Size(), mtime: info.ModTime().UnixNano(), racy: now.Sub(info.ModTime()) < tick}
+	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
+		s.inode, s.ctime = sys.Ino, sys.Ctim.Nano()
+	}
+	return s
+}
+
+// View reads all layers. Files that did not change since the last call are not read again. When a layer file is broken or
+// gone, the error names it and the view is the last good one of this process, nil when there was none.
+func (r *Registry) View() (*View, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	stamps := map[string]stamp{}
+	same := r.cache.view != nil
+	for _, path := range r.watched() {
+		s := stampOf(path, now)
+		same = same && !s.racy && r.cache.stamps[path] == s
+		stamps[path] = s
+	}
+	if same {
+		return r.cache.view, nil
+	}
+	view, err := r.read(func(name string) bool { return r.existed(name) })
+	if err != nil {
+		return r.cache.view, err
+	}
+	r.cache = cache{stamps, view}
+	return view, nil
+}
+
+// watched are the files that make up a view.
+func (r *Registry) watched() []string {
+	paths := []string{r.path(etcDir, secretsFile), r.path(schemaDir)}
+	for layer := Normal; layer <= Forced; layer++ {
+		paths = append(paths, r.path(etcDir, layerFiles[layer]))
+	}
+	local, _ := filepath.Glob(r.path(schemaDir, "*.ini")) // the pattern is well formed, the only error there is
+	return append(paths, local...)
+}
+
+// read reads declarations and layers from disk; existed tells whether a file that is missing was there before.
+func (r *Registry) read(existed func(name string) bool) (*View, error) {
+	t, err := readTable(r.path(schemaDir))
+	if err != nil {
+		return nil, err
+	}
+	var layers [Forced + 1]map[string]string
+	for layer := Normal; layer <= Forced; layer++ {
+		if layers[layer], err = r.readLayer(layerFiles[layer], existed); err != nil {
+			return nil, fmt.Errorf("reading layer %s: %w", layer, err)
+		}
+	}
+	secrets, err := r.readLayer(secretsFile, existed)
+	if errors.Is(err, fs.ErrPermission) {
+		err = nil // for users who may not see them, secrets are unset
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading layer %s: %w", Normal, err)
+	}
+	for key, val := range secrets {
+		layers[Normal][key] = val
+	}
+	return newView(r.root, t, layers), nil
+}
+
+// readLayer reads one layer file; one that never existed is empty.
+func (r *Registry) readLayer(name string, existed func(string) bool) (map[string]string, error) {
+	path := r.path(etcDir, name)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) && !existed(name) {
+		return map[string]string{}, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s is gone (restore it, or write an empty one: its header and trailer line)", path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	values, err := decodeLayer(name, data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return values, nil
+}
+
+// existed reports whether a layer file has been there before: this process has seen it, or a transaction noted it.
+func (r *Registry) existed(name string) bool {
+	if s, seen := r.cache.stamps[r.path(etcDir, name)]; seen && !s.absent {
+		return true
+	}
+	noted, err := os.ReadFile(r.path(layersFile))
+	if err != nil {
+		return false // nothing was ever noted below this root, or it is not for us to read
+	}
+	return strings.Contains("\n"+string(noted), "\n"+name+"\n")
+}

@@ -1,0 +1,111 @@
+package registry
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// table is all declarations: the stock ones, overridden key by key by the local ones.
+type table struct {
+	exact    map[string]schema.Declaration // the local ones only
+	patterns []schema.Declaration          // longest first
+}
+
+// newTable joins local declarations with the stock ones.
+func newTable(local []schema.Declaration) *table {
+	t := &table{exact: map[string]schema.Declaration{}}
+	for _, d := range local {
+		t.exact[d.Key] = d
+	}
+	for _, d := range schema.Declarations {
+		if _, overridden := t.exact[d.Key]; isPattern(d.Key) && !overridden {
+			t.patterns = append(t.patterns, d)
+		}
+	}
+	for _, d := range t.exact {
+		if isPattern(d.Key) {
+			t.patterns = append(t.patterns, d)
+		}
+	}
+	slices.SortFunc(t.patterns, func(a, b schema.Declaration) int {
+		return cmp.Or(cmp.Compare(len(b.Key), len(a.Key)), cmp.Compare(a.Key, b.Key))
+	})
+	return t
+}
+
+// find returns the declaration of a key: by its own name, else by the longest pattern that matches.
+func (t *table) find(key string) (schema.Declaration, bool) {
+	if d, ok := t.exact[key]; ok {
+		return d, true
+	}
+	at, ok := slices.BinarySearchFunc(schema.Declarations, key, func(d schema.Declaration, key string) int {
+		return cmp.Compare(d.Key, key)
+	})
+	if ok {
+		return schema.Declarations[at], true
+	}
+	for _, d := range t.patterns {
+		if matches(d.Key, key) {
+			return d, true
+		}
+	}
+	return schema.Declaration{}, false
+}
+
+// all returns every declaration, sorted by key.
+func (t *table) all() []schema.Declaration {
+	byKey := make(map[string]schema.Declaration, len(schema.Declarations)+len(t.exact))
+	for _, d := range schema.Declarations {
+		byKey[d.Key] = d
+	}
+	maps.Copy(byKey, t.exact)
+	return slices.SortedFunc(maps.Values(byKey), func(a, b schema.Declaration) int { return cmp.Compare(a.Key, b.Key) })
+}
+
+func isPattern(key string) bool { return strings.Contains(key, ".*") }
+
+// matches reports whether a pattern names a key; each ".*" stands for one or more characters.
+func matches(pattern, key string) bool {
+	head, tail, wild := strings.Cut(pattern, ".*")
+	if !wild {
+		return pattern == key
+	}
+	rest, ok := strings.CutPrefix(key, head)
+	if !ok {
+		return false
+	}
+	for i := 1; i <= len(rest); i++ {
+		if matches(tail, rest[i:]) {
+			return true
+		}
+	}
+	return false
+}
+
+// readTable reads the declarations below dir, which need not exist. Among the files the first in the order of names wins.
+func readTable(dir string) (*table, error) {
+	files, err := filepath.Glob(filepath.Join(dir, "*.ini"))
+	if err != nil {
+		return nil, fmt.Errorf("reading declarations: %w", err)
+	}
+	var local []schema.Declaration
+	for _, file := range slices.Backward(files) {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("reading declarations: %w", err)
+		}
+		some, err := schema.ParseDeclarations(file, data)
+		if err != nil {
+			return nil, err
+		}
+		local = append(local, some...)
+	}
+	return newTable(local), nil
+}
