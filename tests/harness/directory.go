@@ -1,0 +1,175 @@
+package harness
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/go-ldap/ldap/v3"
+)
+
+// The test directory's names.
+const (
+	BaseDN        = "dc=example,dc=test"
+	AdminDN       = "cn=admin," + BaseDN
+	AdminPassword = "secret"
+	PeopleDN      = "ou=people," + BaseDN
+	StaffDN       = "ou=staff," + BaseDN
+	DomainsDN     = "ou=domains," + BaseDN
+	MailDomain    = "example.test"
+	HostName      = "mail1.example.test"
+	// Password is every person's password.
+	Password = "geheim"
+)
+
+// Directory writes the test directory as its administrator.
+type Directory struct {
+	t    T
+	Conn *ldap.Conn
+}
+
+// NewDirectory binds as the administrator at a URI.
+func NewDirectory(t T, uri string) *Directory {
+	t.Helper()
+	conn, err := ldap.DialURL(uri)
+	if err != nil {
+		t.Fatalf("connecting to the directory: %v", err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.Bind(AdminDN, AdminPassword); err != nil {
+		t.Fatalf("binding as the administrator: %v", err)
+	}
+	return &Directory{t: t, Conn: conn}
+}
+
+// Person is a mail user to add.
+type Person struct {
+	// UID names the person; the entry is uid=UID below ou=people.
+	UID string
+	// Mail is the primary address, none when empty; Home the mail home server, none when empty.
+	Mail, Home string
+	// Aliases are alternative addresses.
+	Aliases []string
+}
+
+// DN returns the DN of a person below ou=people.
+func DN(uid string) string { return "uid=" + uid + "," + PeopleDN }
+
+// AddPerson adds a mail user and returns its entryUUID.
+func (d *Directory) AddPerson(p Person) string {
+	d.t.Helper()
+	attrs := map[string][]string{
+		"objectClass": {"inetOrgPerson", "univentionMail"},
+		"uid":         {p.UID}, "cn": {p.UID}, "sn": {p.UID},
+		"userPassword": {Password},
+	}
+	if p.Mail != "" {
+		attrs["mailPrimaryAddress"] = []string{p.Mail}
+	}
+	if p.Home != "" {
+		attrs["univentionMailHomeServer"] = []string{p.Home}
+	}
+	if len(p.Aliases) > 0 {
+		attrs["mailAlternativeAddress"] = p.Aliases
+	}
+	return d.Add(DN(p.UID), attrs)
+}
+
+// AddDomain adds a mail domain.
+func (d *Directory) AddDomain(name string) {
+	d.t.Helper()
+	d.Add("cn="+name+","+DomainsDN, map[string][]string{
+		"objectClass": {"univentionMailDomainname"}, "cn": {name},
+	})
+}
+
+// Add adds an entry and returns its entryUUID.
+func (d *Directory) Add(dn string, attrs map[string][]string) string {
+	d.t.Helper()
+	req := ldap.NewAddRequest(dn, nil)
+	for _, name := range slices.Sorted(maps.Keys(attrs)) {
+		req.Attribute(name, attrs[name])
+	}
+	if err := d.Conn.Add(req); err != nil {
+		d.t.Fatalf("adding %s: %v", dn, err)
+	}
+	return d.UUID(dn)
+}
+
+// Set replaces the values of an attribute; without values it is removed.
+func (d *Directory) Set(dn, attr string, values ...string) {
+	d.t.Helper()
+	req := ldap.NewModifyRequest(dn, nil)
+	req.Replace(attr, values)
+	if err := d.Conn.Modify(req); err != nil {
+		d.t.Fatalf("setting %s of %s: %v", attr, dn, err)
+	}
+}
+
+// SetMail replaces the primary address; "" removes it.
+func (d *Directory) SetMail(dn, address string) {
+	d.t.Helper()
+	if address == "" {
+		d.Set(dn, "mailPrimaryAddress")
+		return
+	}
+	d.Set(dn, "mailPrimaryAddress", address)
+}
+
+// SetHome replaces the mail home server; "" removes it.
+func (d *Directory) SetHome(dn, host string) {
+	d.t.Helper()
+	if host == "" {
+		d.Set(dn, "univentionMailHomeServer")
+		return
+	}
+	d.Set(dn, "univentionMailHomeServer", host)
+}
+
+// Rename gives an entry a new RDN, and a new superior unless that is empty. It returns the new DN.
+func (d *Directory) Rename(dn, rdn, superior string) string {
+	d.t.Helper()
+	if err := d.Conn.ModifyDN(ldap.NewModifyDNRequest(dn, rdn, true, superior)); err != nil {
+		d.t.Fatalf("renaming %s: %v", dn, err)
+	}
+	if superior == "" {
+		_, superior, _ = strings.Cut(dn, ",")
+	}
+	return rdn + "," + superior
+}
+
+// Delete deletes an entry.
+func (d *Directory) Delete(dn string) {
+	d.t.Helper()
+	if err := d.Conn.Del(ldap.NewDelRequest(dn, nil)); err != nil {
+		d.t.Fatalf("deleting %s: %v", dn, err)
+	}
+}
+
+// UUID returns an entry's entryUUID.
+func (d *Directory) UUID(dn string) string {
+	d.t.Helper()
+	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
+		"(objectClass=*)", []string{"entryUUID"}, nil)
+	result, err := d.Conn.Search(req)
+	if err != nil {
+		d.t.Fatalf("reading the entryUUID of %s: %v", dn, err)
+	}
+	return result.Entries[0].GetAttributeValue("entryUUID")
+}
+
+// Mailboxes returns the primary address of each mail user by entryUUID, in lower case.
+func (d *Directory) Mailboxes() map[string]string {
+	d.t.Helper()
+	req := ldap.NewSearchRequest(BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
+		"(&(objectClass=univentionMail)(mailPrimaryAddress=*))", []string{"entryUUID", "mailPrimaryAddress"}, nil)
+	result, err := d.Conn.Search(req)
+	if err != nil {
+		d.t.Fatalf("searching the mail users: %v", err)
+	}
+	mailboxes := map[string]string{}
+	for _, e := range result.Entries {
+		mailboxes[e.GetAttributeValue("entryUUID")] = strings.ToLower(e.GetAttributeValue("mailPrimaryAddress"))
+	}
+	return mailboxes
+}

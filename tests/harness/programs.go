@@ -1,0 +1,70 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// treeVariable names a directory into which another Debian release was unpacked; programs are looked for there instead
+// of on this machine.
+const treeVariable = "MAILREG_TEST_TREE"
+
+// Program returns the path of a server's program. It is the one place where programs are looked for: in the unpacked
+// tree that MAILREG_TEST_TREE names, else on this machine.
+func Program(t T, name string) string {
+	t.Helper()
+	tree := os.Getenv(treeVariable)
+	dirs := []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/postfix/sbin", "/usr/lib/dovecot"}
+	for _, dir := range dirs {
+		path := filepath.Join(tree, dir, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path
+		}
+	}
+	t.Fatalf("%s is not installed: make test installs what the tests need (looked in %s below %q)",
+		name, strings.Join(dirs, " "), tree+"/")
+	return ""
+}
+
+// binVariable tells the constructors where the built programs are.
+const binVariable = "MAILREG_TEST_BIN"
+
+// Main builds the programs, runs the tests of a package, and removes the programs. It is the whole TestMain:
+//
+//	func TestMain(m *testing.M) { harness.Main(m) }
+//
+// A failed build is the failure of each test that needs a program.
+func Main(m interface{ Run() int }) {
+	dir, err := os.MkdirTemp("", "mr-bin-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = Build(dir)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	m.Run()
+}
+
+// Build builds mailreg and mailreg-listener into dir, and makes it the place where the constructors find them.
+func Build(dir string) error {
+	build := exec.Command("go", "build", "-o", dir+"/",
+		"github.com/mailreg/mailreg/cmd/mailreg", "github.com/mailreg/mailreg/cmd/mailreg-listener")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the programs: %w\n%s", err, out)
+	}
+	return os.Setenv(binVariable, dir)
+}
+
+// built returns the path of one of our programs.
+func built(t T, name string) string {
+	t.Helper()
+	dir := os.Getenv(binVariable)
+	if dir == "" {
+		t.Fatalf("%s was not built: the package's TestMain must call harness.Main", name)
+	}
+	return filepath.Join(dir, name)
+}

@@ -1,0 +1,126 @@
+package harness
+
+import (
+	"fmt"
+	"net"
+	"net/smtp"
+	"net/textproto"
+	"strings"
+	"time"
+)
+
+// sendLimit bounds one delivery.
+const sendLimit = 30 * time.Second
+
+// Send gives Postfix a message for one recipient. Postfix delivers it some milliseconds later.
+func (p *Postfix) Send(from, to, subject string) error {
+	client, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Mail(from); err != nil {
+		return fmt.Errorf("MAIL FROM %s: %w", from, err)
+	}
+	if err := client.Rcpt(to); err != nil {
+		return fmt.Errorf("RCPT TO %s: %w", to, err)
+	}
+	body, err := client.Data()
+	if err != nil {
+		return fmt.Errorf("DATA: %w", err)
+	}
+	if _, err := body.Write(letter(from, to, subject)); err != nil {
+		return fmt.Errorf("sending the message: %w", err)
+	}
+	if err := body.Close(); err != nil {
+		return fmt.Errorf("end of DATA: %w", err)
+	}
+	return client.Quit()
+}
+
+// Accepts asks Postfix whether it takes mail for a recipient, without sending any.
+func (p *Postfix) Accepts(to string) error {
+	client, err := p.dial()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	if err := client.Mail("probe@client.test"); err != nil {
+		return fmt.Errorf("MAIL FROM: %w", err)
+	}
+	if err := client.Rcpt(to); err != nil {
+		return fmt.Errorf("RCPT TO %s: %w", to, err)
+	}
+	return client.Quit()
+}
+
+// Size returns the message size in bytes that the EHLO answer announces, "" when it announces none.
+func (p *Postfix) Size() (string, error) {
+	client, err := p.dial()
+	if err != nil {
+		return "", err
+	}
+	defer client.Close()
+	_, size := client.Extension("SIZE")
+	return size, client.Quit()
+}
+
+func (p *Postfix) dial() (*smtp.Client, error) {
+	conn, err := net.DialTimeout("tcp", p.SMTP, sendLimit)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to SMTP: %w", err)
+	}
+	if err := conn.SetDeadline(time.Now().Add(sendLimit)); err != nil {
+		return nil, err
+	}
+	client, err := smtp.NewClient(conn, "mail1.example.test")
+	if err != nil {
+		return nil, fmt.Errorf("SMTP greeting: %w", err)
+	}
+	if err := client.Hello("client.test"); err != nil {
+		return nil, fmt.Errorf("EHLO: %w", err)
+	}
+	return client, nil
+}
+
+// Deliver gives Dovecot a message by LMTP (RFC 2033). When it returns nil the message is in the mailbox.
+func (d *Dovecot) Deliver(to, subject string) error {
+	conn, err := net.DialTimeout("unix", d.LMTP, sendLimit)
+	if err != nil {
+		return fmt.Errorf("connecting to LMTP: %w", err)
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(sendLimit)); err != nil {
+		return err
+	}
+	text := textproto.NewConn(conn)
+	const from = "sender@client.test"
+	steps := []struct {
+		send string
+		want int
+	}{
+		{"", 220},
+		{"LHLO client.test", 250},
+		{"MAIL FROM:<" + from + ">", 250},
+		{"RCPT TO:<" + to + ">", 250},
+		{"DATA", 354},
+		{string(letter(from, to, subject)) + ".", 250},
+		{"QUIT", 221},
+	}
+	for _, step := range steps {
+		if step.send != "" {
+			if err := text.PrintfLine("%s", step.send); err != nil {
+				return fmt.Errorf("LMTP: %w", err)
+			}
+		}
+		if _, _, err := text.ReadResponse(step.want); err != nil {
+			verb, _, _ := strings.Cut(step.send, "\r\n")
+			return fmt.Errorf("LMTP %s: %w", verb, err)
+		}
+	}
+	return nil
+}
+
+func letter(from, to, subject string) []byte {
+	return fmt.Appendf(nil, "From: <%s>\r\nTo: <%s>\r\nSubject: %s\r\n\r\n%s\r\n", from, to, subject, subject)
+}
