@@ -126,6 +126,30 @@ func (d *Directory) SetHome(dn, host string) {
 	d.Set(dn, "univentionMailHomeServer", host)
 }
 
+// RemoveMailClass takes the class of a mail user away, and the attributes that only it allows.
+func (d *Directory) RemoveMailClass(dn string) {
+	d.t.Helper()
+	req := ldap.NewModifyRequest(dn, nil)
+	req.Replace("mailPrimaryAddress", nil)
+	req.Replace("univentionMailHomeServer", nil)
+	req.Replace("mailAlternativeAddress", nil)
+	req.Delete("objectClass", []string{"univentionMail"})
+	if err := d.Conn.Modify(req); err != nil {
+		d.t.Fatalf("removing the mail class of %s: %v", dn, err)
+	}
+}
+
+// AddMailClass makes an entry a mail user again.
+func (d *Directory) AddMailClass(dn, address string) {
+	d.t.Helper()
+	req := ldap.NewModifyRequest(dn, nil)
+	req.Add("objectClass", []string{"univentionMail"})
+	req.Replace("mailPrimaryAddress", []string{address})
+	if err := d.Conn.Modify(req); err != nil {
+		d.t.Fatalf("adding the mail class to %s: %v", dn, err)
+	}
+}
+
 // Rename gives an entry a new RDN, and a new superior unless that is empty. It returns the new DN.
 func (d *Directory) Rename(dn, rdn, superior string) string {
 	d.t.Helper()
@@ -158,11 +182,12 @@ func (d *Directory) UUID(dn string) string {
 	return result.Entries[0].GetAttributeValue("entryUUID")
 }
 
-// Mailboxes returns the primary address of each mail user by entryUUID, in lower case.
+// Mailboxes returns the primary address in lower case by entryUUID, of each mail user whose home is this host or any.
 func (d *Directory) Mailboxes() map[string]string {
 	d.t.Helper()
 	req := ldap.NewSearchRequest(BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false,
-		"(&(objectClass=univentionMail)(mailPrimaryAddress=*))", []string{"entryUUID", "mailPrimaryAddress"}, nil)
+		"(&(objectClass=univentionMail)(mailPrimaryAddress=*)"+
+			"(|(!(univentionMailHomeServer=*))(univentionMailHomeServer="+HostName+")))", []string{"entryUUID", "mailPrimaryAddress"}, nil)
 	result, err := d.Conn.Search(req)
 	if err != nil {
 		d.t.Fatalf("searching the mail users: %v", err)

@@ -10,20 +10,21 @@ import (
 	"time"
 )
 
-// Dovecot is a Dovecot on the files below ROOT/etc/dovecot.
+// Dovecot is a Dovecot on the files that were rendered below a sandbox's root.
 type Dovecot struct {
-	t    T
-	root string
 	// IMAP is the address of the IMAP listener, LMTP the path of the LMTP socket.
 	IMAP, LMTP string
-	process    *Process
+
+	t       T
+	sandbox *Sandbox
+	process *Process
 }
 
-// NewDovecot starts a Dovecot on the files that were rendered below root. The imap address is where it greets when it
-// is up.
-func NewDovecot(t T, root, imap string) *Dovecot {
+// NewDovecot starts a Dovecot and returns when it greets at the imap address.
+func NewDovecot(t T, sandbox *Sandbox, imap string) *Dovecot {
 	t.Helper()
-	d := &Dovecot{t: t, root: root, IMAP: imap, LMTP: filepath.Join(root, "var/spool/postfix/private/dovecot-lmtp")}
+	lmtp := filepath.Join(sandbox.Root(), "var/spool/postfix/private/dovecot-lmtp")
+	d := &Dovecot{t: t, sandbox: sandbox, IMAP: imap, LMTP: lmtp}
 	d.Start()
 	return d
 }
@@ -31,20 +32,17 @@ func NewDovecot(t T, root, imap string) *Dovecot {
 // Start starts it again after Stop or Kill.
 func (d *Dovecot) Start() {
 	d.t.Helper()
-	config := filepath.Join(d.root, "etc/dovecot/dovecot.conf")
-	log := filepath.Join(d.root, "var/log/dovecot.out")
+	config := filepath.Join(d.sandbox.Root(), "etc/dovecot/dovecot.conf")
+	log := filepath.Join(d.sandbox.Dir, "log/dovecot.log")
 	d.process = start(d.t, "dovecot", log, exec.Command(Program(d.t, "dovecot"), "-F", "-c", config))
 	d.process.await(func() error { return greets(d.IMAP, "* OK") })
 }
 
-// Stop ends it in good order, Kill at once.
+// Stop ends it in good order.
 func (d *Dovecot) Stop() { d.process.Stop() }
 
 // Kill ends the master and all its children by SIGKILL.
 func (d *Dovecot) Kill() { d.process.Kill() }
-
-// Log returns the path of its log.
-func (d *Dovecot) Log() string { return filepath.Join(d.root, "var/log/dovecot.log") }
 
 // greets reports whether a server at the address says the greeting.
 func greets(address, greeting string) error {

@@ -28,14 +28,14 @@ func (r Result) String() string {
 	return fmt.Sprintf("exit %d\nstdout: %sstderr: %s", r.Code, r.Stdout, r.Stderr)
 }
 
-// Mailreg is the built command line on one root.
+// Mailreg is the built command line on a sandbox's root.
 type Mailreg struct {
-	t    T
-	root string
+	t       T
+	sandbox *Sandbox
 }
 
-// NewMailreg returns the command line for a root.
-func NewMailreg(t T, root string) *Mailreg { return &Mailreg{t: t, root: root} }
+// NewMailreg returns the command line for a sandbox.
+func NewMailreg(t T, sandbox *Sandbox) *Mailreg { return &Mailreg{t: t, sandbox: sandbox} }
 
 // Run runs mailreg with arguments and returns what it left behind, whatever its exit code.
 func (m *Mailreg) Run(args ...string) Result {
@@ -53,7 +53,7 @@ func (m *Mailreg) RunWith(stdin string, args ...string) Result {
 func (m *Mailreg) Command(args ...string) *exec.Cmd {
 	m.t.Helper()
 	cmd := exec.Command(built(m.t, "mailreg"), args...)
-	cmd.Env = append(os.Environ(), "MAILREG_ROOT="+m.root, "LC_ALL=C")
+	cmd.Env = append(os.Environ(), "MAILREG_ROOT="+m.sandbox.Root(), "LC_ALL=C")
 	return cmd
 }
 
@@ -102,18 +102,18 @@ func (m *Mailreg) Wait() string {
 	return m.Must("listener", "wait", "--timeout", "60s")
 }
 
-// Listener is the built daemon on one root.
+// Listener is the built daemon on a sandbox's root.
 type Listener struct {
 	*Process
-	t    T
-	root string
+	t       T
+	sandbox *Sandbox
 }
 
 // NewListener starts the daemon and waits until its control socket answers. In step with the directory it is only when
 // Mailreg.Wait has returned.
-func NewListener(t T, root string) *Listener {
+func NewListener(t T, sandbox *Sandbox) *Listener {
 	t.Helper()
-	l := &Listener{t: t, root: root}
+	l := &Listener{t: t, sandbox: sandbox}
 	l.Start()
 	return l
 }
@@ -122,7 +122,7 @@ func NewListener(t T, root string) *Listener {
 func (l *Listener) Start() {
 	l.t.Helper()
 	l.Spawn()
-	socket := filepath.Join(l.root, "run/mailreg/control.sock")
+	socket := filepath.Join(l.sandbox.Root(), "run/mailreg/control.sock")
 	l.await(func() error {
 		conn, err := net.Dial("unix", socket)
 		if err != nil {
@@ -135,9 +135,9 @@ func (l *Listener) Start() {
 // Spawn starts it and does not wait: for a daemon that is expected to refuse, or that is killed at once.
 func (l *Listener) Spawn() {
 	l.t.Helper()
-	cmd := exec.Command(built(l.t, "mailreg-listener"), "--root", l.root)
+	cmd := exec.Command(built(l.t, "mailreg-listener"), "--root", l.sandbox.Root())
 	l.Process = start(l.t, "mailreg-listener", l.Log(), cmd)
 }
 
 // Log returns the path of its log.
-func (l *Listener) Log() string { return filepath.Join(l.root, "var/log/mailreg-listener.log") }
+func (l *Listener) Log() string { return filepath.Join(l.sandbox.Dir, "log/mailreg-listener.log") }

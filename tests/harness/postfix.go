@@ -1,32 +1,28 @@
 package harness
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 )
 
-// Postfix is a Postfix on the files below ROOT/etc/postfix. /etc/postfix is not touched.
+// Postfix is a Postfix on the files that were rendered below a sandbox's root. /etc/postfix is not touched.
 type Postfix struct {
-	t    T
-	root string
 	// SMTP is the address of the SMTP listener.
 	SMTP string
+
+	t       T
+	sandbox *Sandbox
 }
 
-// NewPostfix makes the queue directories, as the first check of a new queue does, and starts a Postfix on the files that
-// were rendered below root. The smtp address is where it greets when it is up.
-func NewPostfix(t T, root, smtp string) *Postfix {
+// NewPostfix starts a Postfix, which makes its queue directories at the first start, and returns when it greets at the
+// smtp address.
+func NewPostfix(t T, sandbox *Sandbox, smtp string) *Postfix {
 	t.Helper()
-	p := &Postfix{t: t, root: root, SMTP: smtp}
+	p := &Postfix{t: t, sandbox: sandbox, SMTP: smtp}
+	t.Cleanup(p.Stop)
 	p.Start()
-	t.Cleanup(func() {
-		if p.Running() {
-			p.Stop()
-		}
-	})
 	return p
 }
 
@@ -37,10 +33,12 @@ func (p *Postfix) Start() {
 	await(p.t, "postfix", p.Log(), func() error { return greets(p.SMTP, "220 ") })
 }
 
-// Stop ends it and waits until it has.
+// Stop ends it and waits until it has. It does nothing when it does not run.
 func (p *Postfix) Stop() {
 	p.t.Helper()
-	p.command("stop")
+	if p.Running() {
+		p.command("stop")
+	}
 }
 
 // Running reports whether its master runs.
@@ -49,7 +47,7 @@ func (p *Postfix) Running() bool {
 }
 
 // Log returns the path of its log.
-func (p *Postfix) Log() string { return filepath.Join(p.root, "var/log/mail.log") }
+func (p *Postfix) Log() string { return filepath.Join(p.sandbox.Root(), "var/log/mail.log") }
 
 // Reloads counts the reloads that its log tells of.
 func (p *Postfix) Reloads() int {
@@ -71,12 +69,19 @@ func (p *Postfix) Setting(parameter string) string {
 	return strings.TrimSuffix(string(out), "\n")
 }
 
-func (p *Postfix) config() string { return filepath.Join(p.root, "etc/postfix") }
+func (p *Postfix) config() string { return filepath.Join(p.sandbox.Root(), "etc/postfix") }
 
 func (p *Postfix) command(verb string) {
 	p.t.Helper()
-	out, err := exec.Command(Program(p.t, "postfix"), "-c", p.config(), verb).CombinedOutput()
+	// A file, no pipe: the daemons inherit it and would keep a pipe open.
+	out, err := os.Create(filepath.Join(p.sandbox.Dir, "log/postfix.log"))
 	if err != nil {
-		p.t.Fatalf("%v", fmt.Errorf("postfix %s: %w: %s%s", verb, err, out, tail(p.Log())))
+		p.t.Fatalf("postfix %s: %v", verb, err)
+	}
+	defer out.Close()
+	cmd := exec.Command(Program(p.t, "postfix"), "-c", p.config(), verb)
+	cmd.Stdout, cmd.Stderr = out, out
+	if err := cmd.Run(); err != nil {
+		p.t.Fatalf("postfix %s: %v%s%s", verb, err, tail(out.Name()), tail(p.Log()))
 	}
 }

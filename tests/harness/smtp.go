@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/smtp"
-	"net/textproto"
-	"strings"
 	"time"
 )
 
@@ -81,44 +79,6 @@ func (p *Postfix) dial() (*smtp.Client, error) {
 		return nil, fmt.Errorf("EHLO: %w", err)
 	}
 	return client, nil
-}
-
-// Deliver gives Dovecot a message by LMTP (RFC 2033). When it returns nil the message is in the mailbox.
-func (d *Dovecot) Deliver(to, subject string) error {
-	conn, err := net.DialTimeout("unix", d.LMTP, sendLimit)
-	if err != nil {
-		return fmt.Errorf("connecting to LMTP: %w", err)
-	}
-	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(sendLimit)); err != nil {
-		return err
-	}
-	text := textproto.NewConn(conn)
-	const from = "sender@client.test"
-	steps := []struct {
-		send string
-		want int
-	}{
-		{"", 220},
-		{"LHLO client.test", 250},
-		{"MAIL FROM:<" + from + ">", 250},
-		{"RCPT TO:<" + to + ">", 250},
-		{"DATA", 354},
-		{string(letter(from, to, subject)) + ".", 250},
-		{"QUIT", 221},
-	}
-	for _, step := range steps {
-		if step.send != "" {
-			if err := text.PrintfLine("%s", step.send); err != nil {
-				return fmt.Errorf("LMTP: %w", err)
-			}
-		}
-		if _, _, err := text.ReadResponse(step.want); err != nil {
-			verb, _, _ := strings.Cut(step.send, "\r\n")
-			return fmt.Errorf("LMTP %s: %w", verb, err)
-		}
-	}
-	return nil
 }
 
 func letter(from, to, subject string) []byte {

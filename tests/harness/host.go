@@ -1,0 +1,82 @@
+package harness
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// HostConfig says how a mail host differs from the usual one, which has a directory, Dovecot, Postfix and the listener.
+type HostConfig struct {
+	// Set are further registry settings, KEY=VALUE; they win over the usual ones.
+	Set []string
+	// Slapd edits the configuration of the directory.
+	Slapd func(*SlapdConfig)
+	// NoDovecot, NoPostfix and NoListener leave a server out; the settings of its files are rendered all the same.
+	NoDovecot, NoPostfix, NoListener bool
+}
+
+// Host is a mail host below a sandbox's root with a directory of its own. The servers run on the files that a commit
+// has rendered.
+type Host struct {
+	*Sandbox
+	*Mailreg
+	Slapd    *Slapd
+	Dovecot  *Dovecot
+	Postfix  *Postfix
+	Listener *Listener
+	Spool    Spool
+}
+
+// NewHost makes a host: directory, settings, commit, servers, listener.
+func NewHost(t T, config HostConfig) *Host {
+	t.Helper()
+	sandbox := NewSandbox(t)
+	h := &Host{Sandbox: sandbox, Mailreg: NewMailreg(t, sandbox), Spool: NewSpool(t, sandbox.Root())}
+	if config.Slapd == nil {
+		config.Slapd = func(*SlapdConfig) {}
+	}
+	h.Slapd = NewSlapdIn(t, sandbox, config.Slapd)
+	imap, smtp := sandbox.Port(), sandbox.Port()
+	h.Must(append([]string{"set", "--no-reload"}, append(h.settings(t, imap, smtp), config.Set...)...)...)
+	h.Must("commit")
+	if !config.NoDovecot {
+		h.Dovecot = NewDovecot(t, sandbox, fmt.Sprintf("127.0.0.1:%d", imap))
+	}
+	if !config.NoPostfix {
+		h.Postfix = NewPostfix(t, sandbox, fmt.Sprintf("127.0.0.1:%d", smtp))
+	}
+	if !config.NoListener {
+		h.Listener = NewListener(t, sandbox)
+	}
+	return h
+}
+
+// settings are the registry settings of a host on loopback.
+func (h *Host) settings(t T, imap, smtp int) []string {
+	t.Helper()
+	secret := filepath.Join(h.Dir, "ldap.secret")
+	if err := os.WriteFile(secret, []byte(ListenerPassword+"\n"), 0o600); err != nil {
+		t.Fatalf("writing the listener's password: %v", err)
+	}
+	return []string{
+		"hostname=mail1",
+		"domainname=example.test",
+		"ldap/uri=" + h.Slapd.URL(),
+		"ldap/base=" + BaseDN,
+		"ldap/hostdn=" + ListenerDN,
+		"ldap/secret=" + secret,
+		"ldap/starttls=no",
+		"mail/dovecot/location/uid=5000",
+		"mail/dovecot/location/gid=5000",
+		"mail/dovecot/auth/driver=ldap",
+		"mail/dovecot/auth/allowplaintext=yes",
+		"mail/dovecot/listen=127.0.0.1",
+		fmt.Sprintf("mail/dovecot/imap/port=%d", imap),
+		"mail/dovecot/imaps/port=0",
+		"mail/postfix/listen=127.0.0.1",
+		"mail/postfix/submission/port=0",
+		"mail/postfix/smtps/port=0",
+		fmt.Sprintf("mail/smtpport=%d", smtp),
+	}
+}
