@@ -1,4 +1,20 @@
 // Command mailreg is the command line of the registry and of the listener.
+//
+// Results go to stdout, everything else to stderr: "W: ..." for a warning, "mailreg: ..." for the one line that says why
+// a command failed. Exit codes: 0 done; 1 refused or failed, nothing changed; 2 usage; 3 the files are in place but a
+// service action failed and is pending.
 package main
 
-func main() {}
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	os.Exit(a.run(ctx, os.Args[1:]))
+}

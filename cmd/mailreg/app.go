@@ -1,0 +1,151 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/registry"
+)
+
+// The exit codes (design §6).
+const (
+	exitDone = iota
+	exitFailed
+	exitUsage
+	exitPending
+)
+
+// controlSocket is the path of the daemon's socket below the root.
+const controlSocket = "/run/mailreg/control.sock"
+
+// app is what every command works with: where to read and print, and which root to act below.
+type app struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+	// root is an absolute path without a trailing slash, or "/".
+	root string
+	// json is set by the flag of the command that runs.
+	json bool
+	// running tells a command's own errors from those of its usage.
+	running bool
+}
+
+// run carries out one command line, without the program's name, and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := newRootCommand(a)
+	root.SetArgs(args)
+	command, err := root.ExecuteContextC(ctx)
+	switch {
+	case err == nil || err.Error() == "":
+	case !a.running && !errors.As(err, new(exitError)):
+		fmt.Fprintf(a.stderr, "mailreg: %v; usage: %s\n", err, command.UseLine())
+	default:
+		fmt.Fprintf(a.stderr, "mailreg: %v\n", err)
+	}
+	return a.exitCode(err)
+}
+
+func (a *app) exitCode(err error) int {
+	var own exitError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &own):
+		return own.code
+	case errors.Is(err, registry.ErrPending):
+		return exitPending
+	case !a.running:
+		return exitUsage
+	default:
+		return exitFailed
+	}
+}
+
+// exitError is an error with an exit code of its own. Without a cause it prints nothing.
+type exitError struct {
+	code  int
+	cause error
+}
+
+// Error returns the cause's text, "" without one.
+func (e exitError) Error() string {
+	if e.cause == nil {
+		return ""
+	}
+	return e.cause.Error()
+}
+
+// Unwrap returns the cause.
+func (e exitError) Unwrap() error { return e.cause }
+
+// usagef returns an error about how a command was called.
+func usagef(format string, args ...any) error {
+	return exitError{exitUsage, fmt.Errorf(format, args...)}
+}
+
+// setRoot takes the root from the flag, else from the environment, else "/".
+func (a *app) setRoot(flag string) error {
+	root := flag
+	if root == "" {
+		root = a.getenv("MAILREG_ROOT")
+	}
+	if root == "" {
+		root = "/"
+	}
+	absolute, err := filepath.Abs(root)
+	if err != nil {
+		return fmt.Errorf("finding the root %q: %w", root, err)
+	}
+	a.root = absolute
+	return nil
+}
+
+// path returns the path of a file that was named as seen from the root.
+func (a *app) path(name string) string { return filepath.Join(a.root, name) }
+
+// registry returns the registry below the root; it reads nothing yet.
+func (a *app) registry() *registry.Registry { return registry.Open(a.root) }
+
+// view reads the registry as it is now.
+func (a *app) view() (*registry.View, error) { return a.registry().View() }
+
+// daemon returns a client of the daemon of this root.
+func (a *app) daemon() *control.Client { return control.NewClient(a.path(controlSocket)) }
+
+// printf prints a result.
+func (a *app) printf(format string, args ...any) { fmt.Fprintf(a.stdout, format, args...) }
+
+// warnf prints a warning as one line.
+func (a *app) warnf(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "W: %s\n", fmt.Sprintf(format, args...))
+}
+
+// errorf prints one of several things that went wrong as one line.
+func (a *app) errorf(format string, args ...any) {
+	fmt.Fprintf(a.stderr, "E: %s\n", fmt.Sprintf(format, args...))
+}
+
+// printJSON prints a result for programs, indented for those who look.
+func (a *app) printJSON(result any) error {
+	encoder := json.NewEncoder(a.stdout)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(result)
+}
+
+// german reports whether descriptions are wanted in German, by the locale (locale(7)).
+func (a *app) german() bool {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if value := a.getenv(name); value != "" {
+			return strings.HasPrefix(value, "de")
+		}
+	}
+	return false
+}

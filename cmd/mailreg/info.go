@@ -1,0 +1,131 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/mailreg/mailreg/registry"
+)
+
+func newInfoCommand(a *app) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "info KEY ...",
+		Short: "Tell all about variables: value, layers, declaration, and the files they drive",
+		Long:  `info lists what each layer has for the variable, low to high; a star marks the value in force.`,
+		Args:  cobra.MinimumNArgs(1),
+		RunE:  func(_ *cobra.Command, args []string) error { return a.info(args) },
+	}
+	jsonFlag(a, command)
+	return command
+}
+
+// infoJSON is what info prints with --json.
+type infoJSON struct {
+	variableJSON
+	Layers []layerJSON `json:"layers"`
+	Files  []string    `json:"files"`
+}
+
+type layerJSON struct {
+	Layer string `json:"layer"`
+	Value string `json:"value"`
+	Wins  bool   `json:"wins"`
+}
+
+func (a *app) info(keys []string) error {
+	view, err := a.view()
+	if err != nil {
+		return err
+	}
+	all := []infoJSON{}
+	for _, key := range keys {
+		v := variableOf(view, key)
+		if !v.set && !v.declared {
+			a.warnf("Unknown key: %q", key)
+			continue
+		}
+		files, err := a.registry().Drives(key)
+		if err != nil {
+			return err
+		}
+		info := infoJSON{variableJSON: v.json(a.german()), Layers: layersOf(view, v), Files: append([]string{}, files...)}
+		if a.json {
+			all = append(all, info)
+		} else {
+			a.printInfo(v, info)
+		}
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	return nil
+}
+
+func layersOf(view *registry.View, v variable) []layerJSON {
+	layers := []layerJSON{}
+	for _, candidate := range view.Candidates(v.key) {
+		value := candidate.Value
+		if v.declaration.Secret && value != "" {
+			value = shownSecret
+		}
+		layers = append(layers, layerJSON{candidate.Layer.String(), value, v.set && candidate.Layer == v.layer})
+	}
+	return layers
+}
+
+func (a *app) printInfo(v variable, info infoJSON) {
+	a.printf("%s: %s\n", v.key, v.shown())
+	if info.Description != "" {
+		a.printf(" %s\n", info.Description)
+	}
+	for _, line := range v.details() {
+		a.printf("%s\n", line)
+	}
+	for i, layer := range info.Layers {
+		if i == 0 {
+			a.printf(" Layers:\n")
+		}
+		mark := " "
+		if layer.Wins {
+			mark = "*"
+		}
+		a.printf("  %s %s: %s\n", mark, layer.Layer, oneLine(layer.Value))
+	}
+	for i, file := range info.Files {
+		if i == 0 {
+			a.printf(" Files:\n")
+		}
+		a.printf("    %s\n", file)
+	}
+	a.printf("\n")
+}
+
+func newDumpCommand(a *app) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "dump",
+		Short: "Print all variables that have a value, sorted",
+		Long: `dump prints "key: value" for every variable, defaults and secrets included, control characters
+escaped. With --json it prints one object that "mailreg set --file" reads back.`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.dump() },
+	}
+	jsonFlag(a, command)
+	return command
+}
+
+func (a *app) dump() error {
+	view, err := a.view()
+	if err != nil {
+		return err
+	}
+	all := map[string]string{}
+	for _, pair := range view.Pairs() {
+		all[pair.Key] = pair.Value
+		if !a.json {
+			a.printf("%s: %s\n", pair.Key, oneLine(pair.Value))
+		}
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	return nil
+}

@@ -1,0 +1,200 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/mailreg/mailreg/listener/control"
+)
+
+// askLimit bounds the calls that the daemon answers at once.
+const askLimit = 30 * time.Second
+
+func newListenerCommand(a *app) *cobra.Command {
+	command := &cobra.Command{
+		Use:   "listener",
+		Short: "Ask and steer the daemon that follows the directory",
+	}
+	command.AddCommand(
+		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a),
+		newParkedCommand(a), newRetryCommand(a), newDropCommand(a),
+		newHeldCommand(a), newApproveCommand(a), newRejectCommand(a),
+	)
+	return command
+}
+
+// ask returns a command that makes one call of the daemon and prints its result.
+func ask[T any](a *app, command *cobra.Command, call func(context.Context, control.API, []string) (T, error), show func(T)) *cobra.Command {
+	command.RunE = func(c *cobra.Command, args []string) error {
+		ctx, cancel := context.WithTimeoutCause(c.Context(), askLimit, fmt.Errorf("the daemon took longer than %s", askLimit))
+		defer cancel()
+		result, err := call(ctx, a.daemon(), args)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(result)
+		}
+		show(result)
+		return nil
+	}
+	jsonFlag(a, command)
+	return command
+}
+
+func newStatusCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "status",
+		Short: "Tell whether the daemon is in step with the directory",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, api control.API, _ []string) (control.Status, error) {
+		return api.Status(ctx)
+	}, a.showStatus)
+}
+
+func newWaitCommand(a *app) *cobra.Command {
+	var timeout time.Duration
+	command := &cobra.Command{
+		Use:   "wait",
+		Short: "Wait until everything is done that the directory holds now",
+		Long: `wait returns once every handler has done all that the directory held when wait was called. Parked
+and held changes count as done; they wait for a person and are printed. At the timeout it says what
+is not done and exits 1.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.wait(c.Context(), timeout) },
+	}
+	command.Flags().DurationVar(&timeout, "timeout", 0, "give up after `D`, such as 30s (0 waits for ever)")
+	jsonFlag(a, command)
+	return command
+}
+
+func (a *app) wait(ctx context.Context, timeout time.Duration) error {
+	errTimeout := fmt.Errorf("not done after %s", timeout)
+	bounded := ctx
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		bounded, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		defer cancel()
+	}
+	daemon := a.daemon()
+	result, err := daemon.Wait(bounded)
+	switch {
+	case errors.Is(err, errTimeout):
+		return fmt.Errorf("%w: %s", err, undone(ctx, daemon))
+	case err != nil:
+		return err
+	case a.json:
+		return a.printJSON(result)
+	}
+	a.showParked(result.Parked)
+	a.showHeld(result.Held)
+	return nil
+}
+
+// undone says in one line what keeps the daemon from being done.
+func undone(ctx context.Context, api control.API) string {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	status, err := api.Status(ctx)
+	if err != nil {
+		return err.Error()
+	}
+	reasons := status.Reasons
+	for _, h := range status.Handlers {
+		if h.Pending+h.Retrying == 0 {
+			continue
+		}
+		reason := fmt.Sprintf("handler %s has %d pending, %d retrying", h.Name, h.Pending, h.Retrying)
+		if h.LastError != "" {
+			reason += " (" + h.LastError + ")"
+		}
+		reasons = append(reasons, reason)
+	}
+	if len(reasons) == 0 {
+		return fmt.Sprintf("the source is in phase %s", status.Source.Phase)
+	}
+	return strings.Join(reasons, "; ")
+}
+
+func newResyncCommand(a *app) *cobra.Command {
+	var request control.ResyncRequest
+	command := &cobra.Command{
+		Use:   "resync HANDLER",
+		Short: "Have a handler apply entries again: all, or the selected ones",
+		Args:  cobra.ExactArgs(1),
+	}
+	flags := command.Flags()
+	flags.StringVar(&request.Selection.DN, "dn", "", "only the entry named `DN`")
+	flags.StringVar(&request.Selection.UUID, "uuid", "", "only the entry with this `UUID`")
+	flags.StringVar(&request.Selection.Address, "address", "", "only the entries with this mail `ADDRESS`")
+	flags.BoolVar(&request.DryRun, "dry-run", false, "print what would be applied again and do nothing")
+	return ask(a, command, func(ctx context.Context, api control.API, args []string) (control.ResyncResult, error) {
+		request.Handler = args[0]
+		return api.Resync(ctx, request)
+	}, a.showResync)
+}
+
+func newParkedCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "parked",
+		Short: "List the entries that a handler has given up on",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, api control.API, _ []string) ([]control.Parked, error) {
+		return api.Parked(ctx)
+	}, a.showParked)
+}
+
+func newRetryCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "retry [ID]",
+		Short: "Try one parked entry again, or everything that waits for another try",
+		Args:  cobra.MaximumNArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (int, error) {
+		return api.Retry(ctx, strings.Join(args, ""))
+	}, func(n int) { a.printf("Retrying: %d\n", n) })
+}
+
+func newDropCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "drop ID",
+		Short: "Take one parked entry as done, without effect",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (string, error) {
+		return args[0], api.Drop(ctx, args[0])
+	}, func(id string) { a.printf("Dropped: %s\n", id) })
+}
+
+func newHeldCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "held",
+		Short: "List the changes that wait because they would take away much at once",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, api control.API, _ []string) ([]control.Held, error) {
+		return api.Held(ctx)
+	}, a.showHeld)
+}
+
+func newApproveCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "approve ID",
+		Short: "Let held changes happen",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (int, error) {
+		return api.Approve(ctx, args[0])
+	}, func(n int) { a.printf("Approved: %d\n", n) })
+}
+
+func newRejectCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "reject ID",
+		Short: "Take held changes as done, without effect: the stores stay with their owners",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (int, error) {
+		return api.Reject(ctx, args[0])
+	}, func(n int) { a.printf("Rejected: %d\n", n) })
+}

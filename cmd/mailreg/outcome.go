@@ -1,0 +1,103 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/mailreg/mailreg/registry"
+)
+
+// outcomeJSON is what set, unset and commit print with --json.
+type outcomeJSON struct {
+	Keys     []keyJSON    `json:"keys"`
+	Files    []string     `json:"files"`
+	Actions  []actionJSON `json:"actions"`
+	Warnings []string     `json:"warnings"`
+}
+
+type keyJSON struct {
+	Key string `json:"key"`
+	// Verb is create, set, keep or unset; "" when an unset key was not there.
+	Verb     string `json:"verb"`
+	HiddenBy string `json:"hidden_by,omitempty"`
+}
+
+type actionJSON struct {
+	Verb    string `json:"verb"`
+	Unit    string `json:"unit"`
+	Skipped string `json:"skipped,omitempty"`
+	Error   string `json:"error,omitempty"`
+}
+
+// report prints what a transaction did and passes its error on. After an error other than a pending action nothing has
+// happened, so nothing is printed.
+func (a *app) report(outcome registry.Outcome, err error) error {
+	if err != nil && !errors.Is(err, registry.ErrPending) {
+		return err
+	}
+	for _, warning := range outcome.Warnings {
+		a.warnf("%s", warning)
+	}
+	if a.json {
+		return errors.Join(a.printJSON(outcomeToJSON(outcome)), err)
+	}
+	for _, key := range outcome.Keys {
+		a.reportKey(key)
+	}
+	for _, file := range outcome.Files {
+		a.printf("File: %s\n", file)
+	}
+	for _, action := range outcome.Actions {
+		a.reportAction(action)
+	}
+	return err
+}
+
+func (a *app) reportKey(key registry.KeyOutcome) {
+	switch {
+	case key.Verb == "":
+		a.warnf("%s does not exist", key.Key)
+	default:
+		a.printf("%s %s\n", key.Verb, key.Key)
+	}
+	switch {
+	case key.HiddenBy == registry.Default:
+	case key.Verb == "" || key.Verb == "Unsetting":
+		a.warnf("%s is still set in scope %q", key.Key, key.HiddenBy)
+	default:
+		a.warnf("%s is overridden by scope %q", key.Key, key.HiddenBy)
+	}
+}
+
+func (a *app) reportAction(action registry.ActionOutcome) {
+	switch {
+	case action.Err != nil:
+		a.errorf("%s of %s failed and is pending: %v", action.Verb, action.Unit, action.Err)
+	case action.Skipped != "":
+		a.printf("Skipped: %s (%s)\n", action.Unit, action.Skipped)
+	default:
+		a.printf("%s: %s\n", action.Verb, action.Unit)
+	}
+}
+
+func outcomeToJSON(outcome registry.Outcome) outcomeJSON {
+	verbs := map[string]string{"Create": "create", "Setting": "set", "Not updating": "keep", "Unsetting": "unset"}
+	out := outcomeJSON{
+		Keys: []keyJSON{}, Actions: []actionJSON{},
+		Files: append([]string{}, outcome.Files...), Warnings: append([]string{}, outcome.Warnings...),
+	}
+	for _, key := range outcome.Keys {
+		k := keyJSON{Key: key.Key, Verb: verbs[key.Verb]}
+		if key.HiddenBy != registry.Default {
+			k.HiddenBy = key.HiddenBy.String()
+		}
+		out.Keys = append(out.Keys, k)
+	}
+	for _, action := range outcome.Actions {
+		act := actionJSON{Verb: action.Verb, Unit: action.Unit, Skipped: action.Skipped}
+		if action.Err != nil {
+			act.Error = action.Err.Error()
+		}
+		out.Actions = append(out.Actions, act)
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package main
+
+import (
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRootCommand(a *app) *cobra.Command {
+	var root string
+	command := &cobra.Command{
+		Use:   "mailreg",
+		Short: "Settings of the mail system, and what the listener does with the directory",
+		Long: `mailreg keeps the settings of a mail server and renders its config files from them;
+it also asks and steers the listener, which keeps the server in step with the directory.
+
+FILE arguments and printed paths are as seen from the root.
+Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service action is pending.`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		PersistentPreRunE: func(*cobra.Command, []string) error {
+			return a.setRoot(root)
+		},
+	}
+	command.SetIn(a.stdin)
+	command.SetOut(a.stdout)
+	command.SetErr(a.stderr)
+	command.PersistentFlags().StringVar(&root, "root", "", "act on the system below `DIR` (default $MAILREG_ROOT, else /)")
+	command.AddCommand(
+		newGetCommand(a), newSetCommand(a), newUnsetCommand(a),
+		newSearchCommand(a), newInfoCommand(a), newDumpCommand(a),
+		newCommitCommand(a), newDiffCommand(a),
+		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),
+		newVersionCommand(a),
+	)
+	prepare(a, command)
+	return command
+}
+
+// prepare gives every command of the tree the manners of all: a group that is called without a command of its own says
+// which there are, and a running command is known to be one.
+func prepare(a *app, command *cobra.Command) {
+	for _, sub := range command.Commands() {
+		prepare(a, sub)
+	}
+	if command.RunE == nil {
+		command.Args = cobra.ArbitraryArgs
+		command.RunE = group
+		return
+	}
+	run := command.RunE
+	command.RunE = func(c *cobra.Command, args []string) error {
+		a.running = true
+		return run(c, args)
+	}
+}
+
+// group answers for a command that only holds others.
+func group(command *cobra.Command, args []string) error {
+	if len(args) == 0 && !command.HasParent() {
+		return command.Help()
+	}
+	if len(args) > 0 {
+		return usagef("unknown command %q for %q", args[0], command.CommandPath())
+	}
+	var names []string
+	for _, sub := range command.Commands() {
+		if sub.IsAvailableCommand() {
+			names = append(names, sub.Name())
+		}
+	}
+	return usagef("%s needs a command: %s", command.CommandPath(), strings.Join(names, ", "))
+}
+
+// jsonFlag adds --json to a command that prints data.
+func jsonFlag(a *app, command *cobra.Command) {
+	command.Flags().BoolVar(&a.json, "json", false, "print the result as JSON")
+}

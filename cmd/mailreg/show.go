@@ -1,0 +1,78 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/mailreg/mailreg/listener/control"
+)
+
+// table prints rows in columns; the first row is the heading.
+func (a *app) table(rows [][]string) {
+	w := tabwriter.NewWriter(a.stdout, 0, 8, 2, ' ', 0)
+	for _, row := range rows {
+		fmt.Fprintln(w, strings.Join(row, "\t"))
+	}
+	w.Flush()
+}
+
+func (a *app) showStatus(s control.Status) {
+	ready := "yes"
+	if !s.Ready {
+		ready = "no"
+	}
+	a.printf("Ready: %s\n", ready)
+	for _, reason := range s.Reasons {
+		a.printf("  %s\n", oneLine(reason))
+	}
+	a.printf("Source: %s %s, %s, last message %s\n", s.Source.Kind, s.Source.URL, s.Source.Phase, moment(s.Source.LastMessage))
+	if s.Source.LastError != "" {
+		a.printf("  %s\n", oneLine(s.Source.LastError))
+	}
+	a.printf("Entries: %d\nHeld: %d\n", s.Entries, s.Held)
+	rows := [][]string{{"HANDLER", "PENDING", "RETRYING", "PARKED", "LAST SUCCESS", "LAST ERROR"}}
+	for _, h := range s.Handlers {
+		rows = append(rows, []string{
+			h.Name, fmt.Sprint(h.Pending), fmt.Sprint(h.Retrying), fmt.Sprint(h.Parked), moment(h.LastSuccess), oneLine(h.LastError),
+		})
+	}
+	a.table(rows)
+}
+
+func (a *app) showParked(parked []control.Parked) {
+	for _, p := range parked {
+		a.printf("Parked: %s %s since %s, %d attempts\n", p.ID, p.Handler, moment(p.Since), p.Attempts)
+		a.printf("  %s\n  %s\n", oneLine(p.DN), oneLine(p.Reason))
+	}
+}
+
+func (a *app) showHeld(held []control.Held) {
+	for _, h := range held {
+		a.printf("Held: %s %s since %s, %d entries\n", h.ID, h.Handler, moment(h.Since), h.Count)
+		a.printf("  %s\n", oneLine(h.Reason))
+		for _, entry := range h.Entries {
+			waits := ""
+			if entry.Waits {
+				waits = " (waits for another)"
+			}
+			a.printf("  %s %s%s\n", entry.UUID, oneLine(entry.DN), waits)
+		}
+	}
+}
+
+func (a *app) showResync(r control.ResyncResult) {
+	for _, entry := range r.Entries {
+		a.printf("Resync: %s %s\n", entry.UUID, oneLine(entry.DN))
+	}
+	fmt.Fprintf(a.stderr, "%d entries\n", len(r.Entries))
+}
+
+// moment prints a time in UTC to the second, "never" for none.
+func moment(t time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	return t.UTC().Format(time.RFC3339)
+}

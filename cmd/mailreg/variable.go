@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// shownSecret stands for the value of a secret wherever more than that value is printed.
+const shownSecret = "<secret>"
+
+// variable is one variable, or one declared pattern, as search and info show it.
+type variable struct {
+	key string
+	// value is the merged value; set tells an empty one from none.
+	value string
+	set   bool
+	layer registry.Layer
+	// declared is false for a variable that nobody declared.
+	declared    bool
+	declaration schema.Declaration
+}
+
+// variableOf looks a key up in all that is known about it.
+func variableOf(view *registry.View, key string) variable {
+	v := variable{key: key}
+	v.value, v.set = view.Get(key)
+	v.layer, _ = view.Source(key)
+	v.declaration, v.declared = view.Declaration(key)
+	return v
+}
+
+// shown returns the value as people see it.
+func (v variable) shown() string {
+	switch {
+	case v.value == "":
+		return "<empty>"
+	case v.declaration.Secret:
+		return shownSecret
+	default:
+		return oneLine(v.value)
+	}
+}
+
+// description returns the sentence in German when that is wanted and there is one.
+func (v variable) description(german bool) string {
+	if german && v.declaration.DescriptionDE != "" {
+		return v.declaration.DescriptionDE
+	}
+	return v.declaration.DescriptionEN
+}
+
+// details returns the lines of type, default and category, each with a blank in front.
+func (v variable) details() []string {
+	if !v.declared {
+		return nil
+	}
+	d := v.declaration
+	lines := []string{" Type: " + d.Type}
+	if d.Element != "" {
+		lines[0] += " of " + d.Element
+	}
+	if len(d.Enum) > 0 {
+		lines[0] += " (" + strings.Join(d.Enum, ", ") + ")"
+	}
+	if d.HasDefault {
+		lines = append(lines, " Default: "+oneLine(d.Default))
+	}
+	if d.Category != "" {
+		lines = append(lines, " Categories: "+d.Category)
+	}
+	return lines
+}
+
+// variableJSON is what search and info print with --json.
+type variableJSON struct {
+	Key string `json:"key"`
+	// Value is absent when no layer has one, and "<secret>" for a secret.
+	Value       *string `json:"value,omitempty"`
+	Layer       string  `json:"layer,omitempty"`
+	Type        string  `json:"type,omitempty"`
+	Default     *string `json:"default,omitempty"`
+	Category    string  `json:"category,omitempty"`
+	Description string  `json:"description,omitempty"`
+}
+
+func (v variable) json(german bool) variableJSON {
+	d := v.declaration
+	out := variableJSON{Key: v.key, Type: d.Type, Category: d.Category, Description: v.description(german)}
+	if v.set {
+		value := v.value
+		if d.Secret && value != "" {
+			value = shownSecret
+		}
+		out.Value, out.Layer = &value, v.layer.String()
+	}
+	if d.HasDefault {
+		out.Default = &d.Default
+	}
+	return out
+}
+
+// oneLine keeps a value from looking like more than one line: control characters are written as Go writes them.
+func oneLine(value string) string {
+	if !strings.ContainsFunc(value, isControl) {
+		return value
+	}
+	var b strings.Builder
+	for _, r := range value {
+		if isControl(r) {
+			quoted := fmt.Sprintf("%q", r)
+			b.WriteString(quoted[1 : len(quoted)-1])
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+func isControl(r rune) bool { return r < ' ' || r == 0x7f }
