@@ -30,8 +30,10 @@ Expand = no
 `))
 	want := []schema.Declaration{
 		{Key: "a/.*", Type: "str", Regex: `^"[a-z]+"$`, Secret: true},
-		{Key: "b/level", Type: "enum", Enum: []string{"none", "may"}, HasDefault: true, Category: "postfix",
-			DescriptionEN: "A level; see # below.", DescriptionDE: "Eine Stufe."},
+		{
+			Key: "b/level", Type: "enum", Enum: []string{"none", "may"}, HasDefault: true, Category: "postfix",
+			DescriptionEN: "A level; see # below.", DescriptionDE: "Eine Stufe.",
+		},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("ParseDeclarations: %v (-want +got):\n%s", err, diff)
