@@ -53,7 +53,9 @@ func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- control.Serve(ctx, l, fakeDaemon{stuck: len(args) > 0 && args[0] == "stuck"}, slog.New(slog.DiscardHandler)) }()
+	go func() {
+		done <- control.Serve(ctx, l, fakeDaemon{stuck: len(args) > 0 && args[0] == "stuck"}, slog.New(slog.DiscardHandler))
+	}()
 	ts.Defer(func() {
 		cancel()
 		ts.Check(<-done)
