@@ -1,14 +1,11 @@
 package templates
 
-import "errors"
-
-var errSkeleton = errors.New("not there yet")
-
 // Settings is the registry as templates see it.
 type Settings interface {
 	// Get returns the merged value of a key.
 	Get(key string) (string, bool)
-	// Keys returns the set keys that begin with a prefix, in the order in which numbered keys apply.
+	// Keys returns the keys that begin with a prefix and have a value in any layer, defaults included, in the order in
+	// which numbered keys apply.
 	Keys(prefix string) []string
 	// Split returns the elements of a list variable.
 	Split(key string) []string
@@ -22,9 +19,11 @@ type World struct {
 	Root string
 	// Settings is the registry.
 	Settings Settings
-	// ReadFile returns the content of a file below the root; an fs.ErrNotExist error when there is none.
+	// ReadFile returns the content of a file of the machine, such as "/tmp/mr-1/etc/postfix/main.cf.local": the path is
+	// absolute and has the root in it already. An fs.ErrNotExist error means that there is none.
 	ReadFile func(path string) ([]byte, error)
-	// Version returns the installed version of a server, such as "2.3.19" for "dovecot"; "" when it is not installed.
+	// Version returns the installed version of a server or of one of its packages, such as "2.3.19" for "dovecot"; ""
+	// when it is not installed, or not known.
 	Version func(server string) string
 }
 
@@ -48,19 +47,10 @@ type Output struct {
 	When string
 }
 
-// Uses is what a rendering has looked at; a change of any of it asks for a new rendering.
+// Uses is what a rendering has looked at, each list sorted; a change of any of it asks for a new rendering.
 type Uses struct {
-	Keys, Prefixes, Files, Versions []string
+	// Keys are registry keys, set or not; Prefixes are those given to function prefix.
+	Keys, Prefixes []string
+	// Files are the paths given to World.ReadFile; Versions are the servers given to World.Version.
+	Files, Versions []string
 }
-
-// Set is a collection of outputs with their templates.
-type Set struct{}
-
-// Load returns the stock templates, overridden by name by those in dir (which need not exist).
-func Load(dir string) (*Set, error) { return nil, errSkeleton }
-
-// Outputs returns all outputs sorted by path.
-func (s *Set) Outputs() []Output { return nil }
-
-// Render returns the bytes of an output and what they depend on.
-func (s *Set) Render(o Output, w World) ([]byte, Uses, error) { return nil, Uses{}, errSkeleton }

@@ -1,0 +1,151 @@
+package templates
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// format is a writer: it turns values into text that its reader takes for exactly these values.
+type format struct {
+	// continues says that a line that begins with a blank belongs to the line before it.
+	continues bool
+	// versioned is the server whose version the writer asks for, if any.
+	versioned string
+	// write returns the text of an item for its place. The values have passed Value.check.
+	write func(p place, it item) (string, error)
+}
+
+// place is where a value stands in its logical line.
+type place struct {
+	// before is the finished text of the logical line up to the value.
+	before string
+	// after is the rest of the logical line, with mark for each further value.
+	after string
+	// version is the installed version of the format's server, "" when it has none.
+	version string
+}
+
+// formats are the writers by name; a manifest chooses one.
+var formats = map[string]format{
+	"postfix-main":   {continues: true, write: writePostfixMain},
+	"postfix-master": {continues: true, write: writePostfixMaster},
+	"postfix-table":  {continues: true, write: writePostfixTable},
+	"ldap-map":       {continues: true, write: writeLDAPMap},
+	"aliases":        {continues: true, write: writeAliases},
+	"dovecot":        {versioned: "dovecot", write: writeDovecot},
+	"passwd-file":    {write: writePasswdFile},
+}
+
+func formatNames() []string { return slices.Sorted(maps.Keys(formats)) }
+
+// encode puts the written values in the place of their marks. Several empty lines become one.
+func (f format) encode(text, version string, items []any) (string, error) {
+	var out strings.Builder
+	blank := true
+	for line := range f.logicalLines(text) {
+		empty := strings.TrimSpace(line) == ""
+		if empty && blank {
+			continue
+		}
+		blank = empty
+		encoded, err := f.encodeLine(line, version, items)
+		if err != nil {
+			return "", err
+		}
+		out.WriteString(strings.TrimRight(encoded, " \t\n"))
+		out.WriteByte('\n')
+	}
+	return strings.TrimRight(out.String(), "\n") + "\n", nil
+}
+
+// logicalLines yields the lines of text with their line ends, each with its continuation lines.
+func (f format) logicalLines(text string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		start := 0
+		for i := 0; i < len(text); i++ {
+			if text[i] != '\n' {
+				continue
+			}
+			if f.continues && i+1 < len(text) && strings.IndexByte(" \t", text[i+1]) >= 0 {
+				continue
+			}
+			if !yield(text[start : i+1]) {
+				return
+			}
+			start = i + 1
+		}
+		if start < len(text) {
+			yield(text[start:])
+		}
+	}
+}
+
+func (f format) encodeLine(line, version string, items []any) (string, error) {
+	parts := strings.Split(line, string(mark))
+	out := parts[0]
+	for i := 1; i+1 < len(parts); i += 2 {
+		n, err := strconv.Atoi(parts[i])
+		if err != nil || n >= len(items) {
+			return "", fmt.Errorf("value number %q is lost", parts[i])
+		}
+		p := place{before: out, after: after(parts[i+1:]), version: version}
+		text, err := f.encodeItem(p, items[n])
+		if err != nil {
+			return "", err
+		}
+		out += text + parts[i+1]
+	}
+	return out, nil
+}
+
+// after joins the literal parts of the rest of a line, with a mark for each value between them.
+func after(parts []string) string {
+	var rest strings.Builder
+	for i, part := range parts {
+		if i%2 == 1 {
+			part = string(mark)
+		}
+		rest.WriteString(part)
+	}
+	return rest.String()
+}
+
+func (f format) encodeItem(p place, it any) (string, error) {
+	if text, ok := it.(verbatim); ok {
+		if p.before != "" && !strings.HasSuffix(p.before, "\n") || p.after != "" && !strings.HasPrefix(p.after, "\n") {
+			return "", fmt.Errorf("a header or included file does not stand on a line of its own")
+		}
+		return string(text), nil
+	}
+	values := it.(item)
+	for _, v := range values.values {
+		if err := v.check(); err != nil {
+			return "", err
+		}
+	}
+	if strings.HasPrefix(strings.TrimSpace(p.line()), "#") {
+		return joinTexts(values, ", "), nil
+	}
+	return f.write(p, values)
+}
+
+// line returns the finished text of the value's own line, without the lines that it continues.
+func (p place) line() string { return p.before[strings.LastIndexByte(p.before, '\n')+1:] }
+
+// alone reports whether nothing else stands in the place of a setting's value, and the name of the setting. ok is false
+// when the value does not stand behind a "=".
+func (p place) alone() (setting string, alone, ok bool) {
+	name, value, ok := strings.Cut(p.before, "=")
+	return strings.TrimSpace(name), strings.TrimSpace(value) == "" && strings.TrimSpace(p.after) == "", ok
+}
+
+func joinTexts(it item, separator string) string {
+	texts := make([]string, len(it.values))
+	for i, v := range it.values {
+		texts[i] = v.text
+	}
+	return strings.Join(texts, separator)
+}

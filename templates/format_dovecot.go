@@ -1,0 +1,121 @@
+package templates
+
+import (
+	"regexp"
+	"strings"
+)
+
+// dovecotExpands are the settings of Dovecot 2.3, of dovecot.conf and of dovecot-ldap.conf.ext, in which "%" begins a
+// variable. In the others of ours it stands for itself. In 2.4 "%{" begins a variable everywhere.
+var dovecotExpands = map[string]bool{
+	"mail_home": true, "mail_location": true, "location": true, "prefix": true, "postmaster_address": true,
+	"base": true, "pass_filter": true, "user_filter": true, "iterate_filter": true, "pass_attrs": true, "user_attrs": true,
+}
+
+// dovecotPlain are the characters that Dovecot reads as themselves wherever they stand.
+const dovecotPlain = safe + ":@*,"
+
+// writeDovecot writes values of dovecot.conf ("name = value", "section NAME {"). A value that stands alone, or in the
+// double quotes of the template, may be any text of one line and is quoted when need be; beside other text it has no
+// character with a meaning. Lists are joined by blanks.
+func writeDovecot(p place, it item) (string, error) {
+	setting, alone, ok := p.alone()
+	texts := make([]string, len(it.values))
+	for i, v := range it.values {
+		text, err := v.dovecotVariables(setting, p.version)
+		if err != nil {
+			return "", err
+		}
+		quoted := strings.Count(p.line(), `"`)%2 == 1
+		switch {
+		case it.list && ok:
+			err = v.checkSafe(":@*%")
+		case quoted:
+			text = escapeQuoted(text)
+		case !ok:
+			return v.dovecotSection(p)
+		case !alone:
+			err = v.checkSafe(":@")
+		}
+		if err != nil {
+			return "", err
+		}
+		texts[i] = text
+	}
+	text := strings.Join(texts, " ")
+	if alone && strings.Trim(text, dovecotPlain) != "" || alone && text == "" && !it.list {
+		text = `"` + escapeQuoted(text) + `"`
+	}
+	return text, nil
+}
+
+// dovecotSection writes the name of a section. Its reader takes no double quote in it, however it is written.
+func (v *Value) dovecotSection(p place) (string, error) {
+	switch {
+	case !strings.HasPrefix(strings.TrimSpace(p.after), "{"):
+		return "", v.refuse("stands where no value belongs")
+	case v.text == "" || strings.Contains(v.text, `"`):
+		return "", v.refuse("is no name of a section")
+	case strings.Trim(v.text, dovecotPlain) == "":
+		return v.text, nil
+	}
+	return `"` + escapeQuoted(v.text) + `"`, nil
+}
+
+func escapeQuoted(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(text)
+}
+
+// letterVariables are the variables of Dovecot 2.3 that a value with expansions may use, in their form of 2.4.
+var letterVariables = map[string]string{
+	"%u": "%{user}", "%n": "%{user | username}", "%d": "%{user | domain}", "%%": "%",
+	"%Lu": "%{user | lower}", "%Ln": "%{user | username | lower}", "%Ld": "%{user | domain | lower}",
+}
+
+var letterVariable = regexp.MustCompile(`%(?:L?[und]|%|.|$)`)
+
+// dovecotVariables returns the text with what would begin a variable neutralised; in a value that may expand, the
+// variables of letterVariables stay variables, in the form of the installed version.
+func (v *Value) dovecotVariables(setting, version string) (string, error) {
+	new := compareVersions(version, "2.4") >= 0
+	switch {
+	case !v.expands && new:
+		return strings.ReplaceAll(v.text, "%{", "%%{"), nil
+	case !v.expands && dovecotExpands[setting]:
+		return strings.ReplaceAll(v.text, "%", "%%"), nil
+	case !v.expands:
+		return v.text, nil
+	}
+	var err error
+	text := letterVariable.ReplaceAllStringFunc(v.text, func(variable string) string {
+		long, ok := letterVariables[variable]
+		if !ok {
+			err = v.refuse("has the unknown variable %q", variable)
+		}
+		if new {
+			return long
+		}
+		return variable
+	})
+	return text, err
+}
+
+// writePasswdFile writes fields of a Dovecot passwd-file ("user:password:..."): a colon would begin the next field.
+func writePasswdFile(p place, it item) (string, error) {
+	texts := make([]string, len(it.values))
+	for i, v := range it.values {
+		err := v.checkTrim()
+		switch {
+		case err != nil:
+		case strings.Contains(v.text, ":"):
+			err = v.refuse("has a colon, which separates the fields")
+		case p.before == "":
+			err = v.checkSafe("@")
+		}
+		if err != nil {
+			return "", err
+		}
+		texts[i] = v.text
+	}
+	return strings.Join(texts, ","), nil
+}

@@ -1,0 +1,217 @@
+package templates
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"text/template"
+)
+
+// trueWords are the truth values of the registry in lower case; everything else is false.
+var trueWords = []string{"yes", "true", "1", "on", "enable", "enabled"}
+
+// funcs is the closed function set of the templates:
+//
+//	get KEY             the value; nothing (false in a condition) when unset or empty
+//	bool KEY, int KEY   the value as a condition or number; written as yes or no, and in digits
+//	list KEY            the elements of a list
+//	prefix PREFIX       the keys below a prefix in numeric order, each with .Suffix and .Value
+//	fqdn                the full name of the host; an error when the host has none
+//	path PATH           PATH below the root
+//	version SERVER [V]  the installed version; with V, whether it is at least V
+//	include PATH        the file PATH below the root, as it stands, between comments; nothing when it is missing
+//	secret KEY          the content of the file that KEY names; nothing when it is missing
+//	hostport IP PORT    IP:PORT as mail servers write it
+//	begins VALUE TEXT   whether the value begins with the text
+//	header              the warning that the file is generated
+//	eq A B..., ne A B   comparisons by text
+//
+// With those of text/template in builtins they are all that a template may call.
+func (r *rendering) funcs() template.FuncMap {
+	return template.FuncMap{
+		emitName: r.emit,
+		"get":    r.get, "bool": r.bool, "int": r.int, "list": r.list, "prefix": r.prefix,
+		"fqdn": r.fqdn, "path": r.path, "version": r.version, "include": r.include, "secret": r.secret,
+		"hostport": hostport, "begins": begins, "header": r.header, "eq": equal, "ne": unequal,
+	}
+}
+
+func (r *rendering) get(key string) *Value {
+	if v := r.value(key); v.text != "" {
+		return v
+	}
+	return nil
+}
+
+func (r *rendering) bool(key string) bool {
+	return slices.Contains(trueWords, strings.ToLower(r.value(key).text))
+}
+
+func (r *rendering) int(key string) (int64, error) {
+	v := r.value(key)
+	if v.text == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseInt(v.text, 10, 64)
+	if err != nil {
+		return 0, v.refuse("%q is not a number", v.text)
+	}
+	return n, nil
+}
+
+func (r *rendering) list(key string) []*Value {
+	r.look("key", key)
+	var elements []*Value
+	for _, text := range r.world.Settings.Split(key) {
+		elements = append(elements, &Value{key: key, text: text, expands: r.world.Settings.Expands(key)})
+	}
+	return elements
+}
+
+// prefix leaves out keys whose value is empty: so a higher layer takes away an entry that has a default.
+func (r *rendering) prefix(prefix string) []Entry {
+	r.look("prefix", prefix)
+	var entries []Entry
+	for _, key := range r.world.Settings.Keys(prefix) {
+		text, _ := r.world.Settings.Get(key)
+		if text == "" {
+			continue
+		}
+		entries = append(entries, Entry{
+			Suffix: &Value{key: key, text: strings.TrimPrefix(key, prefix)},
+			Value:  &Value{key: key, text: text, expands: r.world.Settings.Expands(key), phrase: true},
+		})
+	}
+	return entries
+}
+
+func (r *rendering) fqdn() (*Value, error) {
+	host, domain := r.value("hostname").text, r.value("domainname").text
+	if host == "" || domain == "" {
+		return nil, errors.New("the host has no full name: set hostname and domainname")
+	}
+	return &Value{key: "hostname", text: strings.ToLower(host + "." + domain)}, nil
+}
+
+// path refuses a root that would need quotes in some file, rather than fail in one file and not in the next.
+func (r *rendering) path(path string) (*Value, error) {
+	text := r.below(path)
+	if strings.Trim(text, safe) != "" {
+		return nil, fmt.Errorf("config files cannot hold the path %q: use letters, digits and ._/+- only", text)
+	}
+	return &Value{key: "path", text: text}, nil
+}
+
+func (r *rendering) version(server string, least ...string) (any, error) {
+	installed := r.installed(server)
+	if len(least) == 0 {
+		return &Value{key: "version of " + server, text: installed}, nil
+	}
+	return compareVersions(installed, least[0]) >= 0, nil
+}
+
+// compareVersions compares the numbers of two versions from left to right; text between and after them, such as
+// Debian's revision, plays no part.
+func compareVersions(a, b string) int {
+	for a != "" || b != "" {
+		var m, n int
+		m, a = nextNumber(a)
+		n, b = nextNumber(b)
+		if m != n {
+			return cmp.Compare(m, n)
+		}
+	}
+	return 0
+}
+
+func nextNumber(version string) (int, string) {
+	head, rest, _ := strings.Cut(version, ".")
+	if i := strings.IndexFunc(head, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		head, rest = head[:i], ""
+	}
+	n, err := strconv.Atoi(head)
+	if err != nil {
+		return 0, ""
+	}
+	return n, rest
+}
+
+func (r *rendering) read(path string) (string, error) {
+	r.look("file", path)
+	data, err := r.world.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return string(data), err
+}
+
+// include stands for "copied verbatim": a file that cannot be read becomes a comment, as its absence would.
+func (r *rendering) include(path string) verbatim {
+	text, err := r.read(r.below(path))
+	if err != nil {
+		return verbatim(fmt.Sprintf("# %s cannot be read: %s", path, oneLine(err.Error())))
+	}
+	var lines strings.Builder
+	for line := range strings.Lines(text) {
+		lines.WriteString(strings.TrimRight(line, " \t\r\n") + "\n")
+	}
+	body := strings.Trim(lines.String(), "\n")
+	if body == "" {
+		return ""
+	}
+	return verbatim(fmt.Sprintf("# Begin of %s, copied as it stands; its settings may clash with those above.\n%s\n# End of %s.",
+		path, body, path))
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+func (r *rendering) secret(key string) (*Value, error) {
+	file := r.get(key)
+	if file == nil {
+		return nil, nil
+	}
+	text, err := r.read(file.text)
+	if err != nil {
+		return nil, fmt.Errorf("reading the secret that %s names: %w", key, err)
+	}
+	text = strings.TrimRight(text, "\r\n")
+	if text == "" {
+		return nil, nil
+	}
+	return &Value{key: "the secret that " + key + " names", text: text}, nil
+}
+
+func (r *rendering) header() verbatim {
+	var b strings.Builder
+	b.WriteString("# Warning: this file is generated by mailreg, and is written again whenever a setting of it changes.\n")
+	b.WriteString("# Change settings with \"mailreg set\". To change more, copy its template to /etc/mailreg/templates:\n")
+	for _, part := range r.output.Parts {
+		b.WriteString("#   " + part + ".tmpl\n")
+	}
+	return verbatim(strings.TrimSuffix(b.String(), "\n"))
+}
+
+func hostport(address any, port any) (*Value, error) {
+	v, ok := address.(*Value)
+	if !ok || v == nil {
+		return nil, fmt.Errorf("hostport of %v, which is no address", address)
+	}
+	text := v.text
+	if ip, err := netip.ParseAddr(text); err == nil && ip.Is6() {
+		text = "[" + text + "]"
+	}
+	return &Value{key: v.key, text: fmt.Sprintf("%s:%v", text, port)}, nil
+}
+
+func begins(v any, text string) bool { return strings.HasPrefix(fmt.Sprint(v), text) }
+
+func equal(a any, others ...any) bool {
+	return slices.ContainsFunc(others, func(b any) bool { return fmt.Sprint(a) == fmt.Sprint(b) })
+}
+
+func unequal(a, b any) bool { return !equal(a, b) }

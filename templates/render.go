@@ -1,0 +1,111 @@
+package templates
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Render returns the bytes of an output and what they depend on. The same settings give the same bytes. The Uses are
+// good after an error too, so that whoever keeps them knows which change is worth a new try. An error names the file,
+// and the key when its value is at fault.
+func (s *Set) Render(o Output, w World) ([]byte, Uses, error) {
+	r := &rendering{output: o, world: w, seen: map[string]map[string]bool{}}
+	text, err := r.execute(s)
+	if err != nil {
+		return nil, r.uses(), fmt.Errorf("rendering %s: %w", o.Path, err)
+	}
+	return []byte(text), r.uses(), nil
+}
+
+// rendering is the work on one output.
+type rendering struct {
+	output Output
+	world  World
+	// items are what the actions wrote, each item or verbatim; the text of the templates holds their numbers.
+	items []any
+	// seen holds what was looked at by kind: key, prefix, file, version.
+	seen map[string]map[string]bool
+}
+
+func (r *rendering) execute(s *Set) (string, error) {
+	t, err := s.templates.Clone()
+	if err != nil {
+		return "", err
+	}
+	t.Funcs(r.funcs())
+	var text bytes.Buffer
+	for _, part := range r.output.Parts {
+		if err := t.ExecuteTemplate(&text, part, nil); err != nil {
+			return "", err
+		}
+		text.WriteByte('\n')
+	}
+	f, ok := formats[r.output.Format]
+	if !ok {
+		return "", fmt.Errorf("no format %q", r.output.Format)
+	}
+	version := ""
+	if f.versioned != "" {
+		version = r.installed(f.versioned)
+	}
+	return f.encode(text.String(), version, r.items)
+}
+
+// emit takes what an action outputs and returns the mark that stands for it.
+func (r *rendering) emit(v any) (string, error) {
+	var it any
+	switch v := v.(type) {
+	case *Value:
+		if v == nil {
+			return "", nil
+		}
+		it = item{values: []*Value{v}}
+	case []*Value:
+		it = item{values: v, list: true}
+	case verbatim:
+		it = v
+	case bool:
+		it = item{values: []*Value{{text: map[bool]string{true: "yes", false: "no"}[v]}}}
+	case string, int, int64:
+		it = item{values: []*Value{{key: "template", text: fmt.Sprint(v)}}}
+	default:
+		return "", fmt.Errorf("a %T is not for writing", v)
+	}
+	r.items = append(r.items, it)
+	return fmt.Sprintf("%c%d%c", mark, len(r.items)-1, mark), nil
+}
+
+func (r *rendering) look(kind, name string) {
+	if r.seen[kind] == nil {
+		r.seen[kind] = map[string]bool{}
+	}
+	r.seen[kind][name] = true
+}
+
+func (r *rendering) uses() Uses {
+	sorted := func(kind string) []string { return slices.Sorted(maps.Keys(r.seen[kind])) }
+	return Uses{Keys: sorted("key"), Prefixes: sorted("prefix"), Files: sorted("file"), Versions: sorted("version")}
+}
+
+// value returns the value of a key as the registry has it.
+func (r *rendering) value(key string) *Value {
+	r.look("key", key)
+	text, _ := r.world.Settings.Get(key)
+	return &Value{key: key, text: text, expands: r.world.Settings.Expands(key)}
+}
+
+func (r *rendering) installed(server string) string {
+	r.look("version", server)
+	return r.world.Version(server)
+}
+
+// below puts the root before a path.
+func (r *rendering) below(path string) string {
+	if path == "/" {
+		return r.world.Root
+	}
+	return strings.TrimSuffix(r.world.Root, "/") + path
+}

@@ -1,0 +1,162 @@
+package templates_test
+
+import (
+	"flag"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/schema"
+	"github.com/mailreg/mailreg/templates"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+// small is the registry that the golden files show: a host that was given its names and its directory, no more.
+var small = map[string]string{
+	"hostname": "mail1", "domainname": "example.test",
+	"ldap/uri": "ldap://ldap1.example.test:7389 ldap://ldap2.example.test:7389", "ldap/base": "dc=example,dc=test",
+	"ldap/hostdn": "cn=mail1,cn=memberserver,dc=example,dc=test", "ldap/secret": "/etc/machine.secret",
+	"ldap/starttls": "require", "ldap/cafile": "/etc/ssl/ca.pem",
+}
+
+// full is a registry in which every variable that the templates read has a value.
+var full = map[string]string{
+	"mail/relayhost": "[relay.example.net]:587", "mail/archivefolder": "archive@example.test",
+	"mail/messagesizelimit": "52428800", "mail/localmailboxsizelimit": "0", "mail/smtp/helo/name": "mx.example.test",
+	"mail/postfix/myhostname": "mx.example.test", "mail/postfix/myorigin": "$mydomain",
+	"mail/postfix/smtpd/banner": "$myhostname ESMTP, 100 % no spam # please", "mail/postfix/softbounce": "yes",
+	"mail/postfix/dnslookups": "no", "mail/postfix/smtp/hostlookup": "native",
+	"mail/postfix/masquerade/domains": "$mydomain", "mail/postfix/recipient_delimiter": "+",
+	"mail/postfix/inet/interfaces":                                                  "127.0.0.1",
+	"mail/postfix/mynetworks":                                                       "127.0.0.0/8 [::1]/128 192.0.2.0/24 198.51.100.0/24 203.0.113.0/24",
+	"mail/postfix/activate_unionmap_in_virtual_alias_maps":                          "yes",
+	"mail/postfix/smtpd/restrictions/recipient/10":                                  "",
+	"mail/postfix/smtpd/restrictions/recipient/15":                                  "check_client_access cidr:/etc/postfix/access.cidr",
+	"mail/postfix/smtpd/restrictions/recipient/80":                                  "reject_rbl_client ix.dnsbl.manitu.net",
+	"mail/postfix/smtpd/restrictions/sender/reject_unknown_client_hostname":         "yes",
+	"mail/postfix/smtpd/restrictions/sender/reject_unknown_reverse_client_hostname": "yes",
+	"mail/postfix/ssl/certificate":                                                  "/etc/ssl/cert.pem", "mail/postfix/ssl/key": "/etc/ssl/private/key.pem",
+	"mail/postfix/ssl/cafile": "/etc/ssl/ca.pem", "mail/postfix/ssl/capath": "/etc/ssl/certs",
+	"mail/postfix/smtpd/tls/protocols": ">=TLSv1.2", "mail/postfix/smtpd/tls/mandatory_protocols": ">=TLSv1.2",
+	"mail/postfix/smtpd/tls/ciphers": "high", "mail/postfix/tls/client/protocols": "!SSLv2, !SSLv3",
+	"mail/postfix/tls/client/mandatory_protocols": ">=TLSv1.2", "mail/postfix/tls/client/ciphers": "high",
+	"mail/postfix/tls/client/cafile": "/etc/ssl/ca.pem", "mail/postfix/tls/client/level": "dane",
+	"mail/postfix/smtp/dns_support_level": "dnssec",
+}
+
+// worlds are the golden registries by name.
+func worlds() map[string]templates.World {
+	secret := map[string]string{"/etc/machine.secret": "s3cr#t \"%\" pass\n"}
+	merged := maps.Clone(small)
+	maps.Copy(merged, full)
+	debian12 := map[string]string{"dovecot": "2.3.19.1", "postfix": "3.7.11"}
+	debian13 := map[string]string{"dovecot": "2.4.1", "postfix": "3.10.13"}
+	files := maps.Clone(secret)
+	files["/tmp/mr-1/etc/postfix/main.cf.local"] = "\nsoft_bounce = yes  \n\n"
+	files["/tmp/mr-1/etc/postfix/master.cf.local"] = "extra unix - - n - - pipe\n  argv=/bin/true\n"
+	return map[string]templates.World{
+		"debian12":      world("/", small, secret, debian12),
+		"debian13":      world("/", small, secret, debian13),
+		"debian12-full": world("/tmp/mr-1", merged, files, debian12),
+		"debian13-full": world("/tmp/mr-1", merged, files, debian13),
+	}
+}
+
+func TestGolden(t *testing.T) {
+	set := mustLoad(t, "")
+	for name, w := range worlds() {
+		for _, o := range set.Outputs() {
+			t.Run(name+o.Path, func(t *testing.T) {
+				got, _, err := set.Render(o, w)
+				if err != nil {
+					t.Fatal(err)
+				}
+				checkGolden(t, filepath.Join("testdata", name, filepath.FromSlash(o.Path)), got)
+				again, _, err := set.Render(o, w)
+				if err != nil || string(again) != string(got) {
+					t.Errorf("rendered twice, the bytes differ (%v)", err)
+				}
+			})
+		}
+	}
+}
+
+func checkGolden(t *testing.T, file string, got []byte) {
+	t.Helper()
+	if *update {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, got, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(got)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", file, diff)
+	}
+}
+
+// TestDeclared checks that every key that a stock template reads is declared, and that every variable declared for
+// Postfix, Dovecot and mail in general is read or says why not.
+func TestDeclared(t *testing.T) {
+	set := mustLoad(t, "")
+	keys, prefixes := map[string]bool{}, map[string]bool{}
+	for _, w := range worlds() {
+		for _, o := range set.Outputs() {
+			_, uses, err := set.Render(o, w)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, key := range uses.Keys {
+				keys[key] = true
+			}
+			for _, prefix := range uses.Prefixes {
+				prefixes[prefix] = true
+			}
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		if _, ok := (settings{}).declared(key); !ok {
+			t.Errorf("%s is read but not declared", key)
+		}
+	}
+	ours := map[string]bool{}
+	for _, file := range []string{"postfix", "dovecot", "mail"} {
+		for _, d := range declarations(t, file) {
+			ours[d.Key] = true
+		}
+	}
+	for _, d := range schema.Declarations {
+		read := keys[d.Key]
+		for prefix := range prefixes {
+			read = read || strings.HasPrefix(d.Key, prefix)
+		}
+		if ours[d.Key] && !read && d.Unread == "" {
+			t.Errorf("%s is declared but not read", d.Key)
+		}
+	}
+}
+
+// declarations returns those of one file of schema/registry, none when the file is missing.
+func declarations(t *testing.T, name string) []schema.Declaration {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join("..", "schema", "registry", name+".ini"))
+	if err != nil {
+		return nil
+	}
+	all, err := schema.ParseDeclarations(name, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
