@@ -1,0 +1,282 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// merge moves what an item's store holds into the store at a place: messages with their flags, folders, subscriptions and
+// other files. Nothing there is overwritten. The item goes when nothing of value is left in it.
+func (w *work) merge(i item, into string) error {
+	source, err := w.base.walk(path.Join(i.rel(), homeName))
+	if err != nil {
+		return err
+	}
+	defer source.close()
+	target, err := w.base.walk(into)
+	if err != nil {
+		return err
+	}
+	defer target.close()
+	m := merger{owner: w.owner}
+	if err := m.directory(source, target); err != nil {
+		return fmt.Errorf("merging %s: %w", i.id, err)
+	}
+	w.cfg.Logger.Info("store merged", "uuid", i.info.UUID, "id", i.id, "left", m.left)
+	if m.left > 0 {
+		return nil
+	}
+	return w.discard(i)
+}
+
+// merger counts what it had to leave behind because the target has another of that name.
+type merger struct {
+	owner ids
+	left  int
+}
+
+// directory merges one directory of a home: the home itself, a Maildir or a folder of it, a directory of scripts.
+func (m *merger) directory(source, target *dir) error {
+	names, err := source.names()
+	if err != nil {
+		return err
+	}
+	letters, err := keywordLetters(source, target)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		switch {
+		case name == "cur" || name == "new":
+			err = m.messages(source, target, name, letters)
+		case name == "subscriptions":
+			err = m.subscriptions(source, target)
+		case name == "tmp" || rebuilt(name):
+		default:
+			err = m.other(source, target, name)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return target.f.Sync()
+}
+
+// rebuilt tells the files of Dovecot that belong to the very directory they lie in, and ours.
+func rebuilt(name string) bool {
+	return name == MarkName || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
+		strings.HasPrefix(name, "dovecot.index") || strings.HasPrefix(name, "dovecot.list.index") ||
+		strings.HasPrefix(name, "dovecot-uid") || strings.HasPrefix(name, ".mailreg-tmp")
+}
+
+// other moves a file or directory that the target lacks, and merges a directory that both have.
+func (m *merger) other(source, target *dir, name string) error {
+	err := source.move(name, target, name)
+	if !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	mine, err := source.isDir(name)
+	if err != nil {
+		return err
+	}
+	theirs, err := target.isDir(name)
+	if err != nil {
+		return err
+	}
+	if !mine || !theirs {
+		if name != "dovecot-keywords" { // keywordLetters has read it
+			m.left++
+		}
+		return nil
+	}
+	below, err := source.sub(name)
+	if err != nil {
+		return err
+	}
+	defer below.close()
+	into, err := target.sub(name)
+	if err != nil {
+		return err
+	}
+	defer into.close()
+	return m.directory(below, into)
+}
+
+func (d *dir) isDir(name string) (bool, error) {
+	st, found, err := d.stat(name)
+	return found && st.Mode&unix.S_IFMT == unix.S_IFDIR, err
+}
+
+// messages moves the messages of cur or new.
+func (m *merger) messages(source, target *dir, name string, letters func(byte) (byte, bool)) error {
+	from, err := source.sub(name)
+	if err != nil {
+		return err
+	}
+	defer from.close()
+	taken, err := messageBases(target)
+	if err != nil {
+		return err
+	}
+	into, err := target.make(name, 0o700, m.owner)
+	if err != nil {
+		return err
+	}
+	defer into.close()
+	names, err := from.names()
+	if err != nil {
+		return err
+	}
+	for _, message := range names {
+		base, flags := splitMessage(message)
+		base = freeBase(base, taken)
+		taken[base] = true
+		if err := from.move(message, into, base+mapFlags(flags, letters)); err != nil {
+			return err
+		}
+	}
+	return into.f.Sync()
+}
+
+// messageBases returns the unique parts of the names of all messages of a folder.
+func messageBases(folder *dir) (map[string]bool, error) {
+	bases := map[string]bool{}
+	for _, name := range []string{"cur", "new"} {
+		d, err := folder.sub(name)
+		if absent(err) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		names, err := d.names()
+		d.close()
+		if err != nil {
+			return nil, err
+		}
+		for _, message := range names {
+			base, _ := splitMessage(message)
+			bases[base] = true
+		}
+	}
+	return bases, nil
+}
+
+// splitMessage cuts a name such as 1700000000.M1P2.host,S=100:2,Sa into its unique part and ":2,Sa".
+func splitMessage(name string) (base, flags string) {
+	if at := strings.LastIndex(name, ":2,"); at >= 0 {
+		return name[:at], name[at:]
+	}
+	return name, ""
+}
+
+// freeBase changes a unique part that the folder has already. Sizes behind the first comma stay readable.
+func freeBase(base string, taken map[string]bool) string {
+	stem, rest := base, ""
+	if at := strings.Index(base, ","); at >= 0 {
+		stem, rest = base[:at], base[at:]
+	}
+	for n := 1; taken[base]; n++ {
+		base = fmt.Sprintf("%s-r%d%s", stem, n, rest)
+	}
+	return base
+}
+
+// mapFlags translates the keyword letters of a message; the system flags are the same everywhere.
+func mapFlags(flags string, letters func(byte) (byte, bool)) string {
+	if letters == nil || flags == "" {
+		return flags
+	}
+	var out strings.Builder
+	for i := range len(flags) {
+		c := flags[i]
+		keep := true
+		if c >= 'a' && c <= 'z' {
+			c, keep = letters(c)
+		}
+		if keep {
+			out.WriteByte(c)
+		}
+	}
+	return out.String()
+}
+
+// keywordLetters returns how a letter of the source's dovecot-keywords reads in the target's; nil when they are the same
+// or the target takes over the source's file. A keyword that the target does not know is lost: its file is Dovecot's.
+func keywordLetters(source, target *dir) (func(byte) (byte, bool), error) {
+	mine, found, err := readKeywords(source)
+	if err != nil || !found {
+		return nil, err
+	}
+	theirs, found, err := readKeywords(target)
+	if err != nil || !found {
+		return nil, err
+	}
+	byName := map[string]byte{}
+	for letter, name := range theirs {
+		byName[name] = letter
+	}
+	return func(c byte) (byte, bool) {
+		letter, ok := byName[mine[c]]
+		return letter, ok
+	}, nil
+}
+
+// readKeywords reads lines such as "0 $Forwarded": the number stands for a letter, 0 for a.
+func readKeywords(d *dir) (map[byte]string, bool, error) {
+	data, err := d.read("dovecot-keywords", 1<<16)
+	if absent(err) {
+		return nil, false, nil
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	names := map[byte]string{}
+	for text := range strings.Lines(string(data)) {
+		number, name, _ := strings.Cut(strings.TrimSuffix(text, "\n"), " ")
+		if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < 26 {
+			names['a'+byte(n)] = name
+		}
+	}
+	return names, true, nil
+}
+
+// subscriptions adds the lines that the target's file lacks. Files of two versions are not mixed.
+func (m *merger) subscriptions(source, target *dir) error {
+	const name, limit = "subscriptions", 1 << 20
+	if err := source.move(name, target, name); !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	mine, err := source.read(name, limit)
+	if err != nil {
+		return err
+	}
+	theirs, err := target.read(name, limit)
+	if err != nil {
+		return err
+	}
+	if strings.HasPrefix(string(mine), "V\t") != strings.HasPrefix(string(theirs), "V\t") {
+		m.left++
+		return nil
+	}
+	has := map[string]bool{}
+	for text := range strings.Lines(string(theirs)) {
+		has[text] = true
+	}
+	merged := theirs
+	for text := range strings.Lines(string(mine)) {
+		if !has[text] && strings.HasSuffix(text, "\n") {
+			merged = append(merged, text...)
+		}
+	}
+	if len(merged) == len(theirs) {
+		return nil
+	}
+	return target.replace(name, merged, m.owner)
+}

@@ -1,0 +1,286 @@
+package maildir
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"os/user"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Reuse says what becomes of a store marked for another owner when its address is taken (mail/mailbox/reuse).
+type Reuse string
+
+// The ways to reuse an address.
+const (
+	// QuarantineForeign keeps the store out of everybody's reach.
+	QuarantineForeign Reuse = "quarantine"
+	// AdoptForeign hands it over, as the peer does.
+	AdoptForeign Reuse = "adopt"
+)
+
+// Config describes a spool.
+type Config struct {
+	// Root is the directory below which the default places lie; "/" when empty.
+	Root string
+	// Layout is ByUUID when empty.
+	Layout Layout
+	// Home is the place of a home in layout address, with %d, %n, %u and their L forms; DefaultHome below Root when
+	// empty. Layout uuid does not read it.
+	Home string
+	// UID and GID own the homes: account names or numbers; the caller's own when empty.
+	UID, GID string
+	// Reuse is QuarantineForeign when empty.
+	Reuse Reuse
+	// Keep is how long the trash keeps a store; 0 removes it at once.
+	Keep time.Duration
+	// Now is time.Now when nil.
+	Now func() time.Time
+	// Logger hears of what was quarantined, adopted and brought back; nil discards.
+	Logger *slog.Logger
+	// Fault, when set, is asked before each change of the disk; its error ends the call there. For tests.
+	Fault func(op, path string) error
+}
+
+// Spool is the stores of one host. Its methods may be called at the same time, from several processes.
+type Spool struct {
+	cfg   Config
+	homes homes
+	owner ids
+}
+
+// Open checks the configuration. It neither reads nor changes the spool.
+func Open(cfg Config) (*Spool, error) {
+	cfg.Root = cmp.Or(cfg.Root, "/")
+	cfg.Layout = cmp.Or(cfg.Layout, ByUUID)
+	cfg.Reuse = cmp.Or(cfg.Reuse, QuarantineForeign)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	home := filepath.Join(cfg.Root, DefaultHome)
+	if cfg.Layout == ByAddress {
+		home = cmp.Or(cfg.Home, home)
+	}
+	places, err := parseHome(cfg.Layout, home)
+	if err != nil {
+		return nil, err
+	}
+	s := &Spool{cfg: cfg, homes: places}
+	if s.owner.uid, err = accountID("mail/dovecot/location/uid", cfg.UID, lookupUser); err != nil {
+		return nil, err
+	}
+	if s.owner.gid, err = accountID("mail/dovecot/location/gid", cfg.GID, lookupGroup); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Layout returns the layout that the spool was opened with.
+func (s *Spool) Layout() Layout { return s.cfg.Layout }
+
+// Check compares the layout that the configuration asks for with the one that the spool has; a difference is a
+// *LayoutError.
+func (s *Spool) Check() error {
+	base, err := s.openBase()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer base.close()
+	_, err = checkLayout(base, s.homes)
+	return err
+}
+
+func accountID(variable, name string, lookup func(string) (string, error)) (int, error) {
+	if name == "" {
+		return -1, nil
+	}
+	number := name
+	if _, err := strconv.ParseUint(name, 10, 31); err != nil {
+		if number, err = lookup(name); err != nil {
+			return 0, fmt.Errorf("%s: account %q does not exist on this host", variable, name)
+		}
+	}
+	return strconv.Atoi(number)
+}
+
+func lookupUser(name string) (string, error) {
+	u, err := user.Lookup(name)
+	if err != nil {
+		return "", err
+	}
+	return u.Uid, nil
+}
+
+func lookupGroup(name string) (string, error) {
+	g, err := user.LookupGroup(name)
+	if err != nil {
+		return "", err
+	}
+	return g.Gid, nil
+}
+
+func (s *Spool) openBase() (*dir, error) {
+	f, err := os.Open(s.homes.base)
+	if err != nil {
+		return nil, fmt.Errorf("opening the spool: %w", err)
+	}
+	return &dir{f: f, fault: s.cfg.Fault}, nil
+}
+
+// work is one change of the spool, under its lock.
+type work struct {
+	*Spool
+	base   *dir
+	lock   *os.File
+	record record
+}
+
+// begin takes the lock of the spool and checks the layout. The caller must end the work.
+func (s *Spool) begin(ctx context.Context) (*work, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(s.homes.base, 0o755); err != nil {
+		return nil, fmt.Errorf("making the spool: %w", err)
+	}
+	base, err := s.openBase()
+	if err != nil {
+		return nil, err
+	}
+	w := &work{Spool: s, base: base}
+	if err := w.take(); err != nil {
+		w.end()
+		return nil, fmt.Errorf("locking the spool: %w", err)
+	}
+	if w.record, err = checkLayout(base, s.homes); err != nil {
+		w.end()
+		return nil, err
+	}
+	return w, nil
+}
+
+// take waits for the lock. Who holds it is at work for milliseconds, so that the wait needs no end of its own.
+func (w *work) take() error {
+	const name = ".mailreg-lock"
+	fd, err := unix.Openat(w.base.fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
+	if err != nil {
+		return w.base.fail("open", name, err)
+	}
+	w.lock = os.NewFile(uintptr(fd), w.base.path(name))
+	for {
+		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
+			return w.base.fail("flock", name, err)
+		}
+	}
+}
+
+func (w *work) end() {
+	if w.lock != nil {
+		_ = w.lock.Close()
+	}
+	w.base.close()
+}
+
+// parent opens the directory of a place and returns the place's name in it.
+func (w *work) parent(rel string) (*dir, string, error) {
+	d, err := w.base.walk(path.Dir(rel))
+	return d, path.Base(rel), err
+}
+
+// makeParent is parent, with the directories made that are missing: the mail user's in the fixed part, where Dovecot
+// makes homes as well, and ours elsewhere.
+func (w *work) makeParent(rel string) (*dir, string, error) {
+	at, err := w.base.sub(".")
+	if err != nil {
+		return nil, "", err
+	}
+	made := ""
+	for name := range strings.SplitSeq(path.Dir(rel), "/") {
+		made = path.Join(made, name)
+		perm, owner := w.permission(made)
+		next, err := at.make(name, perm, owner)
+		at.close()
+		if err != nil {
+			return nil, "", err
+		}
+		at = next
+	}
+	return at, path.Base(rel), nil
+}
+
+func (w *work) permission(rel string) (uint32, ids) {
+	below, inside := strings.CutPrefix(rel, w.homes.private)
+	switch {
+	case !inside:
+		return 0o700, keepOwner()
+	case below == "/by-address", below == "/.by-uuid", below == "" && w.cfg.Layout == ByUUID:
+		return 0o755, keepOwner()
+	default:
+		return 0o700, w.owner
+	}
+}
+
+// move renames a store and brings both directories to the disk.
+func (w *work) move(from, to string) error {
+	source, fromName, err := w.parent(from)
+	if err != nil {
+		return err
+	}
+	defer source.close()
+	target, toName, err := w.makeParent(to)
+	if err != nil {
+		return err
+	}
+	defer target.close()
+	if err := source.move(fromName, target, toName); err != nil {
+		return err
+	}
+	return cmp.Or(target.f.Sync(), source.f.Sync())
+}
+
+// absent reports whether an error says that a place or a directory above it does not exist.
+func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) }
+
+// home is what a look at a place found.
+type home struct {
+	rel    string
+	found  bool
+	marked bool
+	mark   mark
+}
+
+// look reads the owner mark of a place. Something else than a directory there is invalid data.
+func (w *work) look(rel string) (home, error) {
+	h := home{rel: rel}
+	d, err := w.base.walk(rel)
+	if absent(err) {
+		return h, nil
+	}
+	if err != nil {
+		return h, err
+	}
+	defer d.close()
+	h.found = true
+	h.mark, h.marked, err = readMark(d)
+	return h, err
+}
+
+func (h home) belongs(uuid schema.UUID) bool { return h.marked && h.mark.UUID == uuid }

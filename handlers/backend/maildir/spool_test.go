@@ -1,0 +1,201 @@
+package maildir
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// world is a spool in a scratch root.
+type world struct {
+	*Spool
+	t   *testing.T
+	cfg Config
+}
+
+func at(clock string) time.Time {
+	t, err := time.Parse("2006-01-02 15:04:05", "2026-11-24 "+clock)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func newWorld(t *testing.T, layout Layout, change ...func(*Config)) *world {
+	t.Helper()
+	cfg := Config{Root: t.TempDir(), Layout: layout, Keep: 7 * 24 * time.Hour, Now: func() time.Time { return at("05:37:15") }}
+	if os.Getuid() == 0 {
+		cfg.UID, cfg.GID = "5000", "5000"
+	}
+	for _, c := range change {
+		c(&cfg)
+	}
+	w := &world{t: t, cfg: cfg}
+	w.reopen(nil)
+	return w
+}
+
+// reopen is what a restart does; fault makes the new one fail.
+func (w *world) reopen(fault func(op, path string) error) {
+	w.t.Helper()
+	cfg := w.cfg
+	cfg.Fault = fault
+	s, err := Open(cfg)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.Spool = s
+}
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) ensure(o Owner, follow bool) {
+	w.t.Helper()
+	w.must(w.Ensure(w.t.Context(), o, follow))
+}
+
+// file is a path below the spool's base.
+func (w *world) file(parts ...string) string {
+	return filepath.Join(w.cfg.Root, "var/spool/dovecot", filepath.Join(parts...))
+}
+
+func (w *world) write(data string, parts ...string) {
+	w.t.Helper()
+	name := w.file(parts...)
+	w.must(os.MkdirAll(filepath.Dir(name), 0o700))
+	w.must(os.WriteFile(name, []byte(data), 0o600))
+}
+
+// deliver puts a message into the inbox of the owner's home.
+func (w *world) deliver(o Owner, name string) {
+	w.t.Helper()
+	w.write("Subject: "+name+"\n", w.homes.home(o.UUID, o.Address), "Maildir/new", name)
+}
+
+// state lists every store with its messages, and what the owners' links say.
+func (w *world) state() []string {
+	w.t.Helper()
+	var lines []string
+	add := func(s Store) {
+		who := "nobody"
+		if !s.UUID.IsZero() {
+			who = s.UUID.String()[:8]
+		}
+		var messages []string
+		root := filepath.Join(w.cfg.Root, s.Path)
+		w.must(filepath.WalkDir(root, func(p string, d os.DirEntry, err error) error {
+			if folder := filepath.Base(filepath.Dir(p)); err == nil && (folder == "cur" || folder == "new") {
+				messages = append(messages, d.Name())
+			}
+			return err
+		}))
+		slices.Sort(messages)
+		n, _, err := w.Count(w.t.Context(), s)
+		w.must(err)
+		if n != len(messages) {
+			w.t.Errorf("Count(%s) = %d, want %d", s.Path, n, len(messages))
+		}
+		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s%s %s %s %s", s.State, dash(s.Cause), who, s.Address, strings.Join(messages, ","))))
+	}
+	for s, err := range w.Stores(w.t.Context()) {
+		w.must(err)
+		add(s)
+	}
+	kept, err := w.Kept(w.t.Context())
+	w.must(err)
+	for _, s := range kept {
+		add(s)
+	}
+	links, _ := os.ReadDir(w.file("private/by-address"))
+	for _, link := range links {
+		target, err := os.Readlink(w.file("private/by-address", link.Name()))
+		w.must(err)
+		lines = append(lines, "link "+link.Name()+" "+filepath.Base(target)[:8])
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+func dash(c Cause) string {
+	if c == "" {
+		return ""
+	}
+	return "-" + string(c)
+}
+
+func (w *world) want(lines ...string) {
+	w.t.Helper()
+	slices.Sort(lines)
+	if diff := cmp.Diff(lines, w.state()); diff != "" {
+		w.t.Errorf("stores (-want +got):\n%s", diff)
+	}
+}
+
+func owner(digit, address string) Owner {
+	uuid, err := schema.ParseUUID(strings.Repeat(digit, 8) + "-0000-4000-8000-" + strings.Repeat(digit, 12))
+	if err != nil {
+		panic(err)
+	}
+	a, err := schema.ParseAddress(address)
+	if err != nil {
+		panic(err)
+	}
+	return Owner{UUID: uuid, Address: a, Changed: at("05:30:00")}
+}
+
+var errCrash = errors.New("crash")
+
+// crashAt fails the n-th change of the disk and all after it, as a kill does.
+func crashAt(n int) func(op, path string) error {
+	count := 0
+	return func(string, string) error {
+		count++
+		if count > n {
+			return errCrash
+		}
+		return nil
+	}
+}
+
+// eachCrash runs op with a crash before each of its changes of the disk, then again after a restart, and twice; the
+// outcome must be the same every time.
+func eachCrash(t *testing.T, layout Layout, setUp func(*world), op func(*world) error, want ...string) {
+	t.Helper()
+	for n := 0; ; n++ {
+		w := newWorld(t, layout)
+		setUp(w)
+		w.reopen(crashAt(n))
+		first := op(w)
+		if first != nil && !errors.Is(first, errCrash) {
+			t.Fatalf("crash %d: %v", n, first)
+		}
+		w.reopen(nil)
+		for range 2 {
+			w.must(op(w))
+		}
+		w.want(want...)
+		if t.Failed() {
+			t.Fatalf("after a crash before change %d", n)
+		}
+		if first == nil {
+			if n < 2 {
+				t.Fatalf("op changed the disk only %d times", n)
+			}
+			return
+		}
+	}
+}

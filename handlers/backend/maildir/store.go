@@ -1,0 +1,414 @@
+package maildir
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Owner is whose a store is to be.
+type Owner struct {
+	UUID    schema.UUID
+	Address schema.Address
+	// Changed is when the directory entry changed last (entryCSN); zero when that is not known.
+	Changed time.Time
+}
+
+// bornBefore is how much older than the change that claims its address an unmarked store of layout address may be: the
+// clocks of provider and host differ.
+const bornBefore = 5 * time.Minute
+
+// Ensure gives the owner a store under the owner's address: the one that the owner has, one that comes back from the
+// trash or the quarantine, an unmarked one that may be adopted, or an empty one. A store that the owner has under another
+// address comes along when follow is set, else it is put out of reach. Idempotent.
+func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
+	w, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	if err := w.ensure(o, follow); err != nil {
+		return fmt.Errorf("store of %s: %w", o.UUID, err)
+	}
+	return nil
+}
+
+func (w *work) ensure(o Owner, follow bool) error {
+	if err := w.firstStore(); err != nil {
+		return err
+	}
+	want := w.homes.home(o.UUID, o.Address)
+	has, found, err := w.locate(o.UUID, o.Address)
+	if err != nil {
+		return err
+	}
+	if found && !follow && has.mark.address != o.Address {
+		if err := w.leave(has); err != nil {
+			return err
+		}
+		found = false
+	}
+	switch {
+	case !found:
+		return w.provide(want, o)
+	case has.rel != want:
+		return w.bring(has, want, o)
+	default:
+		return w.label(want, o)
+	}
+}
+
+// firstStore records the layout.
+func (w *work) firstStore() error {
+	if w.record.Version != 0 {
+		return nil
+	}
+	private, _, err := w.makeParent(path.Join(w.homes.private, recordName))
+	if err != nil {
+		return err
+	}
+	defer private.close()
+	w.record = record{Version: 1, Layout: w.cfg.Layout, Time: w.cfg.Now().UTC()}
+	return private.replace(recordName, line(w.record), keepOwner())
+}
+
+// Address returns the address that the owner's store is marked with; found is false when the owner has none in place.
+// The hints are addresses where it may lie.
+func (s *Spool) Address(ctx context.Context, uuid schema.UUID, hints ...schema.Address) (a schema.Address, found bool, err error) {
+	w, err := s.begin(ctx)
+	if err != nil {
+		return schema.Address{}, false, err
+	}
+	defer w.end()
+	h, found, err := w.locate(uuid, hints...)
+	return h.mark.address, found, err
+}
+
+// locate finds the store that is marked as the owner's. In layout address the link of the owner says where it lies;
+// should a crash have left that behind, the hints are looked at, then everything.
+func (w *work) locate(uuid schema.UUID, hints ...schema.Address) (home, bool, error) {
+	var places []string
+	linked := ""
+	if w.cfg.Layout == ByUUID {
+		places = append(places, w.homes.home(uuid, schema.Address{}))
+	} else {
+		if linked = w.linked(uuid); linked != "" {
+			places = append(places, linked)
+		}
+		places = append(places, asidePlace(uuid))
+		for _, hint := range hints {
+			if !hint.IsZero() {
+				places = append(places, w.homes.home(uuid, hint))
+			}
+		}
+	}
+	for _, rel := range places {
+		h, err := w.look(rel)
+		if err != nil {
+			return h, false, err
+		}
+		if h.belongs(uuid) {
+			return h, true, nil
+		}
+	}
+	if linked == "" {
+		return home{}, false, nil
+	}
+	return w.scan(uuid)
+}
+
+func (w *work) scan(uuid schema.UUID) (home, bool, error) {
+	for h, err := range w.all() {
+		if err != nil {
+			return home{}, false, err
+		}
+		if h.belongs(uuid) {
+			return h, true, nil
+		}
+	}
+	return home{}, false, nil
+}
+
+// linked returns the place that the owner's link in .by-uuid names, "" when there is none.
+func (w *work) linked(uuid schema.UUID) string {
+	index, err := w.base.walk(path.Join(w.homes.private, ".by-uuid"))
+	if err != nil {
+		return ""
+	}
+	defer index.close()
+	rel := path.Join(w.homes.private, ".by-uuid", index.target(uuid.String()))
+	if w.homes.address(rel).IsZero() {
+		return ""
+	}
+	return rel
+}
+
+// provide fills the place of an owner who has no store.
+func (w *work) provide(want string, o Owner) error {
+	theirs, err := w.vacate(want, o)
+	if err != nil {
+		return err
+	}
+	back, kept, err := w.returning(o)
+	if err != nil {
+		return err
+	}
+	switch {
+	case kept && theirs:
+		// Mail was delivered to a new home before the old one came back.
+		err = w.merge(back, want)
+	case kept:
+		err = w.takeBack(back, want, o)
+	case !theirs:
+		return w.createStore(want, o)
+	}
+	if err != nil {
+		return err
+	}
+	return w.label(want, o)
+}
+
+// vacate makes a place free, or finds that the store there is the owner's to have.
+func (w *work) vacate(want string, o Owner) (theirs bool, err error) {
+	h, err := w.look(want)
+	if err != nil || !h.found || h.belongs(o.UUID) {
+		return h.found, err
+	}
+	if h.marked && w.cfg.Reuse == AdoptForeign {
+		w.cfg.Logger.Warn("store of another owner handed over", "uuid", o.UUID, "from", h.mark.UUID)
+		return true, nil
+	}
+	if h.marked {
+		_, err := w.put(quarantine, h, Foreign)
+		return false, err
+	}
+	adopt, err := w.adoptable(h, o)
+	if err != nil || adopt {
+		return adopt, err
+	}
+	_, err = w.put(quarantine, h, Unmarked)
+	return false, err
+}
+
+// adoptable says whether an unmarked store is the owner's (design §8): always in layout uuid, where the path names the
+// owner; in layout address when the owner has held the address since before the host was set up, or when the store was
+// made after the owner got the address.
+func (w *work) adoptable(h home, o Owner) (bool, error) {
+	if w.cfg.Layout == ByUUID {
+		return true, nil
+	}
+	if o.Changed.IsZero() {
+		return false, nil
+	}
+	if !o.Changed.After(w.record.Time) {
+		return true, nil
+	}
+	d, err := w.base.walk(h.rel)
+	if err != nil {
+		return false, err
+	}
+	defer d.close()
+	at, err := born(d)
+	return !at.Before(o.Changed.Add(-bornBefore)), err
+}
+
+// born returns when a directory was made, or the oldest change of anything in it where the file system does not tell.
+func born(d *dir) (time.Time, error) {
+	var x unix.Statx_t
+	if err := unix.Statx(d.fd(), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME|unix.STATX_CTIME, &x); err != nil {
+		return time.Time{}, d.fail("statx", ".", err)
+	}
+	if x.Mask&unix.STATX_BTIME != 0 {
+		return time.Unix(x.Btime.Sec, int64(x.Btime.Nsec)), nil
+	}
+	oldest := time.Unix(x.Ctime.Sec, int64(x.Ctime.Nsec))
+	err := d.each(func(_ *dir, _ string, st unix.Stat_t) {
+		if at := time.Unix(st.Ctim.Unix()); at.Before(oldest) {
+			oldest = at
+		}
+	})
+	return oldest, err
+}
+
+// bring moves the owner's store to its new place (layout address). What was delivered there before is the owner's too.
+func (w *work) bring(has home, want string, o Owner) error {
+	there, err := w.look(want)
+	if err != nil {
+		return err
+	}
+	var early *item
+	switch {
+	case there.belongs(o.UUID): // left there by an earlier rename=no
+		_, err = w.put(quarantine, there, Renamed)
+	case there.found:
+		early, err = w.early(there, o)
+	}
+	if err != nil {
+		return err
+	}
+	if err := w.point(o.UUID, want); err != nil {
+		return err
+	}
+	if err := w.move(has.rel, want); err != nil {
+		return err
+	}
+	if early != nil {
+		if err := w.merge(*early, want); err != nil {
+			return err
+		}
+	}
+	return w.label(want, o)
+}
+
+// early takes what lies at a new place out of the way. It returns the item to merge when that is the owner's.
+func (w *work) early(there home, o Owner) (*item, error) {
+	theirs, err := w.vacate(there.rel, o)
+	if err != nil || !theirs {
+		return nil, err
+	}
+	i, err := w.put(quarantine, there, Unmarked)
+	return &i, err
+}
+
+// createStore makes an empty store that is never visible without its mark.
+func (w *work) createStore(want string, o Owner) error {
+	temp := path.Join(trash.dir(), ".new-"+o.UUID.String())
+	parent, name, err := w.makeParent(temp)
+	if err != nil {
+		return err
+	}
+	defer parent.close()
+	if err := parent.removeAll(name); err != nil {
+		return err
+	}
+	made, err := parent.make(name, 0o700, w.owner)
+	if err != nil {
+		return err
+	}
+	defer made.close()
+	if err := w.maildir(made); err != nil {
+		return err
+	}
+	if err := made.create(MarkName, newMark(o, w.cfg.Now()).bytes(), keepOwner()); err != nil {
+		return err
+	}
+	if err := made.f.Sync(); err != nil {
+		return err
+	}
+	if err := w.point(o.UUID, want); err != nil {
+		return err
+	}
+	if err := w.move(temp, want); err != nil {
+		return err
+	}
+	return w.label(want, o)
+}
+
+func (w *work) maildir(home *dir) error {
+	maildir, err := home.make("Maildir", 0o700, w.owner)
+	if err != nil {
+		return err
+	}
+	defer maildir.close()
+	for _, name := range []string{"cur", "new", "tmp"} {
+		sub, err := maildir.make(name, 0o700, w.owner)
+		if err != nil {
+			return err
+		}
+		sub.close()
+	}
+	return maildir.f.Sync()
+}
+
+// label brings links and mark in line with the owner. The mark comes last: when it is right, all is.
+func (w *work) label(rel string, o Owner) error {
+	h, err := w.look(rel)
+	if err != nil {
+		return err
+	}
+	if err := w.point(o.UUID, rel); err != nil {
+		return err
+	}
+	if err := w.show(o); err != nil {
+		return err
+	}
+	if h.belongs(o.UUID) && h.mark.address == o.Address {
+		return nil
+	}
+	if h.belongs(o.UUID) {
+		if err := w.hide(o.UUID, h.mark.address); err != nil {
+			return err
+		}
+	}
+	return w.remark(rel, o)
+}
+
+func (w *work) remark(rel string, o Owner) error {
+	d, err := w.base.walk(rel)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.replace(MarkName, newMark(o, w.cfg.Now()).bytes(), keepOwner())
+}
+
+// point makes the link of .by-uuid that locate follows (layout address). It is on the disk before the store moves.
+func (w *work) point(uuid schema.UUID, rel string) error {
+	if w.cfg.Layout == ByUUID {
+		return nil
+	}
+	index, _, err := w.makeParent(path.Join(w.homes.private, ".by-uuid", uuid.String()))
+	if err != nil {
+		return err
+	}
+	defer index.close()
+	target := path.Join("..", rel[len(w.homes.private):])
+	if index.target(uuid.String()) == target {
+		return nil
+	}
+	if err := index.link(uuid.String(), target); err != nil {
+		return err
+	}
+	return index.f.Sync()
+}
+
+// show makes the link of by-address that people read (layout uuid).
+func (w *work) show(o Owner) error {
+	if w.cfg.Layout == ByAddress {
+		return nil
+	}
+	links, _, err := w.makeParent(path.Join(w.homes.private, "by-address", "any"))
+	if err != nil {
+		return err
+	}
+	defer links.close()
+	return links.link(o.Address.String(), "../by-id/"+o.UUID.String())
+}
+
+// hide removes the links of a store that is no longer under the address, unless they belong to somebody else by now.
+func (w *work) hide(uuid schema.UUID, a schema.Address) error {
+	folder, name, target := "by-address", a.String(), "../by-id/"+uuid.String()
+	if w.cfg.Layout == ByAddress {
+		if a.IsZero() || w.linked(uuid) != w.homes.home(uuid, a) {
+			return nil
+		}
+		folder, name, target = ".by-uuid", uuid.String(), ""
+	}
+	links, err := w.base.walk(path.Join(w.homes.private, folder))
+	if absent(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer links.close()
+	if target != "" && links.target(name) != target {
+		return nil
+	}
+	return links.remove(name)
+}

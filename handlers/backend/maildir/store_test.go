@@ -1,0 +1,100 @@
+package maildir
+
+import (
+	"testing"
+)
+
+func TestCrashes(t *testing.T) {
+	a, b := owner("a", "a@example.test"), owner("a", "b@example.test")
+	other := owner("b", "b@example.test")
+	ensure := func(o Owner, follow bool) func(*world) error {
+		return func(w *world) error { return w.Ensure(w.t.Context(), o, follow) }
+	}
+	withMail := func(w *world) { w.ensure(a, true); w.deliver(a, "m1") }
+	trashed := func(w *world) {
+		withMail(w)
+		w.must(w.Trash(w.t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Deleted}))
+	}
+	away := func(take func(*world, Away) error, cause Cause) func(*world) error {
+		return func(w *world) error {
+			if err := take(w, Away{UUID: a.UUID, From: a.Address, Unless: b.Address, Cause: cause}); err != nil {
+				return err
+			}
+			return w.Ensure(w.t.Context(), b, false)
+		}
+	}
+	trash := func(w *world, x Away) error { return w.Trash(w.t.Context(), x) }
+	quarantine := func(w *world, x Away) error { return w.Quarantine(w.t.Context(), x) }
+	for _, tt := range []struct {
+		name  string
+		setUp func(*world)
+		op    func(*world) error
+		// want by layout; without both the case is of one layout only
+		byUUID, byAddress []string
+	}{
+		{
+			name: "create", setUp: func(*world) {}, op: ensure(a, true),
+			byUUID:    []string{"live aaaaaaaa a@example.test", "link a@example.test aaaaaaaa"},
+			byAddress: []string{"live aaaaaaaa a@example.test"},
+		},
+		{
+			name: "rename=yes", setUp: withMail, op: ensure(b, true),
+			byUUID:    []string{"live aaaaaaaa b@example.test m1", "link b@example.test aaaaaaaa"},
+			byAddress: []string{"live aaaaaaaa b@example.test m1"},
+		},
+		{
+			name: "rename=no delete=no", setUp: withMail, op: away(quarantine, Renamed),
+			byUUID:    []string{"live aaaaaaaa b@example.test", "link b@example.test aaaaaaaa", "quarantined-renamed aaaaaaaa a@example.test m1"},
+			byAddress: []string{"live aaaaaaaa a@example.test m1", "live aaaaaaaa b@example.test"},
+		},
+		{
+			name: "rename=no delete=yes", setUp: withMail, op: away(trash, Renamed),
+			byUUID:    []string{"live aaaaaaaa b@example.test", "link b@example.test aaaaaaaa", "deleted-renamed aaaaaaaa a@example.test m1"},
+			byAddress: []string{"live aaaaaaaa b@example.test", "deleted-renamed aaaaaaaa a@example.test m1"},
+		},
+		{
+			name: "delete", setUp: withMail, op: func(w *world) error { return trash(w, Away{UUID: a.UUID, From: a.Address, Cause: Deleted}) },
+			byUUID:    []string{"deleted-deleted aaaaaaaa a@example.test m1"},
+			byAddress: []string{"deleted-deleted aaaaaaaa a@example.test m1"},
+		},
+		{
+			name: "return", setUp: trashed, op: ensure(a, true),
+			byUUID:    []string{"live aaaaaaaa a@example.test m1", "link a@example.test aaaaaaaa"},
+			byAddress: []string{"live aaaaaaaa a@example.test m1"},
+		},
+		{
+			name: "return under another address", setUp: trashed, op: ensure(b, false),
+			byUUID:    []string{"live aaaaaaaa b@example.test m1", "link b@example.test aaaaaaaa"},
+			byAddress: []string{"live aaaaaaaa b@example.test m1"},
+		},
+		{
+			name: "return to mail delivered meanwhile", setUp: func(w *world) { trashed(w); w.deliver(a, "m2") }, op: ensure(a, true),
+			byUUID: []string{"live aaaaaaaa a@example.test m1,m2", "link a@example.test aaaaaaaa"},
+		},
+		{
+			name: "swap", setUp: func(w *world) { withMail(w); w.ensure(other, true); w.deliver(other, "m2") },
+			op: func(w *world) error {
+				if err := w.SetAside(w.t.Context(), Away{UUID: a.UUID, From: a.Address, Unless: b.Address}); err != nil {
+					return err
+				}
+				if err := w.Ensure(w.t.Context(), owner("b", "a@example.test"), true); err != nil {
+					return err
+				}
+				return w.Ensure(w.t.Context(), b, true)
+			},
+			byUUID:    []string{"live aaaaaaaa b@example.test m1", "live bbbbbbbb a@example.test m2", "link a@example.test bbbbbbbb", "link b@example.test aaaaaaaa"},
+			byAddress: []string{"live aaaaaaaa b@example.test m1", "live bbbbbbbb a@example.test m2"},
+		},
+		{
+			name: "address of a store left behind", setUp: withMail, op: ensure(owner("b", "a@example.test"), true),
+			byAddress: []string{"live bbbbbbbb a@example.test", "quarantined-foreign aaaaaaaa a@example.test m1"},
+		},
+	} {
+		for layout, want := range map[Layout][]string{ByUUID: tt.byUUID, ByAddress: tt.byAddress} {
+			if want == nil {
+				continue
+			}
+			t.Run(string(layout)+"/"+tt.name, func(t *testing.T) { eachCrash(t, layout, tt.setUp, tt.op, want...) })
+		}
+	}
+}
