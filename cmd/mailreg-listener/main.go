@@ -1,4 +1,77 @@
 // Command mailreg-listener is the daemon that keeps a mail server in step with the directory.
+//
+// It follows the directory of the settings ldap/*, drives the handlers, and answers "mailreg listener" on its control
+// socket. Settings of ldap/* and the host's name are read at start. Exit codes: 0 it was told to stop, 1 it failed, 2 its
+// settings or its call are wrong, which a restart does not mend.
 package main
 
-func main() {}
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal kills
+	os.Exit(command(ctx, os.Args[1:], os.Stderr))
+}
+
+// command carries out one command line, without the program's name, and returns the exit code.
+func command(ctx context.Context, args []string, stderr io.Writer) int {
+	opts, err := parseOptions(args, stderr)
+	if err == nil {
+		err = run(ctx, opts, newLogger(stderr, opts))
+	}
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.As(err, new(settingsError)):
+		fmt.Fprintln(stderr, "mailreg-listener:", err)
+		return 2
+	default:
+		fmt.Fprintln(stderr, "mailreg-listener:", err)
+		return 1
+	}
+}
+
+// options are the command line.
+type options struct {
+	root      string
+	logFormat string
+	verbose   bool
+}
+
+func parseOptions(args []string, stderr io.Writer) (options, error) {
+	var opts options
+	flags := flag.NewFlagSet("mailreg-listener", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&opts.root, "root", "", "act on the system below `DIR` (default $MAILREG_ROOT, else /)")
+	flags.StringVar(&opts.logFormat, "log", "text", "write the log to stderr as `FORMAT`: text or json")
+	flags.BoolVar(&opts.verbose, "verbose", false, "log every change")
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return opts, err
+	case err != nil:
+		return opts, settingsError{err}
+	case flags.NArg() > 0:
+		return opts, settingsErrorf("unknown argument %q", flags.Arg(0))
+	case opts.logFormat != "text" && opts.logFormat != "json":
+		return opts, settingsErrorf("-log must be text or json, not %q", opts.logFormat)
+	}
+	for _, dir := range []string{opts.root, os.Getenv("MAILREG_ROOT"), "/"} {
+		if dir == "" {
+			continue
+		}
+		root, err := filepath.Abs(dir)
+		opts.root = root
+		return opts, err
+	}
+	return opts, nil
+}

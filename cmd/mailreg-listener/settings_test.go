@@ -1,0 +1,99 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/registry"
+)
+
+// viewOf returns a view of a root whose layer normal holds the given lines.
+func viewOf(t *testing.T, root string, lines ...string) *registry.View {
+	t.Helper()
+	dir := filepath.Join(root, "etc/mailreg")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	text := "# mailreg layer file 1: base.conf\n" + strings.Join(lines, "\n") + "\n# end of base.conf\n"
+	if err := os.WriteFile(filepath.Join(dir, "base.conf"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	view, err := registry.Open(root).View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return view
+}
+
+func TestReadSettings(t *testing.T) {
+	root := t.TempDir()
+	secret := root + "/etc/machine.secret"
+	host := []string{"hostname: Mail1", "domainname: example.test", "ldap/base: dc=example,dc=test"}
+	cases := []struct {
+		name  string
+		lines []string
+		want  settings
+	}{
+		{
+			"name and additions", []string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test l3.example.test"},
+			settings{
+				urls:     []string{"ldap://l1.example.test:7389", "ldap://l2.example.test:7389", "ldap://l3.example.test:7389"},
+				startTLS: "require",
+			},
+		},
+		{
+			"uri beats name", []string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
+			settings{urls: []string{"ldaps://l2.example.test"}, startTLS: "require"},
+		},
+		{
+			"loopback goes without TLS", []string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///"},
+			settings{urls: []string{"ldap://127.0.0.1:3890", "ldapi:///"}, startTLS: "no"},
+		},
+		{
+			"but not when TLS is asked for", []string{"ldap/uri: ldap://[::1]:3890", "ldap/starttls: require"},
+			settings{urls: []string{"ldap://[::1]:3890"}, startTLS: "require"},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			c.want.host, c.want.base, c.want.secretFile = "mail1.example.test", "dc=example,dc=test", secret
+			got, err := readSettings(viewOf(t, root, append(host, c.lines...)...))
+			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(settings{})); diff != "" || err != nil {
+				t.Errorf("%v %s", err, diff)
+			}
+		})
+	}
+}
+
+func TestMissingSettings(t *testing.T) {
+	_, err := readSettings(viewOf(t, t.TempDir(), "hostname: mail1"))
+	want := "not set: domainname, ldap/base, ldap/server/name (or ldap/uri); set them with mailreg set KEY=VALUE"
+	if err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestExitCodes(t *testing.T) {
+	t.Setenv("MAILREG_ROOT", t.TempDir())
+	cases := []struct {
+		args []string
+		code int
+		text string
+	}{
+		{[]string{"-h"}, 0, "-root DIR"},
+		{[]string{"--bogus"}, 2, "flag provided but not defined: -bogus"},
+		{[]string{"extra"}, 2, `unknown argument "extra"`},
+		{[]string{"--log", "xml"}, 2, `-log must be text or json, not "xml"`},
+		{nil, 2, "not set: hostname, domainname, ldap/base, ldap/server/name (or ldap/uri)"},
+	}
+	for _, c := range cases {
+		var stderr strings.Builder
+		if code := command(t.Context(), c.args, &stderr); code != c.code || !strings.Contains(stderr.String(), c.text) {
+			t.Errorf("%v: exit %d with %q, want %d with %q", c.args, code, stderr.String(), c.code, c.text)
+		}
+	}
+}
