@@ -27,6 +27,13 @@ var small = map[string]string{
 
 // full is a registry in which every variable that the templates read has a value.
 var full = map[string]string{
+	"mail/alias/webmaster": "alice@example.test, \"|/usr/bin/filter -x\"", "mail/alias/root": "admin@example.test",
+	"mail/maps/transport/1": "example.org smtp:[192.0.2.1]:2525", "mail/maps/transport/2": ".example.net :",
+	"mail/postfix/transport/port": "2525", "mail/postfix/ldaptable/starttls": "no", "mail/smtpport": "10025",
+	"mail/postfix/ldaptable/tlscacertfile": "/etc/ssl/other.pem", "mail/postfix/listen": "127.0.0.1 ::1",
+	"mail/postfix/smtpd/debug": "yes",
+	"mail/postfix/mastercf/options/submission/smtpd_relay_restrictions": "permit_mynetworks, reject",
+	"mail/postfix/mastercf/options/submission/milter_macro_daemon_name": "ORIGINATING",
 	"mail/relayhost": "[relay.example.net]:587", "mail/archivefolder": "archive@example.test",
 	"mail/messagesizelimit": "52428800", "mail/localmailboxsizelimit": "0", "mail/smtp/helo/name": "mx.example.test",
 	"mail/postfix/myhostname": "mx.example.test", "mail/postfix/myorigin": "$mydomain",
