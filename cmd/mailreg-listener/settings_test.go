@@ -39,22 +39,26 @@ func TestReadSettings(t *testing.T) {
 		want  settings
 	}{
 		{
-			"name and additions", []string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test l3.example.test"},
+			"name and additions",
+			[]string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test l3.example.test"},
 			settings{
 				urls:     []string{"ldap://l1.example.test:7389", "ldap://l2.example.test:7389", "ldap://l3.example.test:7389"},
 				startTLS: "require",
 			},
 		},
 		{
-			"uri beats name", []string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
+			"uri beats name",
+			[]string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
 			settings{urls: []string{"ldaps://l2.example.test"}, startTLS: "require"},
 		},
 		{
-			"loopback goes without TLS", []string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///"},
+			"loopback goes without TLS",
+			[]string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///"},
 			settings{urls: []string{"ldap://127.0.0.1:3890", "ldapi:///"}, startTLS: "no"},
 		},
 		{
-			"but not when TLS is asked for", []string{"ldap/uri: ldap://[::1]:3890", "ldap/starttls: require"},
+			"but not when TLS is asked for",
+			[]string{"ldap/uri: ldap://[::1]:3890", "ldap/starttls: require"},
 			settings{urls: []string{"ldap://[::1]:3890"}, startTLS: "require"},
 		},
 	}
