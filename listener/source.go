@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/mailreg/mailreg/schema"
@@ -13,6 +14,17 @@ import (
 type Source interface {
 	Events(ctx context.Context, cookie []byte) iter.Seq2[Event, error]
 }
+
+// Connecter is a Source that can reach its provider under several addresses. A cookie belongs to one of them.
+type Connecter interface {
+	// Connect connects ahead of Events and returns the address that was reached. The next Events uses that connection;
+	// another Connect closes it.
+	Connect(ctx context.Context) (url string, err error)
+}
+
+// ErrCookie says that the provider does not accept the cookie or has lost what it stands for: the next session must
+// begin without one.
+var ErrCookie = errors.New("the provider cannot resume from the cookie")
 
 // Kind tells events apart.
 type Kind int
