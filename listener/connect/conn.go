@@ -60,7 +60,7 @@ func open(ctx context.Context, s Server, text string) (conn *Conn, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout())
+	ctx, cancel := context.WithTimeoutCause(ctx, s.timeout(), fmt.Errorf("not done within %s", s.timeout()))
 	defer cancel()
 	dialer := net.Dialer{
 		// A peer that is gone without a word is noticed after 20 s, not after the system's two minutes.
@@ -79,26 +79,19 @@ func open(ctx context.Context, s Server, text string) (conn *Conn, err error) {
 	stop := context.AfterFunc(ctx, func() { _ = raw.SetDeadline(time.Unix(1, 0)) })
 	conn = &Conn{Conn: raw, URL: text, Reader: wire.NewReader(raw, s.MaxMessage)}
 	err = conn.establish(ctx, s, at)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
+	if !stop() {
+		err = context.Cause(ctx) // the error that came of it would speak of a deadline
 	}
-	if err != nil {
-		return nil, err
-	}
-	return conn, nil
+	return conn, err
 }
 
 // establish brings up TLS and binds.
 func (c *Conn) establish(ctx context.Context, s Server, at address) error {
 	encrypt := at.scheme == "ldaps"
-	if at.scheme == "ldap" && (s.StartTLS == Try || s.StartTLS == Require) {
-		err := c.extended(ldapStartTLS)
-		if refused := (*wire.Result)(nil); s.StartTLS == Try && errors.As(err, &refused) {
-			s.logger().Warn("the directory refuses TLS; going on in the clear", "url", c.URL, "err", err)
-		} else if err != nil {
+	if at.scheme == "ldap" && s.startTLS(at) != No {
+		var err error
+		if encrypt, err = c.askTLS(s); err != nil {
 			return fmt.Errorf("asking for TLS: %w", err)
-		} else {
-			encrypt = true
 		}
 	}
 	if encrypt {
@@ -110,21 +103,29 @@ func (c *Conn) establish(ctx context.Context, s Server, at address) error {
 		if err := secured.HandshakeContext(ctx); err != nil {
 			return fmt.Errorf("TLS handshake: %w", err)
 		}
+		// A new reader: what came in the clear behind the answer must not pass for what came through TLS.
 		c.Conn, c.Reader = secured, wire.NewReader(secured, s.MaxMessage)
 	}
 	return c.bind(s, at)
 }
 
 const (
-	ldapStartTLS = "1.3.6.1.4.1.1466.20037"
+	nameStartTLS = "1.3.6.1.4.1.1466.20037"
 
-	tagSimple       = 0x80
-	tagSASL         = 0xa3
-	tagExtendedName = 0x80
+	tagSimple      = 0x80
+	tagSASL        = 0xa3
+	tagRequestName = 0x80
 )
 
-func (c *Conn) extended(name string) error {
-	return c.call(wire.ExtendedResponse, wire.Element(wire.ExtendedRequest, wire.Octets(tagExtendedName, name)))
+// askTLS sends the StartTLS request and reports whether a handshake is to follow.
+func (c *Conn) askTLS(s Server) (bool, error) {
+	request := wire.Element(wire.ExtendedRequest, wire.Octets(tagRequestName, nameStartTLS))
+	err := c.call(wire.ExtendedResponse, request)
+	if refused := (*wire.Result)(nil); s.StartTLS == Try && errors.As(err, &refused) {
+		s.logger().Warn("the directory refuses TLS; going on in the clear", "url", c.URL, "err", err)
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // bind binds as the configured identity (RFC 4511 §4.2).

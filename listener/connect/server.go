@@ -16,9 +16,10 @@ import (
 // StartTLS says whether an ldap:// connection is turned into a TLS one (RFC 4511 §4.14).
 type StartTLS string
 
-// The modes. With Try a server that refuses the request is talked to in the clear; a handshake that fails is an error
-// in either mode.
+// The modes. Auto is Require, but No on a loopback address. With Try a server that refuses the request is talked to in
+// the clear; a handshake that fails is an error in any mode.
 const (
+	Auto    StartTLS = ""
 	No      StartTLS = "no"
 	Try     StartTLS = "try"
 	Require StartTLS = "require"
@@ -30,7 +31,7 @@ type Server struct {
 	// URLs are ldap://, ldaps:// or ldapi:// addresses; the first that can be used is. An ldapi path is percent-escaped,
 	// and the server's usual socket when it is empty.
 	URLs []string
-	// StartTLS is for ldap:// only; No when empty.
+	// StartTLS is for ldap:// only.
 	StartTLS StartTLS
 	// CAFile holds the PEM certificates that the server's must be signed by; the system's when empty.
 	CAFile string
@@ -71,6 +72,16 @@ func (s Server) logger() *slog.Logger {
 }
 
 func (s Server) timeout() time.Duration { return cmp.Or(s.Timeout, 10*time.Second) }
+
+func (s Server) startTLS(at address) StartTLS {
+	if s.StartTLS != Auto {
+		return s.StartTLS
+	}
+	if ip := net.ParseIP(at.host); at.host == "localhost" || ip != nil && ip.IsLoopback() {
+		return No
+	}
+	return Require
+}
 
 // password returns the password to bind with. An empty one is refused: a server takes a bind with it for an anonymous
 // one and answers success (RFC 4513 §5.1.2).
