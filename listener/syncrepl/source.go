@@ -1,0 +1,141 @@
+package syncrepl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+
+	ber "github.com/go-asn1-ber/asn1-ber"
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// ErrEnded says that the server has ended the session in good order, which a session that persists should not see.
+var ErrEnded = errors.New("the server has ended the session")
+
+// Config says what is followed.
+type Config struct {
+	// Server is where the provider is and as whom we read.
+	Server connect.Server
+	// Base is the DN below which entries are followed.
+	Base string
+	// Filter picks the entries; schema.Filter() when empty.
+	Filter string
+	// Attributes are asked for; schema.Attributes() when there are none.
+	Attributes []string
+	// Logger is for what is no error; discarded when nil.
+	Logger *slog.Logger
+}
+
+// Source is a provider to follow. It serves one session at a time.
+type Source struct {
+	config Config
+	filter *ber.Packet
+	log    *slog.Logger
+
+	mu        sync.Mutex
+	url       string        // of the current or last session
+	connected *connect.Conn // by Connect, for the next Events
+}
+
+var (
+	_ listener.Source    = (*Source)(nil)
+	_ listener.Connecter = (*Source)(nil)
+)
+
+// New returns a source; it connects to nothing yet. A filter that cannot be parsed is an error.
+func New(c Config) (*Source, error) {
+	if c.Filter == "" {
+		c.Filter = schema.Filter()
+	}
+	if len(c.Attributes) == 0 {
+		c.Attributes = schema.Attributes()
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	filter, err := ldap.CompileFilter(c.Filter)
+	if err != nil {
+		return nil, fmt.Errorf("filter %s: %w", c.Filter, err)
+	}
+	return &Source{config: c, filter: filter, log: c.Logger}, nil
+}
+
+// URL is the address of the current session, or of the last one; "" before the first.
+func (s *Source) URL() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.url
+}
+
+// Connect connects for the next Events, so that the caller can choose the cookie of the address that was reached.
+func (s *Source) Connect(ctx context.Context) (string, error) {
+	conn, err := connect.Open(ctx, s.config.Server)
+	if err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.connected != nil {
+		_ = s.connected.Close() // nobody has used it
+	}
+	s.connected, s.url = conn, conn.URL
+	return conn.URL, nil
+}
+
+// take returns the connection made by Connect, else a new one.
+func (s *Source) take(ctx context.Context) (*connect.Conn, error) {
+	for {
+		s.mu.Lock()
+		conn := s.connected
+		s.connected = nil
+		s.mu.Unlock()
+		if conn != nil {
+			return conn, nil
+		}
+		if _, err := s.Connect(ctx); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Events runs a session: from the cookie on when there is one, else from the beginning. Its last element is an error,
+// always:
+//
+//   - what connect.Open returned;
+//   - a *wire.Result when the server ended the search with a code, together with listener.ErrCookie when the cookie is
+//     the reason, or ErrEnded when it did so without one;
+//   - wire.ErrFormat for what is not RFC 4533, listener.ErrCookie when the server has silently ignored the cookie;
+//   - an error of the connection;
+//   - the context's cause when it was cancelled.
+//
+// The cookie must be one from the address that is reached: see Connect.
+func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.Event, error] {
+	return func(yield func(listener.Event, error) bool) {
+		conn, err := s.take(ctx)
+		if err != nil {
+			yield(listener.Event{}, err)
+			return
+		}
+		session := &session{
+			conn:    conn,
+			log:     s.log,
+			phase:   phase{resumed: len(cookie) > 0},
+			decoder: newDecoder(s.config.Attributes),
+		}
+		for event, err := range session.run(ctx, s.request(cookie)) {
+			if err != nil {
+				err = fmt.Errorf("following %s: %w", conn.URL, err)
+			}
+			if !yield(event, err) || err != nil {
+				return
+			}
+		}
+	}
+}
