@@ -1,0 +1,127 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// errNoVerdict is for answers that prove nothing.
+var errNoVerdict = errors.New("no verdict")
+
+// Verify looks for the entry: below the base by its UUID; in the server's other naming contexts; and under its last DN,
+// "" when it is not known. It is Deleted only when the same connection has shown that entryUUID can be searched at all:
+// else an access rule that hides this one attribute would look like a directory without entries.
+func (p *Probe) Verify(ctx context.Context, uuid schema.UUID, lastDN string) (listener.Verdict, *schema.Entry, error) {
+	var verdict listener.Verdict
+	var entry *schema.Entry
+	err := p.ask(ctx, func(c *conn) (err error) {
+		verdict, entry, err = p.verify(c, uuid, lastDN)
+		return err
+	})
+	if err != nil {
+		return 0, nil, fmt.Errorf("verifying %s: %w", uuid, err)
+	}
+	return verdict, entry, nil
+}
+
+func (p *Probe) verify(c *conn, uuid schema.UUID, lastDN string) (listener.Verdict, *schema.Entry, error) {
+	filter := "(entryUUID=" + uuid.String() + ")"
+	// A base that is hidden is an error like others: it is no reason to delete what was below it.
+	found, err := c.search(p.config.Base, ldap.ScopeWholeSubtree, 0, filter, p.config.Attributes...)
+	if err != nil {
+		return 0, nil, err
+	}
+	if len(found) > 0 {
+		return listener.InScope, entryOf(uuid, found[0]), nil
+	}
+	elsewhere, err := c.elsewhere(filter)
+	if err != nil {
+		return 0, nil, err
+	}
+	if elsewhere {
+		return listener.OutOfScope, nil, nil
+	}
+	verdict, entry, err := p.atLastDN(c, uuid, lastDN)
+	if err != nil || verdict != listener.Deleted {
+		return verdict, entry, err
+	}
+	return listener.Deleted, nil, p.canSearchUUIDs(c)
+}
+
+// elsewhere reports whether the entry is found in any naming context. Those that are hidden from us cannot hold it: it
+// could only have come there by being deleted and added, with another UUID.
+func (c *conn) elsewhere(filter string) (bool, error) {
+	contexts, err := c.namingContexts()
+	if err != nil {
+		return false, err
+	}
+	for _, context := range contexts {
+		found, err := c.search(context, ldap.ScopeWholeSubtree, 0, filter, "1.1")
+		if err != nil && !hidden(err) {
+			return false, err
+		}
+		if len(found) > 0 {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// atLastDN reads the entry under its last DN. Deleted means that no entry with the UUID is to be seen there.
+func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Verdict, *schema.Entry, error) {
+	if lastDN == "" {
+		return listener.Deleted, nil, nil
+	}
+	attributes := append([]string{"entryUUID"}, p.config.Attributes...)
+	found, err := c.search(lastDN, ldap.ScopeBaseObject, 0, "(objectClass=*)", attributes...)
+	switch {
+	case forbidden(err):
+		return listener.OutOfScope, nil, nil
+	case err != nil && !hidden(err):
+		return 0, nil, err
+	case len(found) == 0:
+		return listener.Deleted, nil, nil
+	}
+	shown := found[0].GetEqualFoldAttributeValue("entryUUID")
+	if shown == "" {
+		// Its identity is hidden: it may be the entry, and cannot be followed.
+		return listener.OutOfScope, nil, nil
+	}
+	if other, err := schema.ParseUUID(shown); err != nil || other != uuid {
+		return listener.Deleted, nil, err
+	}
+	dn, err := ldap.ParseDN(found[0].DN)
+	if err != nil {
+		return 0, nil, fmt.Errorf("DN %q: %w", found[0].DN, err)
+	}
+	if !p.base.EqualFold(dn) && !p.base.AncestorOfFold(dn) {
+		return listener.OutOfScope, nil, nil
+	}
+	// It can be read, but entryUUID not be searched.
+	return listener.InScope, entryOf(uuid, found[0]), nil
+}
+
+// canSearchUUIDs demands that an entry below the base is found by having an entryUUID.
+func (p *Probe) canSearchUUIDs(c *conn) error {
+	const filter = "(entryUUID=*)"
+	found, err := c.search(p.config.Base, ldap.ScopeWholeSubtree, 1, filter, "1.1")
+	if err == nil && len(found) == 0 {
+		err = fmt.Errorf("%w: no entry below %q is found by %s: may we search that attribute?", errNoVerdict, p.config.Base, filter)
+	}
+	return err
+}
+
+// entryOf turns an entry of the library's into one of ours.
+func entryOf(uuid schema.UUID, e *ldap.Entry) *schema.Entry {
+	attrs := make([]schema.Attribute, 0, len(e.Attributes))
+	for _, a := range e.Attributes {
+		attrs = append(attrs, schema.Attribute{Name: a.Name, Values: a.Values})
+	}
+	return schema.NewEntry(uuid, e.DN, attrs...)
+}
