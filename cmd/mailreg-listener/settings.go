@@ -1,13 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"net/url"
 	"strings"
 
+	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/registry"
 )
 
@@ -25,33 +22,26 @@ func settingsErrorf(format string, args ...any) error {
 type settings struct {
 	// host is the host's full name in lower case.
 	host string
-	// urls are the directory servers in the order of preference.
-	urls     []string
-	startTLS string
-	caFile   string
-	base     string
-	// bindDN is empty for SASL EXTERNAL on ldapi:// and for an anonymous bind elsewhere.
-	bindDN     string
-	secretFile string
+	// base is the DN below which the directory is followed.
+	base   string
+	server connect.Server
 }
 
 // readSettings returns the settings, or a settingsError that names every key that is missing.
 func readSettings(view *registry.View) (settings, error) {
-	s := settings{
-		urls:       directoryURLs(view),
-		caFile:     view.String("ldap/cafile"),
-		base:       view.String("ldap/base"),
-		bindDN:     view.String("ldap/hostdn"),
-		secretFile: view.String("ldap/secret"),
-	}
+	layer, _ := view.Source("ldap/starttls")
+	s := settings{base: view.String("ldap/base"), server: connect.FromSettings(view, layer > registry.Default)}
 	var missing []string
 	for _, key := range []string{"hostname", "domainname", "ldap/base"} {
 		if view.String(key) == "" {
 			missing = append(missing, key)
 		}
 	}
-	if len(s.urls) == 0 {
+	if len(s.server.URLs) == 0 {
 		missing = append(missing, "ldap/server/name (or ldap/uri)")
+	}
+	if s.server.BindDN != "" && s.server.Password == nil {
+		missing = append(missing, "ldap/secret")
 	}
 	if len(missing) > 0 {
 		return s, settingsErrorf("not set: %s; set them with mailreg set KEY=VALUE", strings.Join(missing, ", "))
@@ -61,52 +51,5 @@ func readSettings(view *registry.View) (settings, error) {
 		return s, settingsError{err}
 	}
 	s.host = host
-	s.startTLS = startTLS(view, s.urls)
-	if s.bindDN != "" && s.secretFile == "" {
-		return s, settingsError{errors.New("ldap/hostdn is set, but ldap/secret, the file with its password, is not")}
-	}
 	return s, nil
-}
-
-// directoryURLs returns ldap/uri, else the addresses of ldap/server/name and ldap/server/addition.
-func directoryURLs(view *registry.View) []string {
-	if urls := view.List("ldap/uri"); len(urls) > 0 {
-		return urls
-	}
-	name := view.String("ldap/server/name")
-	if name == "" {
-		return nil
-	}
-	var urls []string
-	for _, host := range append([]string{name}, view.List("ldap/server/addition")...) {
-		urls = append(urls, "ldap://"+net.JoinHostPort(host, view.String("ldap/server/port")))
-	}
-	return urls
-}
-
-// startTLS returns ldap/starttls; by default a connection that does not leave the host goes without.
-func startTLS(view *registry.View, urls []string) string {
-	mode := view.String("ldap/starttls")
-	if layer, set := view.Source("ldap/starttls"); set && layer > registry.Default {
-		return mode
-	}
-	for _, u := range urls {
-		if !stays(u) {
-			return mode
-		}
-	}
-	return "no"
-}
-
-// stays reports whether a connection to the address stays on the host.
-func stays(address string) bool {
-	u, err := url.Parse(address)
-	if strings.HasPrefix(address, "ldapi:") {
-		return true
-	}
-	if err != nil {
-		return false
-	}
-	ip, err := netip.ParseAddr(u.Hostname())
-	return u.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/registry"
 )
 
@@ -30,44 +31,37 @@ func viewOf(t *testing.T, root string, lines ...string) *registry.View {
 }
 
 func TestReadSettings(t *testing.T) {
-	root := t.TempDir()
-	secret := root + "/etc/machine.secret"
 	host := []string{"hostname: Mail1", "domainname: example.test", "ldap/base: dc=example,dc=test"}
 	cases := []struct {
-		name  string
-		lines []string
-		want  settings
+		name     string
+		lines    []string
+		urls     []string
+		startTLS connect.StartTLS
 	}{
 		{
-			"name and additions",
-			[]string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test l3.example.test"},
-			settings{
-				urls:     []string{"ldap://l1.example.test:7389", "ldap://l2.example.test:7389", "ldap://l3.example.test:7389"},
-				startTLS: "require",
-			},
+			"name and addition", []string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test"},
+			[]string{"ldap://l1.example.test:7389", "ldap://l2.example.test:7389"}, connect.Auto,
 		},
 		{
-			"uri beats name",
-			[]string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
-			settings{urls: []string{"ldaps://l2.example.test"}, startTLS: "require"},
+			"uri beats name", []string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
+			[]string{"ldaps://l2.example.test"}, connect.Auto,
 		},
 		{
-			"loopback goes without TLS",
-			[]string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///"},
-			settings{urls: []string{"ldap://127.0.0.1:3890", "ldapi:///"}, startTLS: "no"},
-		},
-		{
-			"but not when TLS is asked for",
-			[]string{"ldap/uri: ldap://[::1]:3890", "ldap/starttls: require"},
-			settings{urls: []string{"ldap://[::1]:3890"}, startTLS: "require"},
+			"TLS is asked for", []string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///", "ldap/starttls: require"},
+			[]string{"ldap://127.0.0.1:3890", "ldapi:///"}, connect.Require,
 		},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			c.want.host, c.want.base, c.want.secretFile = "mail1.example.test", "dc=example,dc=test", secret
-			got, err := readSettings(viewOf(t, root, append(host, c.lines...)...))
-			if diff := cmp.Diff(c.want, got, cmp.AllowUnexported(settings{})); diff != "" || err != nil {
-				t.Errorf("%v %s", err, diff)
+			s, err := readSettings(viewOf(t, t.TempDir(), append(host, c.lines...)...))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if s.host != "mail1.example.test" || s.base != "dc=example,dc=test" || s.server.StartTLS != c.startTLS {
+				t.Errorf("host %q, base %q, StartTLS %q", s.host, s.base, s.server.StartTLS)
+			}
+			if diff := cmp.Diff(c.urls, s.server.URLs); diff != "" {
+				t.Error(diff)
 			}
 		})
 	}
