@@ -39,16 +39,22 @@ func TestReadSettings(t *testing.T) {
 		startTLS connect.StartTLS
 	}{
 		{
-			"name and addition", []string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test"},
-			[]string{"ldap://l1.example.test:7389", "ldap://l2.example.test:7389"}, connect.Auto,
+			"name and addition",
+			[]string{"ldap/server/name: l1.example.test", "ldap/server/addition: l2.example.test"},
+			[]string{"ldap://l1.example.test:7389", "ldap://l2.example.test:7389"},
+			connect.Auto,
 		},
 		{
-			"uri beats name", []string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
-			[]string{"ldaps://l2.example.test"}, connect.Auto,
+			"uri beats name",
+			[]string{"ldap/server/name: l1.example.test", "ldap/uri: ldaps://l2.example.test"},
+			[]string{"ldaps://l2.example.test"},
+			connect.Auto,
 		},
 		{
-			"TLS is asked for", []string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///", "ldap/starttls: require"},
-			[]string{"ldap://127.0.0.1:3890", "ldapi:///"}, connect.Require,
+			"TLS is asked for",
+			[]string{"ldap/uri: ldap://127.0.0.1:3890 ldapi:///", "ldap/starttls: require"},
+			[]string{"ldap://127.0.0.1:3890", "ldapi:///"},
+			connect.Require,
 		},
 	}
 	for _, c := range cases {
