@@ -12,8 +12,9 @@ var dovecotExpands = map[string]bool{
 	"base": true, "pass_filter": true, "user_filter": true, "iterate_filter": true, "pass_attrs": true, "user_attrs": true,
 }
 
-// dovecotPlain are the characters that Dovecot reads as themselves wherever they stand.
-const dovecotPlain = safe + ":@*,"
+// dovecotPlain are the characters that Dovecot reads as themselves inside of a value. A blank or backslash at an end of
+// it has a meaning all the same.
+const dovecotPlain = safe + `:@*,=%\ `
 
 // writeDovecot writes values of dovecot.conf ("name = value", "section NAME {"). A value that stands alone, or in the
 // double quotes of the template, may be any text of one line and is quoted when need be; beside other text it has no
@@ -43,20 +44,32 @@ func writeDovecot(p place, it item) (string, error) {
 		texts[i] = text
 	}
 	text := strings.Join(texts, " ")
-	if alone && strings.Trim(text, dovecotPlain) != "" || alone && text == "" && !it.list {
-		text = `"` + escapeQuoted(text) + `"`
+	if alone {
+		text = quoteDovecot(text)
 	}
 	return text, nil
 }
 
-// dovecotSection writes the name of a section. Its reader takes no double quote in it, however it is written.
+// quoteDovecot puts a value in quotes when it needs them.
+func quoteDovecot(text string) string {
+	ends := strings.HasPrefix(text, " ") || strings.TrimRight(text, ` \`) != text
+	if text != "" && strings.Trim(text, dovecotPlain) == "" && !ends {
+		return text
+	}
+	return `"` + escapeQuoted(text) + `"`
+}
+
+// dovecotSection writes the name of a section, or a part of it. Its reader takes no double quote in it, however it is
+// written.
 func (v *Value) dovecotSection(p place) (string, error) {
 	switch {
-	case !strings.HasPrefix(strings.TrimSpace(p.after), "{"):
+	case !strings.HasSuffix(strings.TrimSpace(p.after), "{"):
 		return "", v.refuse("stands where no value belongs")
+	case !strings.HasPrefix(strings.TrimSpace(p.after), "{") || !strings.HasSuffix(p.before, " "):
+		return v.text, v.checkSafe(":@")
 	case v.text == "" || strings.Contains(v.text, `"`):
-		return "", v.refuse("is no name of a section")
-	case strings.Trim(v.text, dovecotPlain) == "":
+		return "", v.refuse("cannot be the name of a section")
+	case strings.Trim(v.text, safe+":@") == "":
 		return v.text, nil
 	}
 	return `"` + escapeQuoted(v.text) + `"`, nil
