@@ -1,2 +1,15 @@
-// Package dovecot keeps mail homes that a running Dovecot serves.
+// Package dovecot keeps mail homes that a running Dovecot serves: the files are those of package maildir, and Dovecot is
+// told by its doveadm protocol to end sessions and to forget who may log in.
+//
+// The protocol (spec/servers-mail.md §1, spec/servers-debian13.md §3) is one line each way: fields separated by tabs,
+//
+//	client  VERSION doveadm-server 1 0
+//	server  +                            (- asks for a password, which a root on the unix socket never needs)
+//	client  FLAGS USER COMMAND ARG ...
+//	server  data, then a line "+", or "-" and a word such as NOTFOUND
+//
+// Each command has a connection of its own: kick and flush send their count after the status line, and in Dovecot 2.3 a
+// process that has served a user may not flush any more.
+//
+// When no Dovecot runs for the root, nobody serves the spool and nothing has to be told: the files are done all the same.
 package dovecot

@@ -115,7 +115,7 @@ func (s *Spool) SetAside(ctx context.Context, a Away) error {
 }
 
 func (s *Spool) away(ctx context.Context, a Away, act func(*work, home) error) error {
-	w, err := s.begin(ctx)
+	w, err := s.beginChange(ctx)
 	if err != nil {
 		return err
 	}

@@ -7,11 +7,11 @@
 //	private/by-id/<entryUUID>/      a mail home in layout uuid; Maildir/{cur,new,tmp} in it
 //	private/by-address/<address>    in layout uuid, a link for people: ../by-id/<entryUUID>
 //	private/<domain>/<local>/       a mail home in layout address (mail/dovecot/location/home)
-//	private/.by-uuid/<entryUUID>    in layout address, a link to the owner's home: ../<domain>/<local>
+//	private/.mailreg-owners/<uuid>  in layout address, a link whose text is the owner's home: <domain>/<local>
 //	.trash/<id>/{info,home}         a store that delete=yes took, until mail/mailbox/trash/keep is over
 //	.quarantine/<id>/{info,home}    a store kept out of reach until a person decides
 //	.quarantine/.aside/<entryUUID>  in layout address, a store on its way from one address to another
-//	.trash/.new-*           a store being made; Purge removes leftovers
+//	.trash/.new-*                   a store being made; Purge removes leftovers
 //	.mailreg-lock                   flock of whoever changes the spool, daemon or command line
 //
 // Each home holds its owner mark .mailreg-owner, on disk before the home can be seen:

@@ -50,6 +50,9 @@ type Config struct {
 	Now func() time.Time
 	// Logger hears of what was quarantined, adopted and brought back; nil discards.
 	Logger *slog.Logger
+	// Refuse, when set, is asked before a store is made or leaves its place; its error ends the call. What a person asks
+	// for (Restore, Purge) passes.
+	Refuse func() error
 	// Fault, when set, is asked before each change of the disk; its error ends the call there. For tests.
 	Fault func(op, path string) error
 }
@@ -177,6 +180,16 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 	return w, nil
 }
 
+// beginChange is begin for what the directory asks for.
+func (s *Spool) beginChange(ctx context.Context) (*work, error) {
+	if s.cfg.Refuse != nil {
+		if err := s.cfg.Refuse(); err != nil {
+			return nil, err
+		}
+	}
+	return s.begin(ctx)
+}
+
 // take waits for the lock. Who holds it is at work for milliseconds, so that the wait needs no end of its own.
 func (w *work) take() error {
 	const name = ".mailreg-lock"
@@ -231,7 +244,7 @@ func (w *work) permission(rel string) (uint32, ids) {
 	switch {
 	case !inside:
 		return 0o700, keepOwner()
-	case below == "/by-address", below == "/.by-uuid", below == "" && w.cfg.Layout == ByUUID:
+	case below == "/by-address", below == "/.mailreg-owners", below == "" && w.cfg.Layout == ByUUID:
 		return 0o755, keepOwner()
 	default:
 		return 0o700, w.owner

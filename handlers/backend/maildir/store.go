@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,7 +28,7 @@ const bornBefore = 5 * time.Minute
 // trash or the quarantine, an unmarked one that may be adopted, or an empty one. A store that the owner has under another
 // address comes along when follow is set, else it is put out of reach. Idempotent.
 func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
-	w, err := s.begin(ctx)
+	w, err := s.beginChange(ctx)
 	if err != nil {
 		return err
 	}
@@ -134,14 +135,14 @@ func (w *work) scan(uuid schema.UUID) (home, bool, error) {
 	return home{}, false, nil
 }
 
-// linked returns the place that the owner's link in .by-uuid names, "" when there is none.
+// linked returns the place that the owner's link in .mailreg-owners names, "" when there is none.
 func (w *work) linked(uuid schema.UUID) string {
-	index, err := w.base.walk(path.Join(w.homes.private, ".by-uuid"))
+	index, err := w.base.walk(path.Join(w.homes.private, ".mailreg-owners"))
 	if err != nil {
 		return ""
 	}
 	defer index.close()
-	rel := path.Join(w.homes.private, ".by-uuid", index.target(uuid.String()))
+	rel := path.Join(w.homes.private, index.target(uuid.String()))
 	if w.homes.address(rel).IsZero() {
 		return ""
 	}
@@ -357,17 +358,17 @@ func (w *work) remark(rel string, o Owner) error {
 	return d.replace(MarkName, newMark(o, w.cfg.Now()).bytes(), keepOwner())
 }
 
-// point makes the link of .by-uuid that locate follows (layout address). It is on the disk before the store moves.
+// point makes the link of .mailreg-owners that locate follows (layout address). It is on the disk before the store moves.
 func (w *work) point(uuid schema.UUID, rel string) error {
 	if w.cfg.Layout == ByUUID {
 		return nil
 	}
-	index, _, err := w.makeParent(path.Join(w.homes.private, ".by-uuid", uuid.String()))
+	index, _, err := w.makeParent(path.Join(w.homes.private, ".mailreg-owners", uuid.String()))
 	if err != nil {
 		return err
 	}
 	defer index.close()
-	target := path.Join("..", rel[len(w.homes.private):])
+	target := strings.TrimPrefix(rel, w.homes.private+"/")
 	if index.target(uuid.String()) == target {
 		return nil
 	}
@@ -397,7 +398,7 @@ func (w *work) hide(uuid schema.UUID, a schema.Address) error {
 		if a.IsZero() || w.linked(uuid) != w.homes.home(uuid, a) {
 			return nil
 		}
-		folder, name, target = ".by-uuid", uuid.String(), ""
+		folder, name, target = ".mailreg-owners", uuid.String(), ""
 	}
 	links, err := w.base.walk(path.Join(w.homes.private, folder))
 	if absent(err) {

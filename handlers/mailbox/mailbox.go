@@ -1,0 +1,260 @@
+package mailbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Name is the handler's name.
+const Name = "mailbox"
+
+// purgeEvery is how often Run looks for trash that was kept long enough.
+const purgeEvery = time.Hour
+
+// Backend keeps stores on a mail server. Each change of a store is idempotent.
+type Backend interface {
+	Layout() maildir.Layout
+	// Address returns the address of the store that is in place for an owner.
+	Address(ctx context.Context, owner schema.UUID, hints ...schema.Address) (schema.Address, bool, error)
+	Ensure(ctx context.Context, o maildir.Owner, follow bool) error
+	Trash(ctx context.Context, a maildir.Away) error
+	Quarantine(ctx context.Context, a maildir.Away) error
+	SetAside(ctx context.Context, a maildir.Away) error
+	Flush(ctx context.Context, names ...string) error
+	Kick(ctx context.Context, names ...string) error
+}
+
+// Config is what the handler works with.
+type Config struct {
+	// Root is the directory below which the spool lies; "/" when empty.
+	Root string
+	// View reads the registry as it is now. Required.
+	View func() (*registry.View, error)
+	// Backend stands in for the one that the settings name; nil takes that.
+	Backend Backend
+	// Now is time.Now when nil.
+	Now func() time.Time
+	// Logger discards when nil.
+	Logger *slog.Logger
+}
+
+// Handler is the mailbox handler.
+type Handler struct{ cfg Config }
+
+// New returns the handler.
+func New(cfg Config) *Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{cfg: cfg}
+}
+
+// Name returns "mailbox".
+func (h *Handler) Name() string { return Name }
+
+// Match accepts mail users with a primary address, whichever host is their home.
+func (h *Handler) Match(e *schema.Entry) bool { return schema.IsMailbox(e) }
+
+// Claims names the primary address, whichever host is its home; an invalid one claims nothing.
+func (h *Handler) Claims(e *schema.Entry) []string {
+	m, err := parse(e)
+	if err != nil || m == nil {
+		return nil
+	}
+	return []string{"mailbox:" + m.Primary.String()}
+}
+
+// Takes reports whether Apply would take mail away from where it is.
+func (h *Handler) Takes(c schema.Change) bool {
+	view, err := h.cfg.View()
+	if err != nil {
+		return false
+	}
+	s, err := settings(view)
+	if err != nil {
+		return false
+	}
+	old, new, err := sides(c)
+	return err == nil && Takes(Plan(old, new, s), new, s)
+}
+
+// Apply brings the mailbox in line with the entry.
+func (h *Handler) Apply(ctx context.Context, c schema.Change) error {
+	old, new, err := sides(c)
+	if err != nil {
+		return err
+	}
+	if err := h.apply(ctx, c, old, new); err != nil {
+		return named(c, err)
+	}
+	return nil
+}
+
+func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.Mailbox) error {
+	s, backend, err := h.open()
+	if err != nil {
+		return err
+	}
+	r := run{backend: backend, follow: s.Rename, owner: maildir.Owner{UUID: c.UUID, Changed: changed(c.New)}}
+	plan := Plan(old, new, s)
+	if err := r.notice(ctx, plan); err != nil {
+		return err
+	}
+	for _, a := range plan {
+		if err := r.do(ctx, a); err != nil {
+			return fmt.Errorf("%s: %w", a.Op, err)
+		}
+	}
+	return nil
+}
+
+// SetAside frees the address that the old entry claims, to break a cycle of renames.
+func (h *Handler) SetAside(ctx context.Context, c schema.Change) error {
+	old, new, err := sides(c)
+	if err != nil {
+		return err
+	}
+	s, backend, err := h.open()
+	if err != nil {
+		return named(c, err)
+	}
+	if !s.mine(old) {
+		return nil
+	}
+	away := maildir.Away{UUID: c.UUID, From: old.Primary}
+	if s.mine(new) {
+		away.Unless = new.Primary
+	}
+	if err := backend.SetAside(ctx, away); err != nil {
+		return named(c, err)
+	}
+	return nil
+}
+
+// named says in an error whose mailbox it is about.
+func named(c schema.Change, err error) error {
+	if who := c.DN(); who != "" {
+		return fmt.Errorf("%s: %w", who, err)
+	}
+	return fmt.Errorf("entry %s: %w", c.UUID, err)
+}
+
+func (h *Handler) open() (Settings, Backend, error) {
+	view, err := h.cfg.View()
+	if err != nil {
+		return Settings{}, nil, err
+	}
+	s, err := settings(view)
+	if err != nil {
+		return Settings{}, nil, err
+	}
+	if h.cfg.Backend != nil {
+		return s, h.cfg.Backend, nil
+	}
+	backend, err := h.backend(view)
+	return s, backend, err
+}
+
+// sides parses both entries of a change; its errors name the DN. An old entry that cannot be read never had a store here.
+func sides(c schema.Change) (old, new *schema.Mailbox, err error) {
+	new, err = parse(c.New)
+	if err != nil {
+		return nil, nil, err
+	}
+	old, err = parse(c.Old)
+	if err != nil {
+		old = nil
+	}
+	return old, new, nil
+}
+
+func parse(e *schema.Entry) (*schema.Mailbox, error) {
+	if !schema.IsMailbox(e) {
+		return nil, nil
+	}
+	m, err := schema.ParseMailbox(e)
+	if err != nil {
+		return nil, err
+	}
+	return &m, nil
+}
+
+// changed returns when an entry changed last by its entryCSN, 20261124053715.123456Z#000000#000#000000.
+func changed(e *schema.Entry) time.Time {
+	if e == nil {
+		return time.Time{}
+	}
+	csn := e.First("entryCSN")
+	if len(csn) < 14 {
+		return time.Time{}
+	}
+	at, err := time.Parse("20060102150405", csn[:14])
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// run carries out one plan.
+type run struct {
+	backend Backend
+	follow  bool
+	owner   maildir.Owner
+	// extra is an address under which the store is known since an attempt that was not acknowledged, "" when there is none.
+	extra string
+}
+
+// notice looks for that address when a store is to leave its place, so that sessions under it end too.
+func (r *run) notice(ctx context.Context, plan []Action) error {
+	for _, a := range plan {
+		if !a.vacates() || a.Op == Leave {
+			continue
+		}
+		at, found, err := r.backend.Address(ctx, r.owner.UUID, a.From, a.To)
+		if err != nil {
+			return err
+		}
+		if found && at != a.From && at != a.To {
+			r.extra = at.String()
+		}
+	}
+	return nil
+}
+
+func (r *run) names(a Action) []string {
+	if r.extra == "" {
+		return a.Names
+	}
+	return append(a.Names[:len(a.Names):len(a.Names)], r.extra)
+}
+
+func (r *run) do(ctx context.Context, a Action) error {
+	owner := r.owner
+	owner.Address = a.To
+	away := maildir.Away{UUID: r.owner.UUID, From: a.From, Unless: a.To, Cause: a.Cause}
+	switch a.Op {
+	case Flush:
+		return r.backend.Flush(ctx, r.names(a)...)
+	case Kick:
+		return r.backend.Kick(ctx, r.names(a)...)
+	case Ensure:
+		return r.backend.Ensure(ctx, owner, r.follow)
+	case Move:
+		return r.backend.Ensure(ctx, owner, true)
+	case Quarantine:
+		return r.backend.Quarantine(ctx, away)
+	case Trash:
+		return r.backend.Trash(ctx, away)
+	case Leave:
+		return nil
+	default:
+		return errors.New("unknown action")
+	}
+}

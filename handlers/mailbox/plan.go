@@ -1,0 +1,158 @@
+package mailbox
+
+import (
+	"slices"
+
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Op is what an action does.
+type Op string
+
+// The operations.
+const (
+	// Flush makes the server forget who may log in under Names.
+	Flush Op = "flush"
+	// Kick ends the sessions of Names.
+	Kick Op = "kick"
+	// Ensure gives the owner a store under To: the one there, one that comes back, or an empty one.
+	Ensure Op = "ensure"
+	// Move lets the store follow from From to To; without one it is Ensure.
+	Move Op = "move"
+	// Quarantine puts the store of From out of reach, because rename=no and delete=no.
+	Quarantine Op = "quarantine"
+	// Trash moves the store of From to the trash.
+	Trash Op = "trash"
+	// Leave lets the store of From lie where it is, out of its owner's reach. Nothing is to be done.
+	Leave Op = "leave"
+)
+
+// Action is one step of a plan.
+type Action struct {
+	Op       Op
+	From, To schema.Address
+	// Cause says why Trash takes the store.
+	Cause maildir.Cause
+	// Names are login names.
+	Names []string
+}
+
+// Settings are what a plan depends on beside the entry.
+type Settings struct {
+	// Host is the own name in full, in lower case.
+	Host string
+	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}.
+	Rename, Delete bool
+	// Layout is how the spool names its homes.
+	Layout maildir.Layout
+}
+
+// mine reports whether this host is the home of a mailbox: an empty home server makes every Dovecot host responsible.
+func (s Settings) mine(m *schema.Mailbox) bool {
+	return m != nil && !m.Primary.IsZero() && (m.HomeServer == "" || m.HomeServer == s.Host)
+}
+
+// Plan decides what a change asks for (peer-mail §4.3 and §4.4, design §8). old and new are nil where there is no mail
+// user. Both are nil when the user came and went before the first attempt succeeded.
+func Plan(old, new *schema.Mailbox, s Settings) []Action {
+	was, is := s.mine(old), s.mine(new)
+	var stores []Action
+	switch {
+	case was && is && old.Primary != new.Primary:
+		stores = s.readdress(old.Primary, new.Primary)
+	case is:
+		stores = []Action{{Op: Ensure, To: new.Primary}}
+	case was || old == nil && new == nil:
+		stores = s.remove(old, new)
+	}
+	names := logins(old, new)
+	if !was && !is || len(names) == 0 || same(old, new) {
+		return stores
+	}
+	flush := Action{Op: Flush, Names: names}
+	if slices.ContainsFunc(stores, Action.vacates) {
+		stores = append([]Action{flush, {Op: Kick, Names: []string{old.Primary.String()}}}, stores...)
+	}
+	return append(stores, flush)
+}
+
+// readdress is the table of design §8.
+func (s Settings) readdress(from, to schema.Address) []Action {
+	ensure := Action{Op: Ensure, To: to}
+	switch {
+	case s.Rename:
+		return []Action{{Op: Move, From: from, To: to}}
+	case s.Delete:
+		return []Action{{Op: Trash, From: from, To: to, Cause: maildir.Renamed}, ensure}
+	case s.Layout == maildir.ByAddress:
+		return []Action{{Op: Leave, From: from, To: to}, ensure}
+	default:
+		return []Action{{Op: Quarantine, From: from, To: to}, ensure}
+	}
+}
+
+// remove is for a user who is gone, has lost the address, or has another home server. A store of an empty home server
+// stays when one is named: its mail was only ever here.
+func (s Settings) remove(old, new *schema.Mailbox) []Action {
+	var from schema.Address
+	if old != nil {
+		from = old.Primary
+	}
+	named := old != nil && old.HomeServer == "" && new != nil && new.HomeServer != ""
+	switch {
+	case s.Delete && !named:
+		return []Action{{Op: Trash, From: from, Cause: maildir.Deleted}}
+	case old != nil:
+		return []Action{{Op: Leave, From: from}}
+	default:
+		return nil
+	}
+}
+
+// vacates reports whether nobody may be logged in while the action runs.
+func (a Action) vacates() bool {
+	return a.Op == Move || a.Op == Quarantine || a.Op == Trash || a.Op == Leave
+}
+
+// Takes reports whether a plan takes mail away from where it is, for the brake (design §7): into trash or quarantine, to
+// another path, or out of reach because its owner has another home server or address. A user who is gone while delete=no
+// leaves the mail where it is.
+func Takes(plan []Action, new *schema.Mailbox, s Settings) bool {
+	return slices.ContainsFunc(plan, func(a Action) bool {
+		switch a.Op {
+		case Trash, Quarantine:
+			return true
+		case Move:
+			return s.Layout == maildir.ByAddress
+		case Leave:
+			return new != nil
+		default:
+			return false
+		}
+	})
+}
+
+// logins returns the names under which Dovecot may have cached one of the users: the peer lets people log in by address
+// and by uid, with any domain behind the uid.
+func logins(users ...*schema.Mailbox) []string {
+	var names []string
+	for _, m := range users {
+		if m == nil || m.Primary.IsZero() {
+			continue
+		}
+		names = append(names, m.Primary.String())
+		names = append(names, m.Aliases...)
+		if m.Login != "" {
+			names = append(names, m.Login, m.Login+"@"+m.Primary.Domain)
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// same reports whether both are one user to everybody who logs in.
+func same(old, new *schema.Mailbox) bool {
+	return old != nil && new != nil && old.DN == new.DN && old.Primary == new.Primary && old.Login == new.Login &&
+		old.HomeServer == new.HomeServer && slices.Equal(slices.Sorted(slices.Values(old.Aliases)), slices.Sorted(slices.Values(new.Aliases)))
+}

@@ -1,0 +1,180 @@
+package mailbox
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// user returns a mail user: "a@x.test" at a home server, with login anna below ou=people; nil without address.
+func user(address, home string) *schema.Mailbox {
+	if address == "" {
+		return nil
+	}
+	a, err := schema.ParseAddress(address)
+	if err != nil {
+		panic(err)
+	}
+	return &schema.Mailbox{DN: "uid=anna,ou=people", Primary: a, HomeServer: home, Login: "anna"}
+}
+
+// brief prints a plan in one line; names only where they are not those of the whole plan.
+func brief(plan []Action) string {
+	var words []string
+	for _, a := range plan {
+		switch a.Op {
+		case Flush:
+			words = append(words, "flush")
+		case Kick:
+			words = append(words, "kick("+strings.Join(a.Names, ",")+")")
+		default:
+			word := string(a.Op) + "("
+			if !a.From.IsZero() {
+				word += a.From.Local
+			}
+			if !a.To.IsZero() {
+				word += ">" + a.To.Local
+			}
+			if a.Cause != "" {
+				word += " " + string(a.Cause)
+			}
+			words = append(words, word+")")
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+const (
+	here  = "mail1.example.test"
+	there = "mail2.example.test"
+)
+
+func TestPlan(t *testing.T) {
+	const (
+		away  = "flush kick(a@x.test) "
+		trash = away + "trash(a deleted) flush"
+		leave = away + "leave(a) flush"
+	)
+	for _, tt := range []struct {
+		name     string
+		old, new *schema.Mailbox
+		// keep and del are the plans with delete=no and delete=yes; they do not depend on rename.
+		keep, del string
+	}{
+		{"added, home here", nil, user("a@x.test", here), "ensure(>a) flush", "ensure(>a) flush"},
+		{"added, home empty", nil, user("a@x.test", ""), "ensure(>a) flush", "ensure(>a) flush"},
+		{"added, home elsewhere", nil, user("a@x.test", there), "", ""},
+		{"changed elsewhere", user("a@x.test", there), user("b@x.test", there), "", ""},
+		{"deleted, home here", user("a@x.test", here), nil, leave, trash},
+		{"deleted, home empty", user("a@x.test", ""), nil, leave, trash},
+		{"deleted, home elsewhere", user("a@x.test", there), nil, "", ""},
+		{"came and went before the first success", nil, nil, "", "trash( deleted)"},
+		{"home here to elsewhere", user("a@x.test", here), user("a@x.test", there), leave, trash},
+		{"home here to elsewhere with the address", user("a@x.test", here), user("b@x.test", there), leave, trash},
+		{"home empty to elsewhere keeps the mail", user("a@x.test", ""), user("a@x.test", there), leave, leave},
+		{"home elsewhere to here", user("a@x.test", there), user("a@x.test", here), "ensure(>a) flush", "ensure(>a) flush"},
+		{"home elsewhere to empty", user("a@x.test", there), user("a@x.test", ""), "ensure(>a) flush", "ensure(>a) flush"},
+		{"home elsewhere to here with the address", user("a@x.test", there), user("b@x.test", here), "ensure(>b) flush", "ensure(>b) flush"},
+		{"home empty to here", user("a@x.test", ""), user("a@x.test", here), "ensure(>a) flush", "ensure(>a) flush"},
+		{"home here to empty", user("a@x.test", here), user("a@x.test", ""), "ensure(>a) flush", "ensure(>a) flush"},
+		{"case of the address", user("a@x.test", here), user("A@X.test", here), "ensure(>a)", "ensure(>a)"},
+		{"case of the home", user("a@x.test", here), user("a@x.test", here), "ensure(>a)", "ensure(>a)"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, rename := range []bool{false, true} {
+				for _, layout := range []maildir.Layout{maildir.ByUUID, maildir.ByAddress} {
+					for del, want := range map[bool]string{false: tt.keep, true: tt.del} {
+						s := Settings{Host: here, Rename: rename, Delete: del, Layout: layout}
+						if got := brief(Plan(tt.old, tt.new, s)); got != want {
+							t.Errorf("rename=%t delete=%t %s: %q, want %q", rename, del, layout, got, want)
+						}
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestPlanOfAChangedAddress(t *testing.T) {
+	const around = "flush kick(a@x.test) %s flush"
+	homes := []struct{ old, new string }{{here, here}, {"", ""}, {"", here}, {here, ""}}
+	for _, tt := range []struct {
+		rename, delete bool
+		layout         maildir.Layout
+		want           string
+		takes          bool
+	}{
+		{true, false, maildir.ByUUID, "move(a>b)", false},
+		{true, true, maildir.ByUUID, "move(a>b)", false},
+		{false, false, maildir.ByUUID, "quarantine(a>b) ensure(>b)", true},
+		{false, true, maildir.ByUUID, "trash(a>b renamed) ensure(>b)", true},
+		{true, false, maildir.ByAddress, "move(a>b)", true},
+		{true, true, maildir.ByAddress, "move(a>b)", true},
+		{false, false, maildir.ByAddress, "leave(a>b) ensure(>b)", true},
+		{false, true, maildir.ByAddress, "trash(a>b renamed) ensure(>b)", true},
+	} {
+		s := Settings{Host: here, Rename: tt.rename, Delete: tt.delete, Layout: tt.layout}
+		t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) {
+			for _, home := range homes {
+				old, new := user("a@x.test", home.old), user("b@x.test", home.new)
+				plan := Plan(old, new, s)
+				if got, want := brief(plan), fmt.Sprintf(around, tt.want); got != want {
+					t.Errorf("%+v: %q, want %q", home, got, want)
+				}
+				if got := Takes(plan, new, s); got != tt.takes {
+					t.Errorf("%+v: takes %t, want %t", home, got, tt.takes)
+				}
+			}
+		})
+	}
+}
+
+func TestTakes(t *testing.T) {
+	for _, tt := range []struct {
+		name      string
+		old, new  *schema.Mailbox
+		keep, del bool
+	}{
+		{"added", nil, user("a@x.test", here), false, false},
+		{"deleted", user("a@x.test", here), nil, false, true},
+		{"home moved away", user("a@x.test", here), user("a@x.test", there), true, true},
+		{"empty home moved away", user("a@x.test", ""), user("a@x.test", there), true, true},
+		{"home came", user("a@x.test", there), user("a@x.test", here), false, false},
+		{"elsewhere", user("a@x.test", there), nil, false, false},
+	} {
+		for del, want := range map[bool]bool{false: tt.keep, true: tt.del} {
+			s := Settings{Host: here, Delete: del, Layout: maildir.ByUUID}
+			if got := Takes(Plan(tt.old, tt.new, s), tt.new, s); got != want {
+				t.Errorf("%s, delete=%t: takes %t, want %t", tt.name, del, got, want)
+			}
+		}
+	}
+}
+
+func TestFlushedNames(t *testing.T) {
+	old, new := user("a@x.test", here), user("b@y.test", here)
+	old.Aliases, new.Aliases, new.Login = []string{"old@x.test"}, []string{"new@x.test"}, "anne"
+	plan := Plan(old, new, Settings{Host: here, Rename: true})
+	want := []string{"a@x.test", "anna", "anna@x.test", "anne", "anne@y.test", "b@y.test", "new@x.test", "old@x.test"}
+	for _, at := range []int{0, len(plan) - 1} {
+		if diff := cmp.Diff(want, plan[at].Names); plan[at].Op != Flush || diff != "" {
+			t.Errorf("%s (-want +got):\n%s", plan[at].Op, diff)
+		}
+	}
+
+	for name, change := range map[string]func(*schema.Mailbox){
+		"uid": func(m *schema.Mailbox) { m.Login = "anne" },
+		"OU":  func(m *schema.Mailbox) { m.DN = "uid=anna,ou=staff" },
+	} {
+		moved := *old
+		change(&moved)
+		if got := brief(Plan(old, &moved, Settings{Host: here, Delete: true})); got != "ensure(>a) flush" {
+			t.Errorf("%s changed: %q", name, got)
+		}
+	}
+}

@@ -1,0 +1,126 @@
+package mailbox
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/registry"
+)
+
+func settings(view *registry.View) (Settings, error) {
+	host, err := view.FQDN()
+	if err != nil {
+		return Settings{}, err
+	}
+	return Settings{
+		Host:   host,
+		Rename: view.Bool("mail/dovecot/mailbox/rename"),
+		Delete: view.Bool("mail/dovecot/mailbox/delete"),
+		Layout: layout(view),
+	}, nil
+}
+
+func layout(view *registry.View) maildir.Layout {
+	return cmp.Or(maildir.Layout(view.String("mail/dovecot/location/key")), maildir.ByUUID)
+}
+
+// SpoolConfig returns how the settings describe the spool of a root.
+func SpoolConfig(root string, view *registry.View, logger *slog.Logger) maildir.Config {
+	return maildir.Config{
+		Root:   root,
+		Layout: layout(view),
+		Home:   view.String("mail/dovecot/location/home"),
+		UID:    view.String("mail/dovecot/location/uid"),
+		GID:    view.String("mail/dovecot/location/gid"),
+		Reuse:  maildir.Reuse(view.String("mail/mailbox/reuse")),
+		Keep:   view.Duration("mail/mailbox/trash/keep"),
+		Logger: logger,
+	}
+}
+
+// Check says whether the settings fit the spool of a root. A *maildir.LayoutError keeps the daemon from starting.
+func Check(root string, view *registry.View) error {
+	if _, err := backendName(root, view); err != nil {
+		return err
+	}
+	spool, err := maildir.Open(SpoolConfig(root, view, nil))
+	if err != nil {
+		return err
+	}
+	return spool.Check()
+}
+
+// backendName resolves mail/mailbox/backend: auto is dovecot where one is installed and configured for the root.
+func backendName(root string, view *registry.View) (string, error) {
+	switch name := view.String("mail/mailbox/backend"); name {
+	case "maildir", "dovecot":
+		return name, nil
+	case "", "auto":
+		if dovecot.Installed() && dovecot.Configured(root) {
+			return "dovecot", nil
+		}
+		return "maildir", nil
+	case "cyrus":
+		return "", errors.New("mail/mailbox/backend: cyrus is not supported yet")
+	default:
+		return "", fmt.Errorf("mail/mailbox/backend: unknown backend %q", name)
+	}
+}
+
+func (h *Handler) backend(view *registry.View) (Backend, error) {
+	name, err := backendName(h.cfg.Root, view)
+	if err != nil {
+		return nil, err
+	}
+	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
+	cfg.Now = h.cfg.Now
+	if name == "dovecot" {
+		return dovecot.Open(cfg)
+	}
+	cfg.Refuse = dovecot.NewClient(h.cfg.Root).RefuseServed
+	spool, err := maildir.Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return maildir.Backend{Spool: spool}, nil
+}
+
+// Run purges the trash now and every hour, until the context ends. Errors are logged: the next hour tries again.
+func (h *Handler) Run(ctx context.Context) error {
+	tick := time.NewTicker(purgeEvery)
+	defer tick.Stop()
+	for {
+		if err := h.purge(ctx); err != nil && ctx.Err() == nil {
+			h.cfg.Logger.Error("purging the trash", "handler", Name, "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+func (h *Handler) purge(ctx context.Context) error {
+	view, err := h.cfg.View()
+	if err != nil {
+		return err
+	}
+	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
+	cfg.Now = h.cfg.Now
+	spool, err := maildir.Open(cfg)
+	if err != nil {
+		return err
+	}
+	removed, err := spool.Purge(ctx)
+	if removed > 0 {
+		h.cfg.Logger.Info("trash purged", "handler", Name, "stores", removed)
+	}
+	return err
+}
