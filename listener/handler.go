@@ -39,6 +39,13 @@ type Taker interface {
 	Takes(c schema.Change) bool
 }
 
+// Keeper is a Taker that keeps mail here for some of its entries only. Without it, the brake counts every acknowledged
+// entry as a store.
+type Keeper interface {
+	// Keeps reports whether an acknowledged entry has a store on this host. It must be pure but for reading settings.
+	Keeps(e *schema.Entry) bool
+}
+
 // Flusher is a handler that finishes its work at the end of a burst. Its entries are acknowledged only after Flush has
 // returned nil; an error is treated as that of every entry applied since the last Flush.
 type Flusher interface {

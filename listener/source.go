@@ -75,3 +75,17 @@ const (
 	// OutOfScope: the entry exists outside the base, or may not be read.
 	OutOfScope
 )
+
+// String returns the verdict as it stands in logs.
+func (v Verdict) String() string {
+	switch v {
+	case Deleted:
+		return "deleted"
+	case InScope:
+		return "in scope"
+	case OutOfScope:
+		return "out of scope"
+	default:
+		return "unknown"
+	}
+}

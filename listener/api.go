@@ -1,0 +1,337 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Retry makes parked and retrying marks due now, all or the parked one of an ID, and returns their number. Entries that
+// were out of scope are looked up again first.
+func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
+	if err := l.recheck(ctx, id); err != nil {
+		return 0, err
+	}
+	count := 0
+	err := l.update(func(e *edit) error {
+		count = 0
+		for _, w := range l.workers {
+			for _, m := range selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool {
+				return id == "" && m.Class != store.Ready && m.Class != store.Held || id != "" && m.ID == id
+			}) {
+				e.ready(w, m)
+				e.rearm(w, m.UUID)
+				count++
+			}
+		}
+		if id != "" && count == 0 {
+			return unknownID(id)
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	for _, w := range l.workers {
+		w.resume()
+	}
+	return count, nil
+}
+
+func unknownID(id string) error { return fmt.Errorf("nothing is called %q", id) }
+
+// selectMarks collects marks, so that they can be written.
+func selectMarks(h *store.Handler, pick func(store.Mark) bool) []store.Mark {
+	var list []store.Mark
+	for m := range h.Marks() {
+		if pick(m) {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// recheck looks up again what is out of scope.
+func (l *Listener) recheck(ctx context.Context, id string) error {
+	var doubtful []finding
+	err := l.store.View(func(tx *store.Tx) error {
+		for uuid := range tx.Outsiders() {
+			for _, w := range l.workers {
+				m, ok := tx.Handler(w.name).Mark(uuid)
+				if ok && (id == "" || m.ID == id) {
+					f, _ := l.remember(tx, uuid)
+					doubtful = append(doubtful, f)
+					break
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil || len(doubtful) == 0 {
+		return err
+	}
+	verified, err := l.verify(ctx, doubtful)
+	if err != nil {
+		return err
+	}
+	return l.update(func(e *edit) error {
+		for _, f := range doubtful {
+			if _, still := e.tx.Outside(f.uuid); still {
+				e.record(verified[f.uuid], e.tx.State().Generation)
+			}
+		}
+		return nil
+	})
+}
+
+// Drop acknowledges a parked mark without effect.
+func (l *Listener) Drop(ctx context.Context, id string) error {
+	for _, w := range l.workers {
+		n, err := w.abandon(ctx, func(m store.Mark) bool { return m.Class == store.Parked && m.ID == id })
+		if err != nil || n > 0 {
+			return err
+		}
+	}
+	return unknownID(id)
+}
+
+// Reject acknowledges a held batch without effect. What only waited for it becomes due.
+func (l *Listener) Reject(ctx context.Context, id string) (int, error) {
+	w, err := l.batchWorker(id)
+	if err != nil {
+		return 0, err
+	}
+	return w.abandon(ctx, func(m store.Mark) bool { return m.Batch == id && !m.Waits() })
+}
+
+// Approve lets a held batch run.
+func (l *Listener) Approve(_ context.Context, id string) (int, error) {
+	w, err := l.batchWorker(id)
+	if err != nil {
+		return 0, err
+	}
+	count := 0
+	err = l.update(func(e *edit) error {
+		marks := selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool { return m.Batch == id })
+		for _, m := range marks {
+			m.Approved = !m.Waits()
+			e.ready(w, withoutBatch(m))
+			e.rearm(w, m.UUID)
+		}
+		count = len(marks)
+		return nil
+	})
+	return count, err
+}
+
+// withoutBatch takes a mark out of its batch.
+func withoutBatch(m store.Mark) store.Mark {
+	m.Batch = ""
+	return m
+}
+
+func (l *Listener) batchWorker(id string) (*worker, error) {
+	var found *worker
+	err := l.store.View(func(tx *store.Tx) error {
+		if b, ok := tx.Batch(id); ok {
+			for _, w := range l.workers {
+				if w.name == b.Handler {
+					found = w
+				}
+			}
+		}
+		return nil
+	})
+	if err == nil && found == nil {
+		err = fmt.Errorf("no batch is called %q", id)
+	}
+	return found, err
+}
+
+// abandon acknowledges marks without effect, in the worker's goroutine, because claims change hands. All of them let go
+// first; then each gets what its newest state claims and nobody has.
+func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, error) {
+	count := 0
+	err := w.do(ctx, func() error {
+		return w.l.update(func(e *edit) error {
+			v := w.view(e.tx)
+			var list []decision
+			for _, m := range selectMarks(v.h, pick) {
+				if _, busy := w.busy[m.UUID]; busy {
+					continue
+				}
+				d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
+				v.load(&d) // an entry that the handler cannot read claims nothing
+				list = append(list, d)
+				v.h.Acknowledge(m.UUID, d.change.Old, nil)
+			}
+			for _, d := range list {
+				d.claims = w.unused(d.claims)
+				e.acknowledge(w, d)
+			}
+			count = len(list)
+			return nil
+		})
+	})
+	return count, err
+}
+
+// unused leaves out what a running call is about to get.
+func (w *worker) unused(claimed []string) []string {
+	var free []string
+	for _, r := range claimed {
+		if _, used := w.claims.used[r]; !used {
+			free = append(free, r)
+		}
+	}
+	return free
+}
+
+// resume ends a pause.
+func (w *worker) resume() {
+	w.mu.Lock()
+	w.retryNow = true
+	w.mu.Unlock()
+	w.poke()
+}
+
+// Resync marks entries of a handler to be applied again, whether they have changed or not.
+func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
+	var w *worker
+	for _, candidate := range l.workers {
+		if candidate.name == r.Handler {
+			w = candidate
+		}
+	}
+	if w == nil {
+		return control.ResyncResult{}, fmt.Errorf("no handler is called %q", r.Handler)
+	}
+	pick, err := selector(r.Selection)
+	if err != nil {
+		return control.ResyncResult{}, err
+	}
+	result := control.ResyncResult{Entries: []control.Entry{}}
+	all := r.Selection == (control.Selection{})
+	mark := func(e *edit, chosen []*schema.Entry) {
+		for _, entry := range chosen {
+			e.mark(w, entry.UUID, e.tx.State().Generation)
+			m, _ := e.tx.Handler(w.name).Mark(entry.UUID)
+			m.Resync = true
+			e.put(w, m)
+		}
+		if all && w.reconciler != nil {
+			h := e.tx.Handler(w.name)
+			state := h.State()
+			state.Reconcile, state.From = true, e.tx.State().Generation
+			h.SetState(state)
+		}
+	}
+	list := func(tx *store.Tx) []*schema.Entry {
+		chosen := w.chosen(tx, pick)
+		for _, entry := range chosen {
+			result.Entries = append(result.Entries, control.Entry{UUID: entry.UUID, DN: entry.DN})
+		}
+		return chosen
+	}
+	if r.DryRun {
+		return result, l.store.View(func(tx *store.Tx) error { list(tx); return nil })
+	}
+	err = l.update(func(e *edit) error {
+		mark(e, list(e.tx))
+		return nil
+	})
+	if all {
+		w.touchAll()
+	}
+	return result, err
+}
+
+// chosen lists the entries of a selection that the handler matches or has acknowledged, in their newest known state.
+func (w *worker) chosen(tx *store.Tx, pick func(*schema.Entry) bool) []*schema.Entry {
+	h := tx.Handler(w.name)
+	var list []*schema.Entry
+	for entry := range tx.Entries(schema.UUID{}) {
+		if pick(entry) && (w.mayMatch(entry) || h.HasAcked(entry.UUID)) {
+			list = append(list, entry)
+		}
+	}
+	for uuid := range h.AckedIDs() {
+		if tx.HasEntry(uuid) {
+			continue
+		}
+		if entry := h.Acked(uuid).Entry; entry != nil && pick(entry) {
+			list = append(list, entry)
+		}
+	}
+	return list
+}
+
+// Entries returns the replica's entries that a selection picks.
+func (l *Listener) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
+	pick, err := selector(s)
+	if err != nil {
+		return nil, err
+	}
+	list := []control.Entry{}
+	err = l.store.View(func(tx *store.Tx) error {
+		for entry := range tx.Entries(schema.UUID{}) {
+			if !pick(entry) {
+				continue
+			}
+			attrs := map[string][]string{}
+			for _, a := range entry.Attrs {
+				attrs[a.Name] = a.Values
+			}
+			list = append(list, control.Entry{UUID: entry.UUID, DN: entry.DN, Attrs: attrs})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// selector returns the function that picks the entries of a selection.
+func selector(s control.Selection) (func(*schema.Entry) bool, error) {
+	var uuid schema.UUID
+	if s.UUID != "" {
+		parsed, err := schema.ParseUUID(s.UUID)
+		if err != nil {
+			return nil, err
+		}
+		uuid = parsed
+	}
+	dn := foldDN(s.DN)
+	return func(e *schema.Entry) bool {
+		return (s.UUID == "" || e.UUID == uuid) && (dn == "" || foldDN(e.DN) == dn) && (s.Address == "" || hasAddress(e, s.Address))
+	}, nil
+}
+
+// foldDN makes spellings of one DN equal as far as case and blanks around the separators go.
+func foldDN(dn string) string {
+	parts := strings.Split(strings.ToLower(dn), ",")
+	for i, part := range parts {
+		name, value, ok := strings.Cut(part, "=")
+		if ok {
+			part = strings.TrimSpace(name) + "=" + strings.TrimSpace(value)
+		}
+		parts[i] = part
+	}
+	return strings.Join(parts, ",")
+}
+
+func hasAddress(e *schema.Entry, address string) bool {
+	for _, name := range []string{schema.AttrPrimaryAddress, schema.AttrAlternativeAddress} {
+		for _, v := range e.Values(name) {
+			if strings.EqualFold(v, address) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+var errStopping = errors.New("the listener is stopping")

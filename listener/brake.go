@@ -1,0 +1,116 @@
+package listener
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// window is the time in which takes outside a refresh are counted together.
+const window = 10 * time.Minute
+
+// exceeds reports whether so many takes are too many for so many stores, and why. A count of 0 switches the brake off.
+func exceeds(takes, stores, count, percent int) (string, bool) {
+	limit := max(count, stores*percent/100)
+	switch {
+	case count <= 0:
+		return "", false
+	case takes > limit:
+		return fmt.Sprintf("%d of %d stores would be taken away, more than %d", takes, stores, limit), true
+	case stores >= 10 && takes*2 > stores:
+		return fmt.Sprintf("%d of %d stores would be taken away, more than half", takes, stores), true
+	default:
+		return "", false
+	}
+}
+
+// overLimit reports whether one more take is too many after those of the last ten minutes, running ones included. Stores
+// that went in that time count among those that there were.
+func (v view) overLimit() (string, bool) {
+	count, percent := v.w.l.cfg.Guard()
+	if count <= 0 {
+		return "", false
+	}
+	recent, removed := v.h.Takes(v.w.l.cfg.Now().Add(-window))
+	for _, d := range v.w.busy {
+		if d.takes && !d.mark.Approved {
+			recent++
+		}
+	}
+	if v.w.stores < 0 {
+		v.w.stores = v.h.CountAcked(v.w.keeps())
+	}
+	return exceeds(recent+1, v.w.stores+removed, count, percent)
+}
+
+// brake looks at all that a refresh would take away, together with what was taken in the last ten minutes, before its
+// marks are due. When that is too much all of it is held; else none of it is stopped any more. What belongs to a batch
+// already goes back to it.
+func (e *edit) brake(w *worker, generation uint64) {
+	if w.taker == nil {
+		return
+	}
+	takes := e.planned(w, generation)
+	h := e.tx.Handler(w.name)
+	count, percent := e.l.cfg.Guard()
+	reason, over := "", false
+	if count > 0 && len(takes) > 0 {
+		recent, removed := h.Takes(e.now.Add(-window))
+		reason, over = exceeds(recent+len(takes), h.CountAcked(w.keeps())+removed, count, percent)
+	}
+	batch := ""
+	for _, m := range takes {
+		old, ok := e.tx.Batch(m.Batch)
+		switch {
+		case ok && m.Batch != "":
+			e.hold(w, m, m.Batch, old.Reason, schema.UUID{})
+		case over:
+			if batch == "" {
+				batch = e.openBatch(w, "refresh: "+reason, false)
+			}
+			e.hold(w, m, batch, "refresh: "+reason, schema.UUID{})
+		default:
+			m.Checked = true
+			e.put(w, m)
+		}
+	}
+	if batch != "" {
+		w.log.Warn("held what a refresh would take away", "op", "hold", "batch", batch, "count", len(takes), "err", reason)
+	}
+}
+
+// planned lists the marks of a refresh that take mail away.
+func (e *edit) planned(w *worker, generation uint64) []store.Mark {
+	v := view{w: w, tx: e.tx, h: e.tx.Handler(w.name)}
+	var list []store.Mark
+	for m := range v.h.Marks() {
+		if _, outside := e.tx.Outside(m.UUID); outside || m.Generation != generation {
+			continue
+		}
+		d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
+		v.load(&d)
+		if d.err != nil || d.idle() {
+			continue
+		}
+		if takes, err := w.takes(d.change); takes && err == nil {
+			list = append(list, m)
+		}
+	}
+	return list
+}
+
+// openBatch makes a batch. Live ones are used again until they are empty.
+func (e *edit) openBatch(w *worker, reason string, live bool) string {
+	if live {
+		for b := range e.tx.Batches() {
+			if b.Live && b.Handler == w.name {
+				return b.ID
+			}
+		}
+	}
+	id := e.tx.NextID("h")
+	e.tx.PutBatch(store.Batch{ID: id, Handler: w.name, Reason: reason, Since: e.now, Live: live})
+	return id
+}

@@ -1,0 +1,224 @@
+package listener
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// stand is where an entry stands with its handler.
+type stand int
+
+const (
+	// clean: nothing is to be done.
+	clean stand = iota
+	// active: something will be done without a person.
+	active
+	// parked and held: nothing will be done before a person acts or an entry changes.
+	parked
+	held
+)
+
+// party is what must be known of an entry to settle a dispute about a resource.
+type party struct {
+	stand stand
+	// wants are the claims of its newest state; those of a clean entry are what it owns.
+	wants []string
+	// created is the createTimestamp, which sorts as text (RFC 4517 §3.3.13, always in UTC).
+	created string
+}
+
+// precedes reports whether entry a, rather than b, gets a resource that both claim and neither owns.
+func precedes(a, b schema.UUID, pa, pb party) bool {
+	late := func(p party) string { return cmp.Or(p.created, "~") }
+	if c := cmp.Compare(late(pa), late(pb)); c != 0 {
+		return c < 0
+	}
+	return bytes.Compare(a[:], b[:]) < 0
+}
+
+// claimView is what a judgement rests on.
+type claimView interface {
+	// owner returns who has been acknowledged with the resource.
+	owner(resource string) (schema.UUID, bool)
+	// user returns whose call that claims the resource has not been acknowledged yet.
+	user(resource string) (schema.UUID, bool)
+	// rivals returns whose newest state claims the resource and is not acknowledged.
+	rivals(resource string) []schema.UUID
+	party(uuid schema.UUID) party
+}
+
+// judgement says whether an entry may have what it claims.
+type judgement struct {
+	// by is the entry in the way, zero when the way is free.
+	by       schema.UUID
+	resource string
+	// conflict is set when by lives and claims the resource as well and comes first.
+	conflict bool
+	// owned is set when by owns the resource and is to let go of it; else it only comes first.
+	owned bool
+	stand stand
+}
+
+// judge decides whether an entry may be called with what it claims: each resource must be its own, or free. Whoever owns
+// one and does not claim it any more goes first; whoever owns and claims it keeps it. For a free one the elder of two
+// claimants goes first, and keeps it.
+func judge(view claimView, uuid schema.UUID) judgement {
+	self := view.party(uuid)
+	for _, r := range self.wants {
+		if j := judgeOne(view, uuid, self, r); !j.by.IsZero() {
+			return j
+		}
+	}
+	return judgement{}
+}
+
+func judgeOne(view claimView, uuid schema.UUID, self party, resource string) judgement {
+	owner, owned := view.owner(resource)
+	if owned && owner == uuid {
+		return judgement{}
+	}
+	if user, used := view.user(resource); used && user != uuid {
+		return judgement{by: user, resource: resource, stand: active, owned: owned && owner == user}
+	}
+	if owned {
+		p := view.party(owner)
+		keeps := p.stand == clean || slices.Contains(p.wants, resource)
+		return judgement{by: owner, resource: resource, conflict: keeps, owned: !keeps, stand: p.stand}
+	}
+	for _, rival := range view.rivals(resource) {
+		if rival == uuid {
+			continue
+		}
+		p := view.party(rival)
+		if precedes(rival, uuid, p, self) {
+			return judgement{by: rival, resource: resource, conflict: p.stand != active, stand: p.stand}
+		}
+	}
+	return judgement{}
+}
+
+// edge says for whom an entry waits.
+type edge struct {
+	by    schema.UUID
+	owned bool
+	first uint64
+}
+
+type waiting struct {
+	uuid  schema.UUID
+	first uint64
+}
+
+// claims is the memory of a worker about who wants what and who waits for whom.
+type claims struct {
+	wanted  map[schema.UUID][]string
+	wanters map[string][]schema.UUID
+	used    map[string]schema.UUID
+	waits   map[schema.UUID]edge
+	waiters map[schema.UUID][]schema.UUID
+}
+
+func newClaims() claims {
+	return claims{
+		wanted: map[schema.UUID][]string{}, wanters: map[string][]schema.UUID{}, used: map[string]schema.UUID{},
+		waits: map[schema.UUID]edge{}, waiters: map[schema.UUID][]schema.UUID{},
+	}
+}
+
+// want replaces what an entry claims.
+func (c *claims) want(uuid schema.UUID, resources []string) {
+	if slices.Equal(c.wanted[uuid], resources) {
+		return
+	}
+	for _, r := range c.wanted[uuid] {
+		left := slices.DeleteFunc(c.wanters[r], func(u schema.UUID) bool { return u == uuid })
+		if c.wanters[r] = left; len(left) == 0 {
+			delete(c.wanters, r)
+		}
+	}
+	delete(c.wanted, uuid)
+	if len(resources) == 0 {
+		return
+	}
+	c.wanted[uuid] = resources
+	for _, r := range resources {
+		c.wanters[r] = append(c.wanters[r], uuid)
+	}
+}
+
+// forget removes an entry that has no mark any more.
+func (c *claims) forget(uuid schema.UUID) {
+	c.want(uuid, nil)
+	c.unwait(uuid)
+}
+
+func (c *claims) wait(uuid schema.UUID, e edge) {
+	c.unwait(uuid)
+	c.waits[uuid] = e
+	c.waiters[e.by] = append(c.waiters[e.by], uuid)
+}
+
+func (c *claims) unwait(uuid schema.UUID) {
+	e, ok := c.waits[uuid]
+	if !ok {
+		return
+	}
+	delete(c.waits, uuid)
+	left := slices.DeleteFunc(c.waiters[e.by], func(u schema.UUID) bool { return u == uuid })
+	if c.waiters[e.by] = left; len(left) == 0 {
+		delete(c.waiters, e.by)
+	}
+}
+
+// woken takes out and returns those that wait for an entry.
+func (c *claims) woken(by schema.UUID) []waiting {
+	var list []waiting
+	for _, uuid := range c.waiters[by] {
+		list = append(list, waiting{uuid, c.waits[uuid].first})
+		delete(c.waits, uuid)
+	}
+	delete(c.waiters, by)
+	return list
+}
+
+func (c *claims) use(uuid schema.UUID, resources []string) {
+	for _, r := range resources {
+		c.used[r] = uuid
+	}
+}
+
+func (c *claims) unuse(uuid schema.UUID, resources []string) {
+	for _, r := range resources {
+		if c.used[r] == uuid {
+			delete(c.used, r)
+		}
+	}
+}
+
+// cycle returns the entries that wait for each other once uuid waits too, nil when they do not come back to it; and of
+// those that own what another of them waits for the lowest, which is to be set aside. There is always one: where nobody
+// owns, the elder goes first, and that has no cycles.
+func (c *claims) cycle(uuid schema.UUID, e edge) (members []schema.UUID, pivot schema.UUID) {
+	at := uuid
+	for {
+		members = append(members, at)
+		if e.owned && (pivot.IsZero() || bytes.Compare(e.by[:], pivot[:]) < 0) {
+			pivot = e.by
+		}
+		if e.by == uuid {
+			return members, pivot
+		}
+		if slices.Contains(members, e.by) {
+			return nil, schema.UUID{}
+		}
+		at = e.by
+		next, ok := c.waits[at]
+		if !ok {
+			return nil, schema.UUID{}
+		}
+		e = next
+	}
+}

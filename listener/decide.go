@@ -1,0 +1,250 @@
+package listener
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// verb is what is to be done about a mark now.
+type verb int
+
+const (
+	// skip: nothing, because it is not due or someone is at it.
+	skip verb = iota
+	// later: nothing before a time.
+	later
+	// wait: nothing before another entry is through.
+	wait
+	// acknowledge without a call, because there is nothing to do.
+	acknowledge
+	// call Apply.
+	call
+	// setAside calls SetAside.
+	setAside
+	// fail records an error that the handler made before it was called.
+	fail
+	// park and hold leave it to a person.
+	park
+	hold
+)
+
+// decision is what is to be done about one mark, and on what grounds.
+type decision struct {
+	verb   verb
+	mark   store.Mark
+	change schema.Change
+	// claims are those of change.New, owned those of change.Old.
+	claims, owned []string
+	// at is the time for later.
+	at time.Time
+	// edge says for whom to wait. With a verb other than wait, the asked entry waits, and the verb is for another one.
+	edge edge
+	// by, reason and batch go with park and hold; an empty batch is the open one of the handler.
+	by            schema.UUID
+	reason, batch string
+	// takes is set when the change takes mail away.
+	takes bool
+	err   error
+}
+
+// resources are all that a call may touch.
+func (d decision) resources() []string { return slices.Concat(d.owned, d.claims) }
+
+// view is the store as a worker's decisions see it.
+type view struct {
+	w  *worker
+	tx *store.Tx
+	h  *store.Handler
+}
+
+func (w *worker) view(tx *store.Tx) view { return view{w: w, tx: tx, h: tx.Handler(w.name)} }
+
+// decide says what is to be done about the mark of an entry. It reads the store and the worker's memory and changes
+// neither.
+func (v view) decide(uuid schema.UUID) decision {
+	d, open := v.examine(uuid)
+	if !open {
+		return d
+	}
+	j := judge(v, uuid)
+	switch {
+	case j.by.IsZero():
+		return v.proceed(d, call)
+	case j.conflict, j.stand == parked:
+		d.verb, d.by, d.reason = park, j.by, v.dispute(j)
+	case j.stand == held:
+		other, _ := v.h.Mark(j.by)
+		d.verb, d.by, d.reason, d.batch = hold, j.by, v.dispute(j), other.Batch
+	default:
+		d.verb, d.reason = wait, v.dispute(j)
+		d.edge = edge{by: j.by, owned: j.owned, first: d.mark.First}
+		return v.breakCycle(d)
+	}
+	return d
+}
+
+// examine loads a mark with its change and reports whether it is still open what to do about it.
+func (v view) examine(uuid schema.UUID) (decision, bool) {
+	m, ok := v.h.Mark(uuid)
+	d := decision{mark: m, change: schema.Change{UUID: uuid}}
+	_, busy := v.w.busy[uuid]
+	switch {
+	case !ok || busy || m.Generation > v.tx.State().Generation || m.Class == store.Parked || m.Class == store.Held:
+		return d, false
+	case m.Class == store.Retry && m.Next.After(v.w.l.cfg.Now()):
+		d.verb, d.at = later, m.Next
+		return d, false
+	}
+	v.load(&d)
+	if d.err == nil {
+		d.takes, d.err = v.w.takes(d.change)
+	}
+	dn, outside := v.tx.Outside(uuid)
+	switch {
+	case d.err != nil:
+		d.verb = fail
+	case outside && d.change.Old != nil:
+		d.verb, d.reason = park, "out of scope: "+dn+" has left the base or may not be read"
+	case d.idle():
+		d.verb = acknowledge
+	case m.Batch != "" && d.takes && !m.Approved:
+		batch, _ := v.tx.Batch(m.Batch)
+		d.verb, d.batch, d.reason = hold, m.Batch, batch.Reason
+	default:
+		return d, true
+	}
+	return d, false
+}
+
+func (v view) load(d *decision) {
+	acked := v.h.Acked(d.change.UUID)
+	d.change.Old, d.owned = acked.Entry, acked.Claims
+	d.change.New, d.claims, d.err = v.w.target(v.tx.Entry(d.change.UUID))
+}
+
+// idle reports whether the handler need not be called: it has acknowledged just this, and nobody asks it to do it again.
+func (d decision) idle() bool {
+	if d.mark.Resync || d.mark.SetAside {
+		return d.change.Old == nil && d.change.New == nil
+	}
+	owned := !slices.ContainsFunc(d.claims, func(r string) bool { return !slices.Contains(d.owned, r) })
+	return d.change.Old.Equal(d.change.New) && owned
+}
+
+// proceed lets a change pass the brake, or stops it.
+func (v view) proceed(d decision, verb verb) decision {
+	d.verb = verb
+	if !d.takes || d.mark.Approved || d.mark.Checked {
+		return d
+	}
+	if reason, over := v.overLimit(); over {
+		d.verb, d.reason, d.batch = hold, reason, ""
+	}
+	return d
+}
+
+// breakCycle turns a wait that would never end into setting one of those aside who wait for each other.
+func (v view) breakCycle(d decision) decision {
+	members, pivot := v.w.claims.cycle(d.change.UUID, d.edge)
+	if members == nil {
+		return d
+	}
+	if v.w.aside == nil {
+		d.verb, d.by = park, d.edge.by
+		d.reason = "claims go in a circle, which the handler cannot break: " + v.names(members)
+		return d
+	}
+	m, ok := v.h.Mark(pivot)
+	if !ok {
+		return d
+	}
+	other := decision{mark: m, change: schema.Change{UUID: pivot}, edge: d.edge}
+	v.load(&other)
+	if other.err == nil {
+		other.takes, other.err = v.w.takes(other.change)
+	}
+	if other.err != nil {
+		other.verb = fail
+		return other
+	}
+	return v.proceed(other, setAside)
+}
+
+// dispute says in words who is in the way of whom.
+func (v view) dispute(j judgement) string {
+	name := v.name(j.by)
+	m, _ := v.h.Mark(j.by)
+	switch {
+	case j.conflict && j.owned, j.conflict && j.stand == clean:
+		return fmt.Sprintf("%s is owned by %s, which claims it as well", j.resource, name)
+	case j.conflict:
+		return fmt.Sprintf("%s is claimed by %s as well, which comes first", j.resource, name)
+	case j.stand == parked:
+		return fmt.Sprintf("waits for %s, which has %s and is parked: %s", name, j.resource, m.Reason)
+	case j.stand == held:
+		return fmt.Sprintf("waits for %s, which has %s and is held", name, j.resource)
+	default:
+		return fmt.Sprintf("waits for %s, which has %s", name, j.resource)
+	}
+}
+
+// name returns the newest known DN of an entry.
+func (v view) name(uuid schema.UUID) string {
+	if e := v.tx.Entry(uuid); e != nil {
+		return e.DN
+	}
+	if e := v.h.Acked(uuid).Entry; e != nil {
+		return e.DN
+	}
+	if dn, ok := v.tx.Outside(uuid); ok {
+		return dn
+	}
+	return uuid.String()
+}
+
+func (v view) names(uuids []schema.UUID) string {
+	var list []string
+	for _, uuid := range uuids {
+		list = append(list, v.name(uuid))
+	}
+	return strings.Join(list, ", ")
+}
+
+// owner, user, rivals and party make the view a claimView.
+func (v view) owner(resource string) (schema.UUID, bool) { return v.h.Owner(resource) }
+
+func (v view) user(resource string) (schema.UUID, bool) {
+	uuid, ok := v.w.claims.used[resource]
+	return uuid, ok
+}
+
+func (v view) rivals(resource string) []schema.UUID { return v.w.claims.wanters[resource] }
+
+func (v view) party(uuid schema.UUID) party {
+	entry := v.tx.Entry(uuid)
+	var p party
+	if entry != nil {
+		p.created = entry.First("createTimestamp")
+	}
+	m, dirty := v.h.Mark(uuid)
+	_, busy := v.w.busy[uuid]
+	switch {
+	case dirty && m.Class == store.Parked:
+		p.stand = parked
+	case dirty && m.Class == store.Held:
+		p.stand = held
+	case dirty || busy:
+		p.stand = active
+	}
+	if _, outside := v.tx.Outside(uuid); outside {
+		p.wants = v.h.Acked(uuid).Claims
+		return p
+	}
+	_, p.wants, _ = v.w.target(entry)
+	return p
+}

@@ -1,0 +1,267 @@
+package listener
+
+import (
+	"context"
+	"errors"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// launch decides about what is due, oldest first, and starts calls while there is room. What a person must see is
+// written at once, a batch at a time.
+func (w *worker) launch(work context.Context) error {
+	now := w.l.cfg.Now()
+	for uuid, ok := w.timers.due(now); ok; uuid, ok = w.timers.due(now) {
+		w.touch(uuid)
+	}
+	if err := w.absorb(); err != nil {
+		return err
+	}
+	if w.reconcile {
+		w.startReconcile(work)
+		return nil
+	}
+	var settle []schema.UUID
+	for w.room() > len(settle) {
+		uuid, ok := w.queue.pop()
+		if !ok {
+			break
+		}
+		var d decision
+		err := w.l.store.View(func(tx *store.Tx) error {
+			d = w.view(tx).decide(uuid)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		if w.begin(work, uuid, d) {
+			settle = append(settle, uuid)
+		}
+	}
+	return w.settle(settle)
+}
+
+// room returns how many more marks may be decided about now.
+func (w *worker) room() int {
+	switch {
+	case w.pause.until.After(w.l.cfg.Now()), w.running >= w.l.cfg.Workers:
+		return 0
+	case w.pause.backoff != nil && (w.committing || w.running+len(w.done) > 0):
+		return 0 // after a pause one call is tried alone
+	case w.pause.backoff != nil:
+		return 1
+	case w.flusher != nil && w.committing:
+		return 0
+	default:
+		return maxBatch - len(w.done)
+	}
+}
+
+// begin acts on a decision and reports whether it is one that must be written first.
+func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool {
+	if !d.edge.by.IsZero() && (d.verb == wait || d.change.UUID != uuid) {
+		w.claims.wait(uuid, d.edge)
+	}
+	switch d.verb {
+	case later:
+		w.timers.push(d.at, uuid)
+	case acknowledge, fail:
+		w.occupy(d)
+		w.done = append(w.done, outcome{decision: d, err: d.err})
+	case call, setAside:
+		w.start(work, d)
+	case park, hold:
+		return true
+	}
+	return false
+}
+
+func (w *worker) occupy(d decision) {
+	w.claims.unwait(d.change.UUID)
+	w.busy[d.change.UUID] = d
+	w.claims.use(d.change.UUID, d.resources())
+}
+
+func (w *worker) start(work context.Context, d decision) {
+	w.occupy(d)
+	w.running++
+	go func() {
+		err := safely(func() error {
+			if d.verb == setAside {
+				return w.aside.SetAside(work, d.change)
+			}
+			return w.handler.Apply(work, d.change)
+		})
+		w.results <- outcome{decision: d, err: err}
+	}()
+}
+
+// settle writes decisions that leave a mark to a person. They are made again in the transaction that writes them, so
+// that nothing that came in between is lost.
+func (w *worker) settle(uuids []schema.UUID) error {
+	if len(uuids) == 0 {
+		return nil
+	}
+	return w.l.update(func(e *edit) error {
+		for _, uuid := range uuids {
+			d := w.view(e.tx).decide(uuid)
+			switch d.verb {
+			case park:
+				e.park(w, d.mark, d.reason, d.by)
+			case hold:
+				if d.batch == "" {
+					d.batch = e.openBatch(w, d.reason, true)
+				}
+				e.hold(w, d.mark, d.batch, d.reason, d.by)
+			}
+			e.touch(w, uuid)
+			if d.verb == park || d.verb == hold {
+				w.log.Warn("waits for a person", "op", "park", "dn", d.change.DN(), "uuid", d.change.UUID.String(), "err", d.reason)
+			}
+		}
+		return nil
+	})
+}
+
+// finish takes in the result of a call.
+func (w *worker) finish(o outcome) {
+	w.running--
+	w.done = append(w.done, o)
+}
+
+// flush stores the finished calls: at once, unless it is being done already; what has finished meanwhile goes together.
+// A Flusher is asked first, when there is nothing left to call or a batch is full.
+func (w *worker) flush(ctx, work context.Context) {
+	if len(w.done) == 0 || w.committing {
+		return
+	}
+	full := len(w.done) >= maxBatch || w.room() <= 0 || len(w.queue.items.list) == 0 || ctx.Err() != nil
+	if w.flusher != nil && (w.running > 0 || !full) {
+		return
+	}
+	batch := w.done
+	w.done, w.committing = nil, true
+	go func() { w.committed <- commitment{batch, w.commit(work, batch)} }()
+}
+
+// commit flushes and then stores a batch of outcomes in one transaction.
+func (w *worker) commit(work context.Context, batch []outcome) error {
+	if err := w.flushHandler(work, batch); err != nil {
+		for i := range batch {
+			if batch[i].err == nil && batch[i].verb == call {
+				batch[i].err = err
+			}
+		}
+	}
+	return w.l.update(func(e *edit) error {
+		for _, o := range batch {
+			w.conclude(e, o, work.Err() != nil)
+		}
+		return nil
+	})
+}
+
+func (w *worker) flushHandler(work context.Context, batch []outcome) error {
+	if w.flusher == nil {
+		return nil
+	}
+	for _, o := range batch {
+		if o.err == nil && o.verb == call {
+			return safely(func() error { return w.flusher.Flush(work) })
+		}
+	}
+	return nil
+}
+
+// conclude writes what came of one decision. An error counts only against the state that it was about.
+func (w *worker) conclude(e *edit, o outcome, aborted bool) {
+	h := e.tx.Handler(w.name)
+	switch {
+	case o.err != nil:
+		if m, ok := h.Mark(o.change.UUID); ok && m.Last == o.mark.Last && !aborted {
+			e.fail(w, m, o.err)
+		}
+		e.touch(w, o.change.UUID)
+	case o.verb == setAside:
+		e.release(w, o.decision)
+	default:
+		e.acknowledge(w, o.decision)
+		if o.takes && !o.mark.Approved {
+			h.AddTake(w.take(o, e), e.now.Add(-window))
+		}
+		state := h.State()
+		state.LastSuccess = e.now
+		h.SetState(state)
+	}
+}
+
+func (w *worker) take(o outcome, e *edit) store.Take {
+	keeps := w.keeps()
+	kept := o.change.New != nil && (keeps == nil || keeps(o.change.New))
+	return store.Take{At: e.now, UUID: o.change.UUID, Removed: !kept}
+}
+
+// settled takes in that a batch was stored, or was not.
+func (w *worker) settled(ctx context.Context, c commitment) {
+	w.committing = false
+	for _, o := range c.batch {
+		delete(w.busy, o.change.UUID)
+		w.claims.unuse(o.change.UUID, o.resources())
+	}
+	if c.err != nil {
+		if ctx.Err() == nil {
+			w.distrust(c.err)
+		}
+		return
+	}
+	w.stores = -1
+	if c.batch == nil {
+		w.pause = pause{}
+	}
+	for _, o := range c.batch {
+		w.touch(o.change.UUID)
+		w.note(o)
+	}
+}
+
+// note logs an outcome, and rests when a target is down.
+func (w *worker) note(o outcome) {
+	down, isDown := errors.AsType[*schema.TargetDown](o.err)
+	attrs := []any{"op", o.op(), "dn", o.change.DN(), "uuid", o.change.UUID.String()}
+	switch {
+	case isDown:
+		if w.pause.reason != down.Error() {
+			w.log.Warn("target is down", append(attrs, "err", o.err)...)
+		}
+		if !w.pause.until.After(w.l.cfg.Now()) {
+			w.rest(down.Error())
+		}
+	case o.err != nil:
+		if o.err.Error() != o.mark.Reason {
+			w.log.Warn("failed", append(attrs, "err", o.err)...)
+		}
+	case o.verb == call || o.verb == setAside:
+		w.pause = pause{}
+		w.log.Info("done", attrs...)
+	}
+	if o.err != nil {
+		w.mu.Lock()
+		w.lastErr = o.err.Error()
+		w.mu.Unlock()
+	}
+}
+
+func (o outcome) op() string {
+	switch {
+	case o.verb == setAside:
+		return "set aside"
+	case o.change.Old == nil:
+		return "add"
+	case o.change.New == nil:
+		return "remove"
+	default:
+		return "change"
+	}
+}

@@ -1,0 +1,205 @@
+package listener
+
+import (
+	"context"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// intake takes in the events of one session.
+type intake struct {
+	l *Listener
+	// refresh is nil once the refresh has ended.
+	refresh *refresh
+	serial  uint64
+	// fingerprint is what the cookies of this session are bound to.
+	fingerprint string
+	connected   func()
+}
+
+// open connects, and finds the cookie to go on from: the stored one, if it belongs to what was reached and the last
+// session did not fail because of it. It stays stored until the refresh of another has ended.
+func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
+	in := &intake{l: l, refresh: newRefresh(), fingerprint: l.cfg.Fingerprint}
+	reload := false
+	l.setSession(func(s *sessionState) {
+		s.phase, s.url = phaseConnecting, l.cfg.URL
+		s.begun++
+		in.serial, reload = s.begun, s.reload
+	})
+	if source, ok := l.cfg.Source.(Connecter); ok {
+		url, err := source.Connect(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		in.fingerprint += "\n" + url
+		l.setSession(func(s *sessionState) { s.url = url })
+	}
+	var cookie []byte
+	err := l.store.View(func(tx *store.Tx) error {
+		if state := tx.State(); state.Fingerprint == in.fingerprint && !reload {
+			cookie = state.Cookie
+		}
+		return nil
+	})
+	return in, cookie, err
+}
+
+// run returns nil when the events are over.
+func (in *intake) run(ctx context.Context, events <-chan Event) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-in.l.kick:
+			if in.refresh == nil {
+				return errRestart
+			}
+		case event, ok := <-events:
+			if !ok {
+				return nil
+			}
+			if err := in.take(ctx, drain(event, events)); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// drain returns the event and what else has queued up.
+func drain(first Event, events <-chan Event) []Event {
+	batch := []Event{first}
+	for len(batch) < readAhead {
+		select {
+		case event, ok := <-events:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, event)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+func (in *intake) take(ctx context.Context, batch []Event) error {
+	for i, event := range batch {
+		if in.refresh == nil {
+			return in.live(ctx, batch[i:])
+		}
+		if event.Kind != RefreshEnd {
+			in.refresh.add(event)
+			continue
+		}
+		if err := in.writeRefresh(); err != nil {
+			return err
+		}
+		if err := in.endRefresh(ctx, event); err != nil {
+			return err
+		}
+	}
+	if in.refresh == nil {
+		return nil
+	}
+	return in.writeRefresh()
+}
+
+// finding is what is newly known of one entry.
+type finding struct {
+	uuid schema.UUID
+	// entry is nil when the entry is not for the replica.
+	entry *schema.Entry
+	// outside is set, with the last known DN, when it exists but is out of reach.
+	outside bool
+	dn      string
+}
+
+// live writes what came after the refresh: one transaction for the batch and its last cookie. An entry that went away,
+// or in which a handler misses what it had acknowledged, is looked up first.
+func (in *intake) live(ctx context.Context, batch []Event) error {
+	findings, cookie := newest(batch)
+	var doubtful []finding
+	err := in.l.store.View(func(tx *store.Tx) error {
+		doubtful = in.l.doubtful(tx, findings)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	verified, err := in.l.verify(ctx, doubtful)
+	if err != nil {
+		return err
+	}
+	return in.l.update(func(e *edit) error {
+		for _, f := range findings {
+			if v, ok := verified[f.uuid]; ok {
+				f = v
+			}
+			e.record(f, e.tx.State().Generation)
+		}
+		if len(cookie) > 0 {
+			e.tx.State().Cookie = cookie
+		}
+		return nil
+	})
+}
+
+// newest reduces a batch to the last word about each entry and the last cookie.
+func newest(batch []Event) ([]finding, []byte) {
+	var findings []finding
+	var cookie []byte
+	at := map[schema.UUID]int{}
+	add := func(f finding) {
+		if i, ok := at[f.uuid]; ok {
+			findings[i] = f
+			return
+		}
+		at[f.uuid] = len(findings)
+		findings = append(findings, f)
+	}
+	for _, event := range batch {
+		switch event.Kind {
+		case Content:
+			add(finding{uuid: event.Entry.UUID, entry: event.Entry})
+		case Gone:
+			for _, uuid := range event.UUIDs {
+				add(finding{uuid: uuid})
+			}
+		}
+		if len(event.Cookie) > 0 {
+			cookie = event.Cookie
+		}
+	}
+	return findings, cookie
+}
+
+// record writes a finding and marks the handlers that it concerns. What is known already makes no marks.
+func (e *edit) record(f finding, generation uint64) {
+	known := e.tx.Entry(f.uuid)
+	_, wasOutside := e.tx.Outside(f.uuid)
+	if known.Equal(f.entry) && wasOutside == f.outside {
+		return
+	}
+	switch {
+	case f.entry != nil:
+		e.tx.PutEntry(f.entry)
+	case known != nil:
+		e.tx.DeleteEntry(f.uuid)
+	}
+	switch {
+	case f.outside:
+		e.tx.PutOutside(f.uuid, f.dn)
+	case wasOutside:
+		e.tx.DeleteOutside(f.uuid)
+	}
+	for _, w := range e.l.workers {
+		h := e.tx.Handler(w.name)
+		_, dirty := h.Mark(f.uuid)
+		if dirty || h.HasAcked(f.uuid) || w.mayMatch(f.entry) {
+			e.mark(w, f.uuid, generation)
+		}
+	}
+	e.forget(f.uuid)
+}

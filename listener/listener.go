@@ -1,0 +1,253 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Config says what a Listener works with. Store, Source, Probe and Handlers must be set; the zero values of the rest do.
+type Config struct {
+	// Store is open and stays open until Run has returned; whoever opened it closes it.
+	Store    *store.Store
+	Source   Source
+	Probe    Probe
+	Handlers []Handler
+	// Fingerprint is what a cookie is bound to: base, scope, filter, attributes, bind identity and identity attribute in one
+	// string, and the url unless the source is a Connecter, which says itself what it has reached. When it differs from the
+	// stored one, everything is loaded anew; the replica stays.
+	Fingerprint string
+	// Kind and URL of the source are for the status. A Connecter's own url is shown once it is known.
+	Kind, URL string
+	// InFilter reports whether the source's filter selects an entry. Nil: when a handler matches it.
+	InFilter func(*schema.Entry) bool
+	// Guard returns the limits of the brake (mailreg/guard/count and percent). Nil: 20 and 5.
+	Guard func() (count, percent int)
+	// ReadyLag returns the age from which work makes the listener unready (mailreg/ready/lag). Nil: 60 s.
+	ReadyLag func() time.Duration
+	// Workers is the number of calls that each handler gets at once. 0: 4.
+	Workers int
+	// Attempts is the number of failures after which an entry is parked. 0: 8.
+	Attempts int
+	// Grace is how long running calls may go on after Run was told to stop. 0: 10 s.
+	Grace time.Duration
+	// Backoff returns a new sequence of delays. Nil: exponential with jitter, 1 s to 60 s, without end.
+	Backoff func() backoff.BackOff
+	// Now is the clock. Nil: time.Now.
+	Now func() time.Time
+	// Logger gets one record for each decision that a person may ask about. Nil: none.
+	Logger *slog.Logger
+
+	// fault is asked at each transaction, before it commits and after; its errors are injected by tests.
+	fault func(committed bool) error
+}
+
+func (c Config) withDefaults() Config {
+	if c.Guard == nil {
+		c.Guard = func() (int, int) { return 20, 5 }
+	}
+	if c.ReadyLag == nil {
+		c.ReadyLag = func() time.Duration { return time.Minute }
+	}
+	if c.Workers == 0 {
+		c.Workers = 4
+	}
+	if c.Attempts == 0 {
+		c.Attempts = 8
+	}
+	if c.Grace == 0 {
+		c.Grace = 10 * time.Second
+	}
+	if c.Backoff == nil {
+		c.Backoff = exponential
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.fault == nil {
+		c.fault = func(bool) error { return nil }
+	}
+	return c
+}
+
+func exponential() backoff.BackOff {
+	b := backoff.NewExponentialBackOff()
+	b.InitialInterval, b.Multiplier, b.MaxInterval = time.Second, 2, time.Minute
+	b.Reset()
+	return b
+}
+
+// delay returns the pause after the given number of failures.
+func (c Config) delay(failures int) time.Duration {
+	b := c.Backoff()
+	d := b.NextBackOff()
+	for range failures - 1 {
+		d = b.NextBackOff()
+	}
+	return max(d, 0)
+}
+
+// Listener follows a source and drives handlers. It implements control.API.
+type Listener struct {
+	cfg     Config
+	log     *slog.Logger
+	store   *store.Store
+	workers []*worker
+	// news tells those who wait that something was committed or that the session changed.
+	news  *signal
+	kick  chan struct{}
+	ready chan struct{}
+
+	mu sync.Mutex
+	// session is guarded by mu.
+	session sessionState
+	// storeErr is the error of the last transaction, guarded by mu.
+	storeErr error
+}
+
+// New prepares a listener: it marks all entries for each handler that did not take part in the last run.
+func New(cfg Config) (*Listener, error) {
+	cfg = cfg.withDefaults()
+	l := &Listener{
+		cfg: cfg, log: cfg.Logger, store: cfg.Store,
+		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
+	}
+	l.session.phase, l.session.url = phaseConnecting, cfg.URL
+	var names []string
+	for _, h := range cfg.Handlers {
+		if slices.Contains(names, h.Name()) {
+			return nil, fmt.Errorf("handler %q is listed twice", h.Name())
+		}
+		names = append(names, h.Name())
+		l.workers = append(l.workers, newWorker(l, h))
+	}
+	slices.Sort(names)
+	if err := l.update(func(e *edit) error { return e.prepare(names) }); err != nil {
+		return nil, fmt.Errorf("preparing the store: %w", err)
+	}
+	return l, nil
+}
+
+// prepare brings the store in line with this run's configuration.
+func (e *edit) prepare(names []string) error {
+	state := e.tx.State()
+	for _, w := range e.l.workers {
+		added := e.tx.AddHandler(w.name)
+		if added && w.reconciler != nil {
+			e.tx.Handler(w.name).SetState(store.HandlerState{Reconcile: true, From: state.Generation + 1})
+		}
+		if added || !slices.Contains(state.Handlers, w.name) {
+			e.markAll(w, state.Generation+1)
+		}
+	}
+	if !slices.Equal(state.Handlers, names) {
+		state.Handlers = names
+	}
+	return nil
+}
+
+// markAll marks every entry that the handler matches or has acknowledged.
+func (e *edit) markAll(w *worker, generation uint64) {
+	var todo []schema.UUID
+	h := e.tx.Handler(w.name)
+	for entry := range e.tx.Entries(schema.UUID{}) {
+		if h.HasAcked(entry.UUID) || w.mayMatch(entry) {
+			todo = append(todo, entry.UUID)
+		}
+	}
+	for uuid := range h.AckedIDs() {
+		if !e.tx.HasEntry(uuid) {
+			todo = append(todo, uuid)
+		}
+	}
+	for _, uuid := range todo {
+		e.mark(w, uuid, generation)
+	}
+}
+
+// Ready is closed once the handlers are being driven; whether they are in step is for Status to say.
+func (l *Listener) Ready() <-chan struct{} { return l.ready }
+
+// Run follows the source and drives the handlers until ctx is cancelled, which is no error. Then the source stops first,
+// running calls end or are cancelled after the grace time, and what they achieved is stored.
+func (l *Listener) Run(ctx context.Context) error {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(l.cfg.Grace, cancel) })
+	defer stop()
+	for _, w := range l.workers {
+		g.Go(func() error { return w.run(ctx, work) })
+	}
+	g.Go(func() error { return l.follow(ctx) })
+	close(l.ready)
+	return g.Wait()
+}
+
+// update runs one transaction and tells those concerned what it touched.
+func (l *Listener) update(fn func(*edit) error) error {
+	e := &edit{l: l, now: l.cfg.Now()}
+	var refused error
+	err := l.store.Update(func(tx *store.Tx) error {
+		e.tx, e.touched = tx, map[*worker][]schema.UUID{}
+		if refused = fn(e); refused != nil {
+			return refused
+		}
+		return l.cfg.fault(false)
+	})
+	if err == nil {
+		err = l.cfg.fault(true)
+	}
+	if refused != nil {
+		return refused
+	}
+	l.mu.Lock()
+	l.storeErr = err
+	l.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("writing the store: %w", err)
+	}
+	for w, uuids := range e.touched {
+		w.touch(uuids...)
+	}
+	l.news.send()
+	return nil
+}
+
+// fatal reports whether no later attempt can succeed where this error came from.
+func fatal(err error) bool { return errors.Is(err, store.ErrCorrupt) }
+
+// signal wakes all who wait for it at once.
+type signal struct {
+	mu sync.Mutex
+	c  chan struct{}
+}
+
+func newSignal() *signal { return &signal{c: make(chan struct{})} }
+
+// wait returns a channel that is closed by the next send. Whoever wants to miss nothing asks for it before looking.
+func (s *signal) wait() <-chan struct{} {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.c
+}
+
+func (s *signal) send() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.c)
+	s.c = make(chan struct{})
+}

@@ -1,0 +1,105 @@
+package listener
+
+import (
+	"context"
+	"iter"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// page is the number of entries that are read in one transaction for a handler that takes its time.
+const page = 512
+
+// startReconcile calls the handler with all matching entries, alone. What it had to do when that began is then
+// acknowledged, unless it claims or takes: such a handler is called for each entry all the same, so that neither the
+// claims nor the brake are passed by.
+func (w *worker) startReconcile(work context.Context) {
+	if w.running > 0 || w.committing || len(w.done) > 0 || w.pause.until.After(w.l.cfg.Now()) {
+		return
+	}
+	w.reconcile = false
+	w.committing = true
+	go func() { w.committed <- commitment{nil, w.reconcileAll(work)} }()
+}
+
+func (w *worker) reconcileAll(work context.Context) error {
+	var last, generation uint64
+	err := w.l.store.View(func(tx *store.Tx) error {
+		last, generation = tx.State().Seq, tx.State().Generation
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var broken error
+	err = safely(func() error { return w.reconciler.Reconcile(work, w.matching(&broken)) })
+	if broken != nil {
+		return broken
+	}
+	if err != nil {
+		return err
+	}
+	return w.l.update(func(e *edit) error {
+		h := e.tx.Handler(w.name)
+		state := h.State()
+		state.Reconcile, state.LastSuccess = false, e.now
+		h.SetState(state)
+		if w.claimer != nil || w.taker != nil {
+			return nil
+		}
+		return e.acknowledgeAll(w, last, generation)
+	})
+}
+
+// acknowledgeAll acknowledges every mark up to a number, each entry as it is now.
+func (e *edit) acknowledgeAll(w *worker, last, generation uint64) error {
+	v := w.view(e.tx)
+	var done []decision
+	for m := range v.h.Marks() {
+		_, outside := e.tx.Outside(m.UUID)
+		if m.Last > last || m.Generation > generation || outside {
+			continue
+		}
+		d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
+		if v.load(&d); d.err == nil {
+			done = append(done, d)
+		}
+	}
+	for _, d := range done {
+		e.acknowledge(w, d)
+	}
+	return nil
+}
+
+// matching yields the entries that the handler matches, without keeping a transaction open while it works. When the
+// store fails it ends early and sets broken.
+func (w *worker) matching(broken *error) iter.Seq[*schema.Entry] {
+	return func(yield func(*schema.Entry) bool) {
+		var behind schema.UUID
+		for {
+			var entries []*schema.Entry
+			err := w.l.store.View(func(tx *store.Tx) error {
+				for e := range tx.Entries(behind) {
+					if entries = append(entries, e); len(entries) == page {
+						break
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				*broken = err
+				return
+			}
+			for _, e := range entries {
+				behind = e.UUID
+				if w.handler.Match(e) && !yield(e) {
+					return
+				}
+			}
+			if len(entries) < page {
+				return
+			}
+		}
+	}
+}

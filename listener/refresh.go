@@ -1,0 +1,142 @@
+package listener
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// refresh is the first part of a session. Its entries are written as they come, with marks of the next generation, which
+// are not due before the end of the refresh is stored; killed in between, the next session repeats it from the old
+// cookie. What it says is gone counts only at its end, and only after a second look.
+type refresh struct {
+	// seen holds every entry that was mentioned as existing.
+	seen map[schema.UUID]struct{}
+	gone map[schema.UUID]struct{}
+	// content has not been written yet.
+	content []*schema.Entry
+}
+
+func newRefresh() *refresh {
+	return &refresh{seen: map[schema.UUID]struct{}{}, gone: map[schema.UUID]struct{}{}}
+}
+
+func (r *refresh) add(event Event) {
+	switch event.Kind {
+	case Content:
+		r.exists(event.Entry.UUID)
+		r.content = append(r.content, event.Entry)
+	case Present:
+		for _, uuid := range event.UUIDs {
+			r.exists(uuid)
+		}
+	case Gone:
+		for _, uuid := range event.UUIDs {
+			delete(r.seen, uuid)
+			r.gone[uuid] = struct{}{}
+		}
+	}
+}
+
+func (r *refresh) exists(uuid schema.UUID) {
+	r.seen[uuid] = struct{}{}
+	delete(r.gone, uuid)
+}
+
+func (in *intake) writeRefresh() error {
+	content := in.refresh.content
+	if len(content) == 0 {
+		return nil
+	}
+	in.refresh.content = nil
+	return in.l.update(func(e *edit) error {
+		for _, entry := range content {
+			e.record(finding{uuid: entry.UUID, entry: entry}, e.tx.State().Generation+1)
+		}
+		return nil
+	})
+}
+
+// endRefresh looks for what has gone, asks the provider about each of it, lets the brake look at what the refresh would
+// do, and makes all its marks due in the transaction that stores the cookie.
+func (in *intake) endRefresh(ctx context.Context, end Event) error {
+	l := in.l
+	var candidates []finding
+	err := l.store.View(func(tx *store.Tx) (err error) {
+		candidates, err = in.candidates(tx, end.Snapshot)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	verified, err := l.verify(ctx, candidates)
+	if err != nil {
+		return err
+	}
+	err = l.update(func(e *edit) error {
+		state := e.tx.State()
+		for _, f := range candidates {
+			e.record(verified[f.uuid], state.Generation+1)
+		}
+		for _, w := range l.workers {
+			e.brake(w, state.Generation+1)
+		}
+		state.Generation++
+		if len(end.Cookie) > 0 || state.Fingerprint != in.fingerprint {
+			state.Fingerprint, state.Cookie = in.fingerprint, end.Cookie
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	in.refresh = nil
+	in.connected()
+	l.setSession(func(s *sessionState) {
+		s.phase, s.err, s.reload, s.refused, s.ended = phasePersist, nil, false, false, in.serial
+	})
+	for _, w := range l.workers {
+		w.touchAll()
+	}
+	return nil
+}
+
+// candidates lists what the refresh has not shown, or shown without what a handler had acknowledged, and what was out of
+// reach before. A snapshot without a single entry is not believed.
+func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
+	ids := maps.Clone(in.refresh.gone)
+	if snapshot {
+		stored := 0
+		for uuid := range tx.EntryIDs() {
+			stored++
+			if _, ok := in.refresh.seen[uuid]; !ok {
+				ids[uuid] = struct{}{}
+			}
+		}
+		if stored > 0 && len(in.refresh.seen) == 0 {
+			return nil, errEmpty
+		}
+	}
+	for uuid := range tx.Outsiders() {
+		ids[uuid] = struct{}{}
+	}
+	for _, w := range in.l.workers {
+		h := tx.Handler(w.name)
+		for m := range h.Marks() {
+			if m.Generation > tx.State().Generation && h.HasAcked(m.UUID) && !w.mayMatch(tx.Entry(m.UUID)) {
+				ids[m.UUID] = struct{}{}
+			}
+		}
+	}
+	sorted := slices.SortedFunc(maps.Keys(ids), compareUUID)
+	var list []finding
+	for _, uuid := range sorted {
+		if f, known := in.l.remember(tx, uuid); known {
+			list = append(list, f)
+		}
+	}
+	return list, nil
+}

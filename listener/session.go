@@ -1,0 +1,131 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+var (
+	errRestart = errors.New("session is to begin anew")
+	errNoEnd   = errors.New("the source ended without a reason")
+	errEmpty   = errors.New("the refresh was empty although the replica is not: refused")
+)
+
+// The phases of a session, as status prints them.
+const (
+	phaseConnecting = "connecting"
+	phaseRefresh    = "refresh"
+	phasePersist    = "persist"
+	phaseDown       = "down"
+)
+
+// readAhead is the number of events that are read while a transaction runs; what has queued up goes into the next one.
+const readAhead = 512
+
+// sessionState is what others may know of the session.
+type sessionState struct {
+	phase string
+	last  time.Time
+	err   error
+	// begun counts sessions; ended is the number of the last session whose refresh has ended.
+	begun, ended uint64
+	// url is the address that was reached.
+	url string
+	// reload makes the next session begin without a cookie.
+	reload bool
+	// refused is set while the directory answers with nothing.
+	refused bool
+}
+
+func (l *Listener) setSession(change func(*sessionState)) {
+	l.mu.Lock()
+	change(&l.session)
+	l.mu.Unlock()
+	l.news.send()
+}
+
+func (l *Listener) getSession() sessionState {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.session
+}
+
+// follow keeps a session open, whatever ends it.
+func (l *Listener) follow(ctx context.Context) error {
+	pause := l.cfg.Backoff()
+	for {
+		err := l.runSession(ctx, pause.Reset)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case fatal(err):
+			return err
+		case errors.Is(err, errRestart):
+			continue
+		}
+		l.log.Warn("session ended", "op", "follow", "err", err)
+		l.setSession(func(s *sessionState) {
+			s.phase, s.err = phaseDown, err
+			s.reload = s.reload || errors.Is(err, ErrCookie)
+			s.refused = errors.Is(err, errEmpty)
+		})
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(max(pause.NextBackOff(), 0)):
+		case <-l.kick:
+		}
+	}
+}
+
+// runSession opens a session from the stored cookie and takes in its events until it ends, with an error always. One
+// goroutine reads ahead, so that what arrives while a transaction runs is written together by the next.
+func (l *Listener) runSession(ctx context.Context, connected func()) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	in, cookie, err := l.open(ctx)
+	if err != nil {
+		return err
+	}
+	in.connected = connected
+	events := make(chan Event, readAhead)
+	var ended error
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		defer close(events)
+		ended = l.read(ctx, cookie, events)
+	})
+	err = in.run(ctx, events)
+	cancel()
+	reader.Wait()
+	if err != nil {
+		return err
+	}
+	return ended
+}
+
+func (l *Listener) read(ctx context.Context, cookie []byte, events chan<- Event) error {
+	for event, err := range l.cfg.Source.Events(ctx, cookie) {
+		if err != nil {
+			return err
+		}
+		l.heard()
+		select {
+		case events <- event:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return errNoEnd
+}
+
+func (l *Listener) heard() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session.last = l.cfg.Now()
+	if l.session.phase == phaseConnecting {
+		l.session.phase = phaseRefresh
+	}
+}

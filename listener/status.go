@@ -1,0 +1,142 @@
+package listener
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/store"
+)
+
+var _ control.API = (*Listener)(nil)
+
+// Status returns the state of the source, the store and each handler, and why the listener is not ready if it is not.
+func (l *Listener) Status(context.Context) (control.Status, error) {
+	s := l.getSession()
+	l.mu.Lock()
+	storeErr := l.storeErr
+	l.mu.Unlock()
+	status := control.Status{
+		Reasons:  []string{},
+		Source:   control.SourceStatus{Kind: l.cfg.Kind, URL: s.url, Phase: s.phase, LastMessage: s.last},
+		Handlers: []control.HandlerStatus{},
+	}
+	if s.err != nil {
+		status.Source.LastError = s.err.Error()
+	}
+	if s.phase != phasePersist {
+		status.Reasons = append(status.Reasons, "source: "+l.sourceProblem())
+	}
+	if storeErr != nil {
+		status.Reasons = append(status.Reasons, "store: "+storeErr.Error())
+	}
+	err := l.store.View(func(tx *store.Tx) error {
+		status.Entries = tx.CountEntries()
+		for _, w := range l.workers {
+			l.handlerStatus(tx, w, &status)
+		}
+		return nil
+	})
+	status.Ready = len(status.Reasons) == 0
+	return status, err
+}
+
+// handlerStatus adds one handler. Work that is older than the lag makes the listener unready.
+func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status) {
+	v := w.view(tx)
+	w.mu.Lock()
+	hs := control.HandlerStatus{Name: w.name, LastError: w.lastErr}
+	w.mu.Unlock()
+	state := v.h.State()
+	hs.LastSuccess = state.LastSuccess
+	old := l.cfg.Now().Add(-l.cfg.ReadyLag())
+	var late store.Mark
+	count := 0
+	for m := range v.h.Marks() {
+		switch m.Class {
+		case store.Ready:
+			hs.Pending++
+		case store.Retry, store.Paused:
+			hs.Retrying++
+		case store.Parked:
+			hs.Parked++
+			continue
+		case store.Held:
+			status.Held++
+			continue
+		}
+		if m.Since.Before(old) {
+			if count++; count == 1 || late.Reason == "" && m.Reason != "" {
+				late = m
+			}
+		}
+	}
+	if count > 0 {
+		status.Reasons = append(status.Reasons, fmt.Sprintf("handler %s: %d changes older than %s, such as %s%s",
+			w.name, count, l.cfg.ReadyLag(), v.name(late.UUID), because(late.Reason)))
+	}
+	status.Handlers = append(status.Handlers, hs)
+}
+
+// Parked lists what handlers have given up on.
+func (l *Listener) Parked(context.Context) (list []control.Parked, err error) {
+	err = l.store.View(func(tx *store.Tx) error {
+		list = l.parked(tx)
+		return nil
+	})
+	return list, err
+}
+
+func (l *Listener) parked(tx *store.Tx) []control.Parked {
+	list := []control.Parked{}
+	for _, w := range l.workers {
+		v := w.view(tx)
+		for m := range v.h.Marks() {
+			if m.Class == store.Parked {
+				list = append(list, control.Parked{
+					ID: m.ID, Handler: w.name, UUID: m.UUID, DN: v.name(m.UUID), Reason: m.Reason, Since: m.Since, Attempts: m.Attempts,
+				})
+			}
+		}
+	}
+	slices.SortFunc(list, func(a, b control.Parked) int { return compareID(a.ID, b.ID) })
+	return list
+}
+
+// compareID orders IDs by their number.
+func compareID(a, b string) int { return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b)) }
+
+// Held lists what the brake has stopped, with what waits for it.
+func (l *Listener) Held(context.Context) (list []control.Held, err error) {
+	err = l.store.View(func(tx *store.Tx) error {
+		list = l.held(tx)
+		return nil
+	})
+	return list, err
+}
+
+func (l *Listener) held(tx *store.Tx) []control.Held {
+	list := []control.Held{}
+	at := map[string]int{}
+	for _, w := range l.workers {
+		v := w.view(tx)
+		for m := range v.h.Marks() {
+			if m.Class != store.Held {
+				continue
+			}
+			i, ok := at[m.Batch]
+			if !ok {
+				b, _ := tx.Batch(m.Batch)
+				i = len(list)
+				at[m.Batch] = i
+				list = append(list, control.Held{ID: m.Batch, Handler: w.name, Reason: b.Reason, Since: b.Since})
+			}
+			list[i].Entries = append(list[i].Entries, control.HeldEntry{UUID: m.UUID, DN: v.name(m.UUID), Waits: m.Waits()})
+			list[i].Count++
+		}
+	}
+	slices.SortFunc(list, func(a, b control.Held) int { return compareID(a.ID, b.ID) })
+	return list
+}

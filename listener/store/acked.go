@@ -1,0 +1,232 @@
+package store
+
+import (
+	"encoding/binary"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Handler is one handler's part of a transaction.
+type Handler struct {
+	t                                           *Tx
+	meta, dirty, acked, claims, blocked, guards *bolt.Bucket
+}
+
+// HandlerState is what is known of a handler as a whole.
+type HandlerState struct {
+	// Reconcile is set while the handler is to set its whole target right, From the generation on.
+	Reconcile bool
+	From      uint64
+	// LastSuccess is the time of the last acknowledgement.
+	LastSuccess time.Time
+}
+
+var (
+	bucketState   = []byte("state")
+	bucketDirty   = []byte("dirty")
+	bucketAcked   = []byte("acked")
+	bucketClaims  = []byte("claims")
+	bucketBlocked = []byte("blocked")
+	bucketGuard   = []byte("guard")
+)
+
+// AddHandler makes the buckets of a handler and reports whether they are new.
+func (t *Tx) AddHandler(name string) bool {
+	all := t.tx.Bucket(bucketHandlers)
+	if t.err != nil || all.Bucket([]byte(name)) != nil {
+		return false
+	}
+	own, err := all.CreateBucket([]byte(name))
+	if err != nil {
+		t.fail(err)
+		return false
+	}
+	for _, b := range [][]byte{bucketState, bucketDirty, bucketAcked, bucketClaims, bucketBlocked, bucketGuard} {
+		if _, err := own.CreateBucket(b); err != nil {
+			t.fail(err)
+		}
+	}
+	return t.err == nil
+}
+
+// Handler returns the part of a handler that was added. Asking for another one is a programming error.
+func (t *Tx) Handler(name string) *Handler {
+	if h := t.handlers[name]; h != nil {
+		return h
+	}
+	own := t.tx.Bucket(bucketHandlers).Bucket([]byte(name))
+	if own == nil {
+		panic(fmt.Sprintf("store: handler %q was never added", name))
+	}
+	h := &Handler{
+		t: t, meta: own.Bucket(bucketState), dirty: own.Bucket(bucketDirty), acked: own.Bucket(bucketAcked),
+		claims: own.Bucket(bucketClaims), blocked: own.Bucket(bucketBlocked), guards: own.Bucket(bucketGuard),
+	}
+	t.handlers[name] = h
+	return h
+}
+
+// State returns the handler's state.
+func (h *Handler) State() HandlerState {
+	d := h.t.get(h.meta, keyState)
+	if d == nil {
+		return HandlerState{}
+	}
+	var s HandlerState
+	d.flags(&s.Reconcile)
+	s.From, s.LastSuccess = d.uint(), d.time()
+	h.t.fail(d.end())
+	return s
+}
+
+// SetState sets the handler's state.
+func (h *Handler) SetState(s HandlerState) {
+	var e encoder
+	e.flags(s.Reconcile)
+	e.uint(s.From)
+	e.time(s.LastSuccess)
+	h.t.put(h.meta, keyState, e.seal(keyState))
+}
+
+// Acked is an entry as the handler last acknowledged it.
+type Acked struct {
+	Entry *schema.Entry
+	// Claims are the resources that the entry owns. They are kept, not computed again, so that a program that claims
+	// differently still frees what an older one had claimed.
+	Claims []string
+}
+
+// Acked returns what the handler has acknowledged of an entry; Entry is nil when nothing.
+func (h *Handler) Acked(uuid schema.UUID) Acked {
+	d := h.t.get(h.acked, uuid[:])
+	if d == nil {
+		return Acked{}
+	}
+	return h.record(d)
+}
+
+func (h *Handler) record(d *decoder) Acked {
+	a := Acked{Claims: d.strs(), Entry: d.entry()}
+	h.t.fail(d.end())
+	if h.t.err != nil {
+		return Acked{}
+	}
+	return a
+}
+
+// HasAcked reports whether the handler has acknowledged the entry.
+func (h *Handler) HasAcked(uuid schema.UUID) bool {
+	return h.t.err == nil && h.acked.Get(uuid[:]) != nil
+}
+
+// Owner returns the entry that owns a resource and whether one does.
+func (h *Handler) Owner(resource string) (schema.UUID, bool) {
+	d := h.t.get(h.claims, []byte(resource))
+	if d == nil {
+		return schema.UUID{}, false
+	}
+	uuid := d.uuid()
+	h.t.fail(d.end())
+	return uuid, h.t.err == nil
+}
+
+// Acknowledge records an entry as acknowledged, nil as gone, together with the claims that it owns from now on: its
+// former ones are free, unless they are among the new ones. Of the new ones it gets those that no other entry owns.
+func (h *Handler) Acknowledge(uuid schema.UUID, entry *schema.Entry, claims []string) {
+	for _, r := range h.Acked(uuid).Claims {
+		if owner, ok := h.Owner(r); ok && owner == uuid && !slices.Contains(claims, r) {
+			h.t.remove(h.claims, []byte(r))
+		}
+	}
+	if entry == nil {
+		h.t.remove(h.acked, uuid[:])
+		return
+	}
+	var own []string
+	for _, r := range claims {
+		owner, taken := h.Owner(r)
+		if taken && owner != uuid || slices.Contains(own, r) {
+			continue
+		}
+		own = append(own, r)
+		if !taken {
+			var e encoder
+			e.uuid(uuid)
+			h.t.put(h.claims, []byte(r), e.seal([]byte(r)))
+		}
+	}
+	e := encoder{b: make([]byte, 0, 512)}
+	e.strs(own)
+	e.entry(entry)
+	h.t.put(h.acked, uuid[:], e.seal(uuid[:]))
+}
+
+// AckedIDs yields the entries that the handler has acknowledged. Nothing may be acknowledged meanwhile.
+func (h *Handler) AckedIDs() iter.Seq[schema.UUID] { return h.t.uuids(h.acked) }
+
+// CountAcked returns how many acknowledged entries satisfy keep; nil stands for all.
+func (h *Handler) CountAcked(keep func(*schema.Entry) bool) int {
+	if keep == nil {
+		return h.acked.Stats().KeyN
+	}
+	n := 0
+	c := h.acked.Cursor()
+	for k, v := c.First(); k != nil && h.t.err == nil; k, v = c.Next() {
+		if d := h.t.open(k, v); d != nil && keep(h.record(d).Entry) {
+			n++
+		}
+	}
+	return n
+}
+
+// Take is an effect that took mail away.
+type Take struct {
+	At   time.Time
+	UUID schema.UUID
+	// Removed is set when the entry has no store here any more.
+	Removed bool
+}
+
+// AddTake records a take and forgets those before the horizon.
+func (h *Handler) AddTake(k Take, horizon time.Time) {
+	if h.t.err != nil {
+		return
+	}
+	c := h.guards.Cursor()
+	limit := timeKey(horizon)
+	var old [][]byte
+	for key, _ := c.First(); key != nil && string(key[:8]) < string(limit); key, _ = c.Next() {
+		old = append(old, slices.Clone(key))
+	}
+	for _, key := range old {
+		h.t.remove(h.guards, key)
+	}
+	key := append(timeKey(k.At), k.UUID[:]...)
+	var e encoder
+	e.flags(k.Removed)
+	h.t.put(h.guards, key, e.seal(key))
+}
+
+// Takes returns how many takes there were since the horizon, and how many of them removed a store.
+func (h *Handler) Takes(horizon time.Time) (all, removed int) {
+	c := h.guards.Cursor()
+	for k, v := c.Seek(timeKey(horizon)); k != nil && h.t.err == nil; k, v = c.Next() {
+		d := h.t.open(k, v)
+		if d == nil {
+			break
+		}
+		all++
+		if d.uint() != 0 {
+			removed++
+		}
+	}
+	return all, removed
+}
+
+func timeKey(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano())) }

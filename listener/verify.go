@@ -1,0 +1,93 @@
+package listener
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+func compareUUID(a, b schema.UUID) int { return bytes.Compare(a[:], b[:]) }
+
+// remember returns what is known of an entry that seems to be gone: its last DN. It reports whether there is anything to
+// lose.
+func (l *Listener) remember(tx *store.Tx, uuid schema.UUID) (finding, bool) {
+	f := finding{uuid: uuid}
+	known := false
+	for _, w := range l.workers {
+		h := tx.Handler(w.name)
+		if acked := h.Acked(uuid); acked.Entry != nil {
+			f.dn, known = acked.Entry.DN, true
+		}
+		if _, dirty := h.Mark(uuid); dirty {
+			known = true
+		}
+	}
+	if entry := tx.Entry(uuid); entry != nil {
+		f.dn, known = entry.DN, true
+	}
+	return f, known
+}
+
+// doubtful picks the findings to be looked up: entries that went away, and entries that a handler has acknowledged and
+// does not match any more.
+func (l *Listener) doubtful(tx *store.Tx, findings []finding) []finding {
+	var list []finding
+	for _, f := range findings {
+		if f.entry != nil && !l.lost(tx, f.entry) {
+			continue
+		}
+		if known, ok := l.remember(tx, f.uuid); ok {
+			list = append(list, known)
+		}
+	}
+	return list
+}
+
+func (l *Listener) lost(tx *store.Tx, entry *schema.Entry) bool {
+	for _, w := range l.workers {
+		if !w.mayMatch(entry) && tx.Handler(w.name).HasAcked(entry.UUID) {
+			return true
+		}
+	}
+	return false
+}
+
+// verify asks the provider about each of the findings, on its own connection. Without an answer to every question there
+// is none at all.
+func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.UUID]finding, error) {
+	answers := make(map[schema.UUID]finding, len(findings))
+	for _, f := range findings {
+		verdict, entry, err := l.cfg.Probe.Verify(ctx, f.uuid, f.dn)
+		if err != nil {
+			return nil, fmt.Errorf("verifying that %s has gone: %w", f.dn, err)
+		}
+		answer := finding{uuid: f.uuid, dn: f.dn}
+		switch {
+		case verdict == OutOfScope:
+			answer.outside = true
+		case verdict == InScope && l.inReplica(entry):
+			answer.entry = entry
+		}
+		l.log.Info("looked up an entry that seems gone", "op", "verify", "dn", f.dn, "uuid", f.uuid.String(),
+			"verdict", verdict.String())
+		answers[f.uuid] = answer
+	}
+	return answers, nil
+}
+
+// inReplica reports whether an entry found by UUID belongs into the replica. One that left the filter does not: its
+// handlers see it go, as if the address had been removed.
+func (l *Listener) inReplica(entry *schema.Entry) bool {
+	if l.cfg.InFilter != nil && l.cfg.InFilter(entry) {
+		return true
+	}
+	for _, w := range l.workers {
+		if w.mayMatch(entry) {
+			return true
+		}
+	}
+	return false
+}

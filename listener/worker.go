@@ -1,0 +1,343 @@
+package listener
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// maxBatch is the number of finished changes that are acknowledged, and flushed, together.
+const maxBatch = 256
+
+// maxResource is the longest resource that a claim can name.
+const maxResource = 1024
+
+// worker drives one handler. One goroutine decides what is called when and is the only one to change who owns what; the
+// calls run beside it. Its memory is an index of the marks in the store: every decision reads the store again, and after
+// an error the index is built anew.
+type worker struct {
+	l    *Listener
+	name string
+	log  *slog.Logger
+
+	handler    Handler
+	claimer    Claimer
+	aside      SetAsider
+	taker      Taker
+	keeper     Keeper
+	flusher    Flusher
+	reconciler Reconciler
+
+	results   chan outcome
+	committed chan commitment
+	calls     chan func()
+	stopped   chan struct{}
+	wake      chan struct{}
+
+	mu sync.Mutex
+	// touched and all are guarded by mu: the marks that have changed in the store.
+	touched []schema.UUID
+	all     bool
+	// retryNow is guarded by mu: a person asks to end the pause.
+	retryNow bool
+	// lastErr is guarded by mu: the last error of a call, for the status.
+	lastErr string
+
+	// What follows belongs to the goroutine of run.
+
+	queue  queue
+	timers timers
+	claims claims
+	// busy holds what is being called or waits for its acknowledgement to be stored.
+	busy map[schema.UUID]decision
+	// running counts calls, done are the finished ones that are not being acknowledged yet.
+	running    int
+	done       []outcome
+	committing bool
+	// reconcile is set when the handler is to set its whole target right before anything else.
+	reconcile bool
+	pause     pause
+	// stores is the number of stores here, -1 when it must be counted again.
+	stores int
+}
+
+// pause keeps a worker from calling its handler while a target, or the store, does not work.
+type pause struct {
+	until   time.Time
+	reason  string
+	backoff backoff.BackOff
+}
+
+// outcome is what came of a decision.
+type outcome struct {
+	decision
+	err error
+}
+
+// commitment is what came of storing outcomes.
+type commitment struct {
+	batch []outcome
+	err   error
+}
+
+func newWorker(l *Listener, h Handler) *worker {
+	w := &worker{
+		l: l, name: h.Name(), log: l.log.With("handler", h.Name()), handler: h,
+		results: make(chan outcome, l.cfg.Workers), committed: make(chan commitment, 1),
+		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
+		busy: map[schema.UUID]decision{}, stores: -1, all: true,
+	}
+	w.claimer, _ = h.(Claimer)
+	w.aside, _ = h.(SetAsider)
+	w.taker, _ = h.(Taker)
+	w.keeper, _ = h.(Keeper)
+	w.flusher, _ = h.(Flusher)
+	w.reconciler, _ = h.(Reconciler)
+	w.reset()
+	return w
+}
+
+// run works until ctx is cancelled and what was begun has been stored. Calls get the context work, which lasts longer.
+func (w *worker) run(ctx, work context.Context) error {
+	defer close(w.stopped)
+	done := ctx.Done()
+	for {
+		if err := w.step(ctx, work); err != nil {
+			return err
+		}
+		if ctx.Err() != nil && w.running == 0 && !w.committing && len(w.done) == 0 {
+			return nil
+		}
+		alarm := time.NewTimer(w.untilNext())
+		select {
+		case <-done:
+			done = nil
+		case <-w.wake:
+		case <-alarm.C:
+		case o := <-w.results:
+			w.finish(o)
+		case c := <-w.committed:
+			w.settled(ctx, c)
+		case call := <-w.calls:
+			call()
+		}
+		alarm.Stop()
+	}
+}
+
+// step does all that can be done without waiting.
+func (w *worker) step(ctx, work context.Context) error {
+	err := w.absorb()
+	if err == nil && ctx.Err() == nil {
+		err = w.launch(work)
+	}
+	if fatal(err) {
+		return err
+	}
+	if err != nil {
+		w.distrust(err)
+	}
+	w.flush(ctx, work)
+	return nil
+}
+
+// touch tells the worker that marks have changed in the store.
+func (w *worker) touch(uuids ...schema.UUID) {
+	w.mu.Lock()
+	w.touched = append(w.touched, uuids...)
+	w.mu.Unlock()
+	w.poke()
+}
+
+// touchAll tells the worker that it knows nothing any more.
+func (w *worker) touchAll() {
+	w.mu.Lock()
+	w.touched, w.all = nil, true
+	w.mu.Unlock()
+	w.poke()
+}
+
+func (w *worker) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// do runs fn in the worker's goroutine.
+func (w *worker) do(ctx context.Context, fn func() error) error {
+	result := make(chan error, 1)
+	select {
+	case w.calls <- func() { result <- fn() }:
+		return <-result
+	case <-w.stopped:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// distrust throws the index away and rests, after the store has failed.
+func (w *worker) distrust(err error) {
+	w.log.Error("reading or writing the store", "op", "store", "err", err)
+	w.rest(err.Error())
+	w.touchAll()
+}
+
+func (w *worker) rest(reason string) {
+	if w.pause.backoff == nil {
+		w.pause.backoff = w.l.cfg.Backoff()
+	}
+	w.pause.reason = reason
+	w.pause.until = w.l.cfg.Now().Add(max(w.pause.backoff.NextBackOff(), 0))
+}
+
+// reset forgets the index but what is being worked on.
+func (w *worker) reset() {
+	w.queue, w.timers, w.claims = newQueue(), timers{}, newClaims()
+	for uuid, d := range w.busy {
+		w.claims.use(uuid, d.resources())
+	}
+	w.stores = -1
+}
+
+// absorb reads the marks that have changed.
+func (w *worker) absorb() error {
+	w.mu.Lock()
+	touched, all := w.touched, w.all
+	if w.retryNow {
+		w.pause.until = time.Time{}
+	}
+	w.touched, w.all, w.retryNow = nil, false, false
+	w.mu.Unlock()
+	if !all && len(touched) == 0 {
+		return nil
+	}
+	return w.l.store.View(func(tx *store.Tx) error {
+		h := tx.Handler(w.name)
+		generation := tx.State().Generation
+		if all {
+			w.reset()
+			state := h.State()
+			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
+			for m := range h.Marks() {
+				w.index(tx, m, generation)
+			}
+			return nil
+		}
+		for _, uuid := range touched {
+			w.wakeWaiting(uuid)
+			if m, ok := h.Mark(uuid); ok {
+				w.index(tx, m, generation)
+			} else {
+				w.claims.forget(uuid)
+			}
+		}
+		return nil
+	})
+}
+
+// index notes a mark: what it claims, and when it is due.
+func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
+	if w.claimer != nil {
+		entry := tx.Entry(m.UUID)
+		_, wanted, _ := w.target(entry)
+		w.claims.want(m.UUID, wanted)
+	}
+	w.claims.unwait(m.UUID)
+	due := m.Generation <= generation && m.Class != store.Parked && m.Class != store.Held
+	if _, busy := w.busy[m.UUID]; !due || busy {
+		return
+	}
+	w.queue.push(m.First, m.UUID)
+}
+
+// wakeWaiting puts those that wait for an entry back into the queue.
+func (w *worker) wakeWaiting(uuid schema.UUID) {
+	for _, waiting := range w.claims.woken(uuid) {
+		w.queue.push(waiting.first, waiting.uuid)
+	}
+}
+
+func (w *worker) untilNext() time.Duration {
+	now := w.l.cfg.Now()
+	next := now.Add(time.Hour)
+	if at, ok := w.timers.next(); ok && at.Before(next) {
+		next = at
+	}
+	if w.pause.until.After(now) && w.pause.until.Before(next) {
+		next = w.pause.until
+	}
+	return max(next.Sub(now), 0)
+}
+
+// safely runs a function of the handler; a panic in it is an error like another.
+func safely(fn func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v", p)
+		}
+	}()
+	return fn()
+}
+
+// mayMatch reports whether the handler matches an entry, or panics about it; then the call itself will show that.
+func (w *worker) mayMatch(entry *schema.Entry) bool {
+	if entry == nil {
+		return false
+	}
+	matches := false
+	err := safely(func() error { matches = w.handler.Match(entry); return nil })
+	return matches || err != nil
+}
+
+// target returns an entry as the handler is to see it, nil when it does not match, and what it claims.
+func (w *worker) target(entry *schema.Entry) (target *schema.Entry, claimed []string, err error) {
+	if entry == nil {
+		return nil, nil, nil
+	}
+	err = safely(func() error {
+		if !w.handler.Match(entry) {
+			return nil
+		}
+		target = entry
+		if w.claimer != nil {
+			claimed = slices.Clone(w.claimer.Claims(entry))
+		}
+		return nil
+	})
+	for _, r := range claimed {
+		if r == "" || len(r) > maxResource {
+			return target, nil, schema.Invalidf("%s: claim of %d characters", entry.DN, len(r))
+		}
+	}
+	slices.Sort(claimed)
+	return target, slices.Compact(claimed), err
+}
+
+func (w *worker) takes(c schema.Change) (takes bool, err error) {
+	if w.taker == nil {
+		return false, nil
+	}
+	err = safely(func() error { takes = w.taker.Takes(c); return nil })
+	return takes, err
+}
+
+// keeps returns the function that tells entries with a store here from others, nil when all have one.
+func (w *worker) keeps() func(*schema.Entry) bool {
+	if w.keeper == nil {
+		return nil
+	}
+	return func(e *schema.Entry) (keeps bool) {
+		err := safely(func() error { keeps = w.keeper.Keeps(e); return nil })
+		return keeps || err != nil
+	}
+}
