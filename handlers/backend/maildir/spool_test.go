@@ -32,7 +32,7 @@ func at(clock string) time.Time {
 
 func newWorld(t *testing.T, layout Layout, change ...func(*Config)) *world {
 	t.Helper()
-	cfg := Config{Root: t.TempDir(), Layout: layout, Keep: 7 * 24 * time.Hour, Now: func() time.Time { return at("05:37:15") }}
+	cfg := Config{Root: scratch(t), Layout: layout, Keep: 7 * 24 * time.Hour, Now: func() time.Time { return at("05:37:15") }}
 	if os.Getuid() == 0 {
 		cfg.UID, cfg.GID = "5000", "5000"
 	}
@@ -42,6 +42,21 @@ func newWorld(t *testing.T, layout Layout, change ...func(*Config)) *world {
 	w := &world{t: t, cfg: cfg}
 	w.reopen(nil)
 	return w
+}
+
+// scratch returns a directory that is gone after the test: in memory where the host can, since the stores fsync much.
+func scratch(t *testing.T) string {
+	t.Helper()
+	root, err := os.MkdirTemp("/dev/shm", "maildir")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(root); err != nil {
+			t.Error(err)
+		}
+	})
+	return root
 }
 
 // reopen is what a restart does; fault makes the new one fail.
