@@ -14,3 +14,6 @@ func Attributes() []string {
 		"entryUUID", "entryCSN", "createTimestamp",
 	}
 }
+
+// Selects reports whether Filter picks an entry.
+func Selects(e *Entry) bool { return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) }

@@ -2,23 +2,146 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"path/filepath"
+	"strings"
+	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/probe"
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
 )
 
-// run is the daemon from its start to its end.
-func run(ctx context.Context, opts options, logger *slog.Logger) error {
+// run is the daemon from its start to its end: settings, store, what follows the directory, what acts on changes, the
+// control socket; then all of it at once until ctx ends.
+func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	reg := registry.Open(opts.root)
-	view, err := reg.View()
-	if err != nil {
-		return settingsError{err}
-	}
-	set, err := readSettings(view)
+	set, err := checkSettings(reg, opts.root)
 	if err != nil {
 		return err
 	}
-	logger.Info("starting", "host", set.host)
+
+	state, err := store.Open(filepath.Join(opts.root, "var/lib/mailreg/listener.db"))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, state.Close()) }()
+
+	source, err := syncrepl.New(syncrepl.Config{Server: set.server, Base: set.base, Logger: logger})
+	if err != nil {
+		return err
+	}
+	asker, err := probe.New(probe.Config{Server: set.server, Base: set.base})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, asker.Close()) }()
+
+	mailboxes := mailbox.New(mailbox.Config{Root: opts.root, View: reg.View, Logger: logger})
+	l, err := listener.New(listener.Config{
+		Store:       state,
+		Source:      source,
+		Probe:       asker,
+		Handlers:    []listener.Handler{mailboxes},
+		Fingerprint: fingerprint(set),
+		Kind:        "syncrepl",
+		URL:         set.server.URLs[0],
+		InFilter:    schema.Selects,
+		Guard:       guard(reg),
+		ReadyLag:    readyLag(reg),
+		Logger:      logger,
+	})
+	if err != nil {
+		return err
+	}
+	socket, err := control.Listen(filepath.Join(opts.root, "run/mailreg/control.sock"))
+	if err != nil {
+		return err
+	}
+
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return control.Serve(ctx, socket, l, logger) })
+	tasks.Go(func() error { return l.Run(ctx) })
+	tasks.Go(func() error { return mailboxes.Run(ctx) })
+	tasks.Go(func() error { return watch(ctx, alive(l)) })
+	tasks.Go(func() error { return announce(ctx, l.Ready(), logger) })
+	return tasks.Wait()
+}
+
+// checkSettings reads what the daemon needs to start, and refuses to work on a spool that is laid out otherwise.
+func checkSettings(reg *registry.Registry, root string) (settings, error) {
+	view, err := reg.View()
+	if err != nil {
+		return settings{}, settingsError{err}
+	}
+	set, err := readSettings(view)
+	if err != nil {
+		return settings{}, err
+	}
+	if err := mailbox.Check(root, view); err != nil {
+		return settings{}, settingsError{err}
+	}
+	return set, nil
+}
+
+// announce tells systemd when the daemon serves and when it begins to stop.
+func announce(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) error {
+	select {
+	case <-ready:
+	case <-ctx.Done():
+		return nil
+	}
+	logger.Info("serving")
+	if err := notify(daemon.SdNotifyReady); err != nil {
+		return err
+	}
 	<-ctx.Done()
-	return nil
+	logger.Info("stopping")
+	return notify(daemon.SdNotifyStopping)
+}
+
+// alive asks what the watchdog wants to know: whether the listener answers.
+func alive(api control.API) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := api.Status(ctx)
+		return err
+	}
+}
+
+// fingerprint is all that a cookie depends on, but for the address of the server, which the source knows.
+func fingerprint(set settings) string {
+	return fmt.Sprintf("base=%q scope=sub filter=%q attributes=%q bind=%q id=entryUUID",
+		set.base, schema.Filter(), strings.Join(schema.Attributes(), ","), set.server.Identity())
+}
+
+// guard reads the limits of the brake anew for each question; unreadable settings brake as the defaults do.
+func guard(reg *registry.Registry) func() (int, int) {
+	return func() (count, percent int) {
+		view, err := reg.View()
+		if err != nil && view == nil {
+			return 20, 5
+		}
+		return int(view.Int("mailreg/guard/count")), int(view.Int("mailreg/guard/percent"))
+	}
+}
+
+// readyLag reads mailreg/ready/lag anew for each question.
+func readyLag(reg *registry.Registry) func() time.Duration {
+	return func() time.Duration {
+		view, err := reg.View()
+		if err != nil && view == nil {
+			return time.Minute
+		}
+		return view.Duration("mailreg/ready/lag")
+	}
 }

@@ -51,5 +51,8 @@ func readSettings(view *registry.View) (settings, error) {
 		return s, settingsError{err}
 	}
 	s.host = host
+	if mode := view.String("mailreg/mode"); mode != "run" {
+		return s, settingsErrorf("mailreg/mode is %q, which this version does not know how to do: it can only run", mode)
+	}
 	return s, nil
 }

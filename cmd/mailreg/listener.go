@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -74,51 +73,21 @@ is not done and exits 1.`,
 }
 
 func (a *app) wait(ctx context.Context, timeout time.Duration) error {
-	errTimeout := fmt.Errorf("not done after %s", timeout)
-	bounded := ctx
 	if timeout > 0 {
 		var cancel context.CancelFunc
-		bounded, cancel = context.WithTimeoutCause(ctx, timeout, errTimeout)
+		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the daemon said nothing within %s", timeout))
 		defer cancel()
 	}
-	daemon := a.daemon()
-	result, err := daemon.Wait(bounded)
-	switch {
-	case errors.Is(err, errTimeout):
-		return fmt.Errorf("%w: %s", err, undone(ctx, daemon))
-	case err != nil:
+	result, err := a.daemon().Wait(ctx)
+	if err != nil {
 		return err
-	case a.json:
+	}
+	if a.json {
 		return a.printJSON(result)
 	}
 	a.showParked(result.Parked)
 	a.showHeld(result.Held)
 	return nil
-}
-
-// undone says in one line what keeps the daemon from being done.
-func undone(ctx context.Context, api control.API) string {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	status, err := api.Status(ctx)
-	if err != nil {
-		return err.Error()
-	}
-	reasons := status.Reasons
-	for _, h := range status.Handlers {
-		if h.Pending+h.Retrying == 0 {
-			continue
-		}
-		reason := fmt.Sprintf("handler %s has %d pending, %d retrying", h.Name, h.Pending, h.Retrying)
-		if h.LastError != "" {
-			reason += " (" + h.LastError + ")"
-		}
-		reasons = append(reasons, reason)
-	}
-	if len(reasons) == 0 {
-		return fmt.Sprintf("the source is in phase %s", status.Source.Phase)
-	}
-	return strings.Join(reasons, "; ")
 }
 
 func newResyncCommand(a *app) *cobra.Command {

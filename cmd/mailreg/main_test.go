@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"path/filepath"
@@ -98,7 +99,7 @@ func (d fakeDaemon) Status(context.Context) (control.Status, error) {
 func (d fakeDaemon) Wait(ctx context.Context) (control.WaitResult, error) {
 	if d.stuck {
 		<-ctx.Done()
-		return control.WaitResult{}, ctx.Err()
+		return control.WaitResult{}, errors.New("still waiting for handler mailbox: 2 changes")
 	}
 	return control.WaitResult{Parked: d.parked(), Held: d.held()}, nil
 }

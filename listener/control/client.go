@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"time"
 )
 
 // Client calls a daemon over its control socket. It implements API.
@@ -103,9 +105,23 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 	return ask[Status](ctx, c, "status", none{})
 }
 
-// Wait calls the operation of API; it lasts as long as ctx allows.
+// Wait calls the operation of API. The deadline of ctx is the daemon's to keep, which can say what it still waited for;
+// only a daemon that says nothing for a while longer is given up.
 func (c *Client) Wait(ctx context.Context) (WaitResult, error) {
-	return ask[WaitResult](ctx, c, "wait", none{})
+	deadline, bounded := ctx.Deadline()
+	if !bounded {
+		return ask[WaitResult](ctx, c, "wait", patience{})
+	}
+	left := max(0, time.Until(deadline))
+	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), left+grace)
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() {
+		if errors.Is(ctx.Err(), context.Canceled) {
+			cancel()
+		}
+	})
+	defer stop()
+	return ask[WaitResult](longer, c, "wait", patience{Timeout: left.String()})
 }
 
 // Parked calls the operation of API.

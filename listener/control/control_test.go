@@ -178,6 +178,18 @@ func TestWaitEndsWithItsCaller(t *testing.T) {
 	}
 }
 
+func TestWaitSaysWhatItWaitedFor(t *testing.T) {
+	client, _ := serve(t, &fake{wait: func(ctx context.Context) (WaitResult, error) {
+		<-ctx.Done()
+		return WaitResult{}, errors.New("still waiting for handler mailbox")
+	}})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := client.Wait(ctx); err == nil || err.Error() != "still waiting for handler mailbox" {
+		t.Errorf("Wait: %v", err)
+	}
+}
+
 func TestStoppingEndsWait(t *testing.T) {
 	path := socketPath(t)
 	l, err := Listen(path)

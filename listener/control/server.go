@@ -17,7 +17,7 @@ import (
 // maxBody is the largest accepted body in bytes; no operation needs more than a few hundred.
 const maxBody = 64 << 10
 
-// grace is how long calls may go on after the daemon was told to stop.
+// grace is how long calls may go on after the daemon was told to stop, and how much longer than asked a client waits.
 const grace = 2 * time.Second
 
 // Serve answers calls on l from api until ctx ends, and closes l. Each call is logged with its operation and the
@@ -54,7 +54,16 @@ func routes(api API, logger *slog.Logger) http.Handler {
 		status.Reasons, status.Handlers = notNull(status.Reasons), notNull(status.Handlers)
 		return status, err
 	}))
-	mux.Handle("/v1/wait", operation(logger, func(ctx context.Context, _ none) (WaitResult, error) {
+	mux.Handle("/v1/wait", operation(logger, func(ctx context.Context, p patience) (WaitResult, error) {
+		if p.Timeout != "" {
+			timeout, err := time.ParseDuration(p.Timeout)
+			if err != nil {
+				return WaitResult{}, schema.Invalidf("timeout: %w", err)
+			}
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, timeout)
+			defer cancel()
+		}
 		result, err := api.Wait(ctx)
 		result.Parked, result.Held = notNull(result.Parked), notNull(result.Held)
 		return result, err
@@ -85,6 +94,12 @@ func routes(api API, logger *slog.Logger) http.Handler {
 // item are the arguments of an operation on one parked entry or held batch.
 type item struct {
 	ID string `json:"id"`
+}
+
+// patience bounds a wait on the daemon's side, so that the daemon can say what it still waited for.
+type patience struct {
+	// Timeout is a duration such as "30s"; none when empty.
+	Timeout string `json:"timeout,omitempty"`
 }
 
 // none stands for no arguments or no result.
