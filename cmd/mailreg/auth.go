@@ -1,7 +1,43 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
 
-func newAuthCommand(*app) *cobra.Command {
-	return &cobra.Command{Use: "auth", Short: "Flush authentication caches"}
+	"github.com/spf13/cobra"
+
+	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+)
+
+func newAuthCommand(a *app) *cobra.Command {
+	command := &cobra.Command{Use: "auth", Short: "Flush authentication caches"}
+	command.AddCommand(&cobra.Command{
+		Use:   "flush [ADDRESS ...]",
+		Short: "Make the mail server forget who may log in: all, or those addresses or login names",
+		Long: `flush empties the authentication caches, so that the next login asks the directory. Entries about
+names that do not exist are forgotten as well. Without a server for this root there is nothing to do.`,
+		RunE: func(c *cobra.Command, args []string) error { return a.authFlush(c.Context(), args) },
+	})
+	return command
+}
+
+func (a *app) authFlush(ctx context.Context, names []string) error {
+	client := dovecot.NewClient(a.root)
+	running, err := client.Running()
+	switch {
+	case err != nil:
+		return err
+	case !running:
+		a.printf("Skipped: dovecot (not running)\n")
+		return nil
+	}
+	if err := client.Flush(ctx, names...); err != nil {
+		return err
+	}
+	if len(names) == 0 {
+		names = []string{"all"}
+	}
+	for _, name := range names {
+		a.printf("Flushed: %s\n", oneLine(name))
+	}
+	return nil
 }

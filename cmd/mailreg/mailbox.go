@@ -1,7 +1,190 @@
 package main
 
-import "github.com/spf13/cobra"
+import (
+	"context"
+	"fmt"
+	"strings"
 
-func newMailboxCommand(*app) *cobra.Command {
-	return &cobra.Command{Use: "mailbox", Short: "Look at mail stores and bring set-aside ones back"}
+	"github.com/spf13/cobra"
+
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/schema"
+)
+
+func newMailboxCommand(a *app) *cobra.Command {
+	command := &cobra.Command{Use: "mailbox", Short: "Look at mail stores and bring set-aside ones back"}
+	list := &cobra.Command{
+		Use:   "list",
+		Short: "List the stores in place and their owners",
+		Long: `list prints every store of this host. State is live, orphan when no directory entry reaches the store
+from this host, or unmarked when nobody knows its owner. Without the daemon no store is known as orphan.`,
+		Args: cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return a.mailboxList(c.Context()) },
+	}
+	show := &cobra.Command{
+		Use:   "show ADDRESS",
+		Short: "Tell whose store an address has, and what it holds",
+		Args:  cobra.ExactArgs(1),
+		RunE:  func(c *cobra.Command, args []string) error { return a.mailboxShow(c.Context(), args[0]) },
+	}
+	jsonFlag(a, list)
+	jsonFlag(a, show)
+	command.AddCommand(list, show, newTrashCommand(a))
+	return command
+}
+
+// storeJSON is a store as mailbox list and show print it.
+type storeJSON struct {
+	Path    string `json:"path"`
+	UUID    string `json:"uuid"`
+	DN      string `json:"dn"`
+	Address string `json:"address"`
+	// State is live, orphan, unmarked, deleted or quarantined.
+	State string `json:"state"`
+}
+
+// shownJSON is what mailbox show prints beyond that.
+type shownJSON struct {
+	storeJSON
+	Messages int   `json:"messages"`
+	Bytes    int64 `json:"bytes"`
+	// Kept are stores of the address that were moved aside.
+	Kept []keptJSON `json:"kept"`
+}
+
+// spool opens the spool of this root as the settings describe it.
+func (a *app) spool() (*maildir.Spool, error) {
+	view, err := a.view()
+	if err != nil {
+		return nil, err
+	}
+	return maildir.Open(mailbox.SpoolConfig(a.root, view, nil))
+}
+
+func (a *app) mailboxList(ctx context.Context) error {
+	spool, err := a.spool()
+	if err != nil {
+		return err
+	}
+	owners := a.owners(ctx, control.Selection{})
+	all := []storeJSON{}
+	rows := [][]string{{"ADDRESS", "UUID", "STATE", "DN"}}
+	for store, err := range spool.Stores(ctx) {
+		if err != nil {
+			return err
+		}
+		s := owners.describe(store)
+		all = append(all, s)
+		rows = append(rows, []string{s.Address, s.UUID, s.State, oneLine(s.DN)})
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	a.table(rows)
+	return nil
+}
+
+func (a *app) mailboxShow(ctx context.Context, address string) error {
+	spool, err := a.spool()
+	if err != nil {
+		return err
+	}
+	wanted, err := schema.ParseAddress(address)
+	if err != nil {
+		return err
+	}
+	found, err := spool.Find(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	if len(found) == 0 {
+		return fmt.Errorf("no store on this host has the address %s", wanted)
+	}
+	first, rest := found[0], found[1:]
+	selection := control.Selection{Address: wanted.String()}
+	if !first.UUID.IsZero() {
+		selection = control.Selection{UUID: first.UUID.String()}
+	}
+	shown := shownJSON{storeJSON: a.owners(ctx, selection).describe(first), Kept: keptToJSON(rest)}
+	if shown.Messages, shown.Bytes, err = spool.Count(ctx, first); err != nil {
+		return err
+	}
+	if a.json {
+		return a.printJSON(shown)
+	}
+	a.printf("Address: %s\nState: %s\nUUID: %s\nDN: %s\nPath: %s\nMessages: %d\nBytes: %d\n",
+		shown.Address, shown.State, shown.UUID, oneLine(shown.DN), oneLine(shown.Path), shown.Messages, shown.Bytes)
+	if len(rest) > 0 {
+		a.printf("Kept:\n")
+		a.showKept(shown.Kept)
+	}
+	return nil
+}
+
+// owners are the directory's entries by UUID, and what tells whether one reaches a store of this host.
+type owners struct {
+	// known is false when the daemon did not answer.
+	known   bool
+	host    string
+	entries map[schema.UUID]control.Entry
+}
+
+// owners asks the daemon; without one it warns.
+func (a *app) owners(ctx context.Context, s control.Selection) owners {
+	view, err := a.view()
+	if err != nil {
+		return owners{}
+	}
+	o := owners{entries: map[schema.UUID]control.Entry{}}
+	o.host, err = view.FQDN()
+	if err == nil {
+		var entries []control.Entry
+		entries, err = a.daemon().Entries(ctx, s)
+		for _, entry := range entries {
+			o.entries[entry.UUID] = entry
+		}
+	}
+	if err != nil {
+		a.warnf("owners are not known: %s", oneLine(err.Error()))
+	}
+	o.known = err == nil
+	return o
+}
+
+func (o owners) describe(store maildir.Store) storeJSON {
+	s := storeJSON{Path: store.Path, Address: store.Address, State: store.State, UUID: uuidText(store.UUID)}
+	entry, found := o.entries[store.UUID]
+	s.DN = entry.DN
+	if o.known && store.State == "live" && !(found && o.reaches(entry, store.Address)) {
+		s.State = "orphan"
+	}
+	return s
+}
+
+// reaches reports whether mail of an entry goes to a store of this host with that address.
+func (o owners) reaches(entry control.Entry, address string) bool {
+	var attrs []schema.Attribute
+	for name, values := range entry.Attrs {
+		attrs = append(attrs, schema.Attribute{Name: name, Values: values})
+	}
+	e := schema.NewEntry(entry.UUID, entry.DN, attrs...)
+	m, err := schema.ParseMailbox(e)
+	return err == nil && schema.IsMailbox(e) && m.Primary.String() == address && (m.HomeServer == "" || m.HomeServer == o.host)
+}
+
+func uuidText(uuid schema.UUID) string {
+	if uuid.IsZero() {
+		return ""
+	}
+	return uuid.String()
+}
+
+// stateShown is how the state of a kept store reads for people, with what led to it.
+func stateShown(kind, cause string) string {
+	if strings.EqualFold(kind, cause) {
+		return kind
+	}
+	return kind + " (" + cause + ")"
 }

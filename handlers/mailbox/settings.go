@@ -119,8 +119,8 @@ func (h *Handler) purge(ctx context.Context) error {
 		return err
 	}
 	removed, err := spool.Purge(ctx)
-	if removed > 0 {
-		h.cfg.Logger.Info("trash purged", "handler", Name, "stores", removed)
+	if len(removed) > 0 {
+		h.cfg.Logger.Info("trash purged", "handler", Name, "stores", len(removed))
 	}
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -332,51 +333,50 @@ func (w *work) discard(i item) error {
 }
 
 // Purge removes what the trash has kept long enough, and leftovers of interrupted work. Quarantined stores stay. It
-// returns the number of stores removed.
-func (s *Spool) Purge(ctx context.Context) (int, error) {
-	w, err := s.begin(ctx)
-	if err != nil {
-		return 0, err
-	}
-	defer w.end()
-	all, err := w.items(trash)
-	if err != nil {
-		return 0, err
-	}
-	removed := 0
-	for _, i := range all {
-		if i.info.Time.Add(s.cfg.Keep).After(s.cfg.Now()) {
-			continue
-		}
-		if err := w.discard(i); err != nil {
-			return removed, err
-		}
-		removed++
-	}
-	return removed, cmp.Or(w.sweep(trash), w.sweep(quarantine))
+// returns the ids of the stores removed.
+func (s *Spool) Purge(ctx context.Context) ([]string, error) {
+	return s.purge(ctx, func(w *work) ([]item, error) {
+		all, err := w.items(trash)
+		return slices.DeleteFunc(all, func(i item) bool { return i.info.Time.Add(s.cfg.Keep).After(s.cfg.Now()) }), err
+	})
 }
 
-// PurgeIDs removes the stores with these ids, quarantined ones too, whatever their age. Unless all exist, none is removed.
-func (s *Spool) PurgeIDs(ctx context.Context, ids ...string) error {
+// Empty is Purge for all that the trash holds, whatever its age.
+func (s *Spool) Empty(ctx context.Context) ([]string, error) {
+	return s.purge(ctx, func(w *work) ([]item, error) { return w.items(trash) })
+}
+
+// PurgeIDs is Purge for the stores with these ids, quarantined ones too. Unless all exist, none is removed.
+func (s *Spool) PurgeIDs(ctx context.Context, ids ...string) ([]string, error) {
+	return s.purge(ctx, func(w *work) (doomed []item, err error) {
+		for _, id := range ids {
+			i, err := w.byID(id)
+			if err != nil {
+				return nil, err
+			}
+			doomed = append(doomed, i)
+		}
+		return doomed, nil
+	})
+}
+
+func (s *Spool) purge(ctx context.Context, choose func(*work) ([]item, error)) (removed []string, err error) {
 	w, err := s.begin(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer w.end()
-	var doomed []item
-	for _, id := range ids {
-		i, err := w.byID(id)
-		if err != nil {
-			return err
-		}
-		doomed = append(doomed, i)
+	doomed, err := choose(w)
+	if err != nil {
+		return nil, err
 	}
 	for _, i := range doomed {
 		if err := w.discard(i); err != nil {
-			return err
+			return removed, fmt.Errorf("removing %s: %w", i.id, err)
 		}
+		removed = append(removed, i.id)
 	}
-	return nil
+	return removed, cmp.Or(w.sweep(trash), w.sweep(quarantine))
 }
 
 func (w *work) byID(id string) (item, error) {
