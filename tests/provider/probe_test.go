@@ -116,6 +116,10 @@ func TestProbeSurvivesARestartOfTheServer(t *testing.T) {
 	if err != nil || len(before) != 1 {
 		t.Fatalf("position %q, %v", before, err)
 	}
+	s.Restart()
+	if csns, err := p.Position(t.Context()); err != nil {
+		t.Errorf("position %q, %v: a kept connection that has broken was not replaced", csns, err)
+	}
 	s.Stop()
 	if csns, err := p.Position(t.Context()); err == nil {
 		t.Errorf("a dead server told its position %q", csns)
