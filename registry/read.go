@@ -9,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/mailreg/mailreg/registry/layerfile"
 )
 
 // cache is the last good reading of the layer files and of the local declarations.
@@ -111,7 +113,7 @@ func (r *Registry) readLayer(name string, existed func(string) bool) (map[string
 	if err != nil {
 		return nil, err
 	}
-	values, err := decodeLayer(name, data)
+	values, err := layerfile.Decode(name, data)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/registry/layerfile"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -108,8 +109,8 @@ func TestViewReadsFiles(t *testing.T) {
 	if entries, _ := os.ReadDir(root); len(entries) != 0 {
 		t.Fatalf("reading created %v", entries)
 	}
-	write(t, root, "/etc/mailreg/base.conf", string(encodeLayer("base.conf", map[string]string{"a": "1"})))
-	write(t, root, "/etc/mailreg/secrets.conf", string(encodeLayer("secrets.conf", map[string]string{"pw": "x"})))
+	write(t, root, "/etc/mailreg/base.conf", string(layerfile.Encode("base.conf", map[string]string{"a": "1"})))
+	write(t, root, "/etc/mailreg/secrets.conf", string(layerfile.Encode("secrets.conf", map[string]string{"pw": "x"})))
 	write(t, root, "/etc/mailreg/schema.d/a.ini", "[hostname]\nType = uint\n")
 	write(t, root, "/etc/mailreg/schema.d/b.ini", "[hostname]\nType = bool\n")
 	v, err := r.View()

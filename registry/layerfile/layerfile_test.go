@@ -1,4 +1,4 @@
-package registry
+package layerfile
 
 import (
 	"strings"
@@ -13,15 +13,15 @@ func TestLayerFile(t *testing.T) {
 		"a": "plain", "b": "", "c": " padded ", "d": "two\nlines\r\n", "e": `back\slash \n`, "f": "tab\tand\x00nul\x7f",
 		"g": "$x %y \"q\" 'p' `z`", "h:": "colon", "i j": "blank in the key", "k": "# no comment", "ü": "Größe", "l": "a: b: c", "m": "\u00a0nbsp\u0085",
 	}
-	data := encodeLayer("base.conf", values)
-	got, err := decodeLayer("base.conf", data)
+	data := Encode("base.conf", values)
+	got, err := Decode("base.conf", data)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(values, got); diff != "" {
 		t.Error(diff)
 	}
-	if again := encodeLayer("base.conf", got); string(again) != string(data) {
+	if again := Encode("base.conf", got); string(again) != string(data) {
 		t.Errorf("written again:\n%s", cmp.Diff(string(data), string(again)))
 	}
 }
@@ -29,7 +29,7 @@ func TestLayerFile(t *testing.T) {
 func TestLayerFileByHand(t *testing.T) {
 	const head, tail = "# mailreg layer file 1: base.conf\n", "# end of base.conf\n"
 	good := head + "\n# a remark\nz:   v  \na:\nb: \n" + tail + "\n"
-	got, err := decodeLayer("base.conf", []byte(good))
+	got, err := Decode("base.conf", []byte(good))
 	if diff := cmp.Diff(map[string]string{"z": "v", "a": "", "b": ""}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
@@ -50,7 +50,7 @@ func TestLayerFileByHand(t *testing.T) {
 		"not UTF-8":       head + "a: \xff\n" + tail,
 	}
 	for name, text := range bad {
-		if _, err := decodeLayer("base.conf", []byte(text)); err == nil {
+		if _, err := Decode("base.conf", []byte(text)); err == nil {
 			t.Errorf("%s: accepted", name)
 		}
 	}
@@ -77,11 +77,11 @@ func FuzzLayerFile(f *testing.F) {
 		if CheckKey(key) != nil || !utf8.ValidString(value) {
 			t.Skip()
 		}
-		data := encodeLayer("base.conf", map[string]string{key: value, "other": value})
+		data := Encode("base.conf", map[string]string{key: value, "other": value})
 		if n := strings.Count(string(data), "\n"); n > 4 {
 			t.Fatalf("%d lines for two keys", n)
 		}
-		got, err := decodeLayer("base.conf", data)
+		got, err := Decode("base.conf", data)
 		if err != nil {
 			t.Fatal(err)
 		}

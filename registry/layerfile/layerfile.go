@@ -1,4 +1,5 @@
-package registry
+// Package layerfile reads and writes the files that hold the layers of settings.
+package layerfile
 
 import (
 	"bytes"
@@ -28,8 +29,8 @@ const headerPrefix = "# mailreg layer file 1: "
 
 const trailerPrefix = "# end of "
 
-// encodeLayer returns the bytes of the layer file of that name.
-func encodeLayer(name string, values map[string]string) []byte {
+// Encode returns the bytes of the layer file of that name, such as base.conf. The keys passed CheckKey.
+func Encode(name string, values map[string]string) []byte {
 	var b bytes.Buffer
 	b.WriteString(headerPrefix + name + "\n")
 	for _, key := range slices.Sorted(maps.Keys(values)) {
@@ -65,8 +66,8 @@ func escape(b *bytes.Buffer, s string) {
 	}
 }
 
-// decodeLayer reads a layer file. Its errors name the line; values never appear in them.
-func decodeLayer(name string, data []byte) (map[string]string, error) {
+// Decode reads a layer file. Its errors name the line; values never appear in them.
+func Decode(name string, data []byte) (map[string]string, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8 text")
 	}

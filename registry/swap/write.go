@@ -1,0 +1,60 @@
+package swap
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"syscall"
+)
+
+// writeFile writes a file that does not exist, or replaces a left-over, and syncs it. The content is never readable with
+// more than the final mode.
+func writeFile(f File) error {
+	if err := remove(f.Path); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(f.Path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = out.Write(f.Data)
+	if err == nil {
+		err = out.Chown(f.UID, f.GID)
+	}
+	if err == nil {
+		err = out.Chmod(f.Mode)
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
+
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !gone(err) {
+		return err
+	}
+	return nil
+}
+
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
+
+// syncDirs makes renames and new names in directories durable.
+func syncDirs(dirs []string) error {
+	slices.Sort(dirs)
+	for _, dir := range slices.Compact(dirs) {
+		if err := syncDir(dir); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
