@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"syscall"
+	"time"
 )
 
 // File is what a file becomes.
@@ -23,6 +24,8 @@ type File struct {
 	Mode fs.FileMode `json:"mode,omitempty"`
 	UID  int         `json:"uid"`
 	GID  int         `json:"gid"`
+	// Time is the modification time; the zero value means now. Read fills it in, Equal does not look at it.
+	Time time.Time `json:"time,omitzero"`
 }
 
 // Read returns a file as it is; Remove is set when there is none. It refuses what is no regular file.
@@ -37,7 +40,7 @@ func Read(path string) (File, error) {
 	if !info.Mode().IsRegular() {
 		return File{}, fmt.Errorf("%s is no regular file", path)
 	}
-	f := File{Path: path, Mode: info.Mode().Perm()}
+	f := File{Path: path, Mode: info.Mode().Perm(), Time: info.ModTime()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
 		f.UID, f.GID = int(sys.Uid), int(sys.Gid)
 	}
@@ -45,7 +48,7 @@ func Read(path string) (File, error) {
 	return f, err
 }
 
-// Equal reports whether both are the same file in content, mode and owner.
+// Equal reports whether both are the same file in path, content, mode and owner.
 func (f File) Equal(g File) bool {
 	if f.Remove || g.Remove {
 		return f.Path == g.Path && f.Remove == g.Remove

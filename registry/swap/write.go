@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 	"syscall"
 )
@@ -24,6 +25,9 @@ func writeFile(f File) error {
 	}
 	if err == nil {
 		err = out.Chmod(f.Mode)
+	}
+	if err == nil && !f.Time.IsZero() {
+		err = os.Chtimes(f.Path, f.Time, f.Time)
 	}
 	if err == nil {
 		err = out.Sync()
@@ -57,4 +61,15 @@ func syncDir(dir string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// Write replaces one file by itself: durable, or not at all.
+func Write(f File) error {
+	if err := writeFile(f.as(temp(f.Path))); err != nil {
+		return err
+	}
+	if err := os.Rename(temp(f.Path), f.Path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(f.Path))
 }
