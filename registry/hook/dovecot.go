@@ -1,0 +1,111 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Dovecot is the Dovecot of a root: config ROOT/etc/dovecot/dovecot.conf, run files below ROOT/run/dovecot.
+type Dovecot struct{ root string }
+
+// NewDovecot returns the Dovecot below root, an absolute path.
+func NewDovecot(root string) *Dovecot { return &Dovecot{root} }
+
+// Name returns "dovecot".
+func (*Dovecot) Name() string { return "dovecot" }
+
+// Unit returns "dovecot.service".
+func (*Dovecot) Unit() string { return "dovecot.service" }
+
+// Dir returns "/etc/dovecot".
+func (*Dovecot) Dir() string { return "/etc/dovecot" }
+
+func (d *Dovecot) config() string { return filepath.Join(d.root, d.Dir(), "dovecot.conf") }
+
+// Installed reports whether the program dovecot is there.
+func (*Dovecot) Installed() bool { return find("dovecot") != "" }
+
+// Version returns the release, such as "2.3.19.1".
+func (*Dovecot) Version() string {
+	r, err := run(context.Background(), "dovecot", "--version")
+	if err != nil {
+		return ""
+	}
+	version, _, _ := strings.Cut(strings.TrimSpace(r.stdout), " ")
+	return version
+}
+
+// Check has doveconf read the staged files; its message names file and line.
+func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, err error) {
+	file := filepath.Join(stage, "dovecot.conf")
+	if _, err := os.Stat(file); err != nil {
+		return nil, nil // nothing there that Dovecot could run with
+	}
+	if find("doveconf") == "" {
+		return []string{"doveconf is not installed: the files of dovecot were not checked"}, nil
+	}
+	if err := lookInside(stage, filepath.Dir(d.config()), "dovecot.conf"); err != nil {
+		return nil, err
+	}
+	r, err := run(ctx, "doveconf", "-c", file, "-n")
+	for line := range strings.Lines(r.stderr) {
+		line = strings.ReplaceAll(strings.TrimSpace(line), stage, d.Dir())
+		line = strings.TrimPrefix(strings.TrimPrefix(line, "doveconf: "), "Fatal: ")
+		if err != nil && line != "" {
+			return warnings, errors.New(line)
+		}
+		warnings = append(warnings, line)
+	}
+	return warnings, err
+}
+
+// Map returns "": Dovecot has no indexed maps.
+func (*Dovecot) Map(string, string) string { return "" }
+
+// Build refuses: Dovecot has no indexed maps.
+func (*Dovecot) Build(_ context.Context, _, _, table string) ([]string, error) {
+	return nil, errors.New("dovecot has no tables of type " + table)
+}
+
+// Running reports whether the master of this root is alive.
+func (d *Dovecot) Running() bool {
+	data, err := os.ReadFile(filepath.Join(d.root, "/run/dovecot/master.pid"))
+	if err != nil {
+		return false
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return false
+	}
+	// The number may have gone to another program since.
+	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
+	return err == nil && strings.TrimSpace(string(name)) == "dovecot"
+}
+
+// Act reloads or restarts Dovecot.
+func (d *Dovecot) Act(ctx context.Context, action string) error {
+	if d.root == "/" && systemd() {
+		return unitAction(ctx, action, d.Unit())
+	}
+	if action != "restart" {
+		_, err := run(ctx, "doveadm", "-c", d.config(), "reload")
+		return err
+	}
+	if _, err := run(ctx, "doveadm", "-c", d.config(), "stop"); err != nil {
+		return err
+	}
+	_, err := run(ctx, "dovecot", "-c", d.config())
+	return err
+}
+
+// Verify reports when the master is gone.
+func (d *Dovecot) Verify(context.Context) error {
+	if !d.Running() {
+		return errors.New("it does not run any more")
+	}
+	return nil
+}

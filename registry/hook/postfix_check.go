@@ -1,0 +1,156 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// checker collects what is wrong with a staged Postfix config.
+type checker struct {
+	stage, live string
+	local       map[string]bool
+	warnings    []string
+	refused     []error
+}
+
+// age makes a file look as if it had not been changed just now: Postfix waits until main.cf and master.cf are more than a
+// second old, for fear of half a file.
+func age(path string) error {
+	old := time.Now().Add(-time.Minute)
+	return os.Chtimes(path, old, old)
+}
+
+// run runs a program over the stage. With strict, each line on stderr counts, whatever the status.
+func (c *checker) run(ctx context.Context, strict bool, name string, args ...string) {
+	for _, file := range []string{"main.cf", "master.cf"} {
+		if err := age(filepath.Join(c.stage, file)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			c.refused = append(c.refused, err)
+		}
+	}
+	r, err := run(ctx, name, args...)
+	failed := err != nil
+	for line := range strings.Lines(r.stderr) {
+		if line = c.clean(line); line != "" && (strict || failed) {
+			c.note(line)
+			err = nil
+		}
+	}
+	if err != nil {
+		c.refused = append(c.refused, err)
+	}
+}
+
+var message = regexp.MustCompile(`^[a-z/]+: (warning|error|fatal|panic): `)
+
+// clean strips the program's name from a message and shows the live path in place of the stage's.
+func (c *checker) clean(line string) string {
+	line = message.ReplaceAllString(strings.TrimSpace(line), "")
+	return strings.ReplaceAll(line, c.stage, c.live)
+}
+
+// subject finds the parameter that a message is about: "unused parameter: NAME=VALUE", "overriding earlier entry:
+// NAME=VALUE", "undefined parameter: NAME", "bad numerical configuration: NAME = VALUE".
+var subject = regexp.MustCompile(`(?:parameter|entry|configuration|value):? ([A-Za-z0-9_]+)\b`)
+
+// note refuses because of a message, or warns when it is about what a .local file says.
+func (c *checker) note(line string) {
+	if found := subject.FindStringSubmatch(line); found != nil && c.local[found[1]] {
+		if !slices.Contains(c.warnings, line) {
+			c.warnings = append(c.warnings, line)
+		}
+		return
+	}
+	if !slices.ContainsFunc(c.refused, func(err error) bool { return err.Error() == line }) {
+		c.refused = append(c.refused, errors.New(line))
+	}
+}
+
+// localName finds what a .local file sets ("NAME = ...", "-o NAME=...") or refers to ("$NAME").
+var localName = regexp.MustCompile(`(?m)(?:^|-o\s+|-o\s*\{\s*|\$[({]?)([A-Za-z0-9_]+)`)
+
+func localNames(stage string) map[string]bool {
+	names := map[string]bool{}
+	for _, file := range []string{"main.cf.local", "master.cf.local"} {
+		data, err := os.ReadFile(filepath.Join(stage, file))
+		if err != nil {
+			continue // there need not be one
+		}
+		for _, found := range localName.FindAllSubmatch(data, -1) {
+			names[string(found[1])] = true
+		}
+	}
+	return names
+}
+
+// semantics checks what postconf does not look at.
+func (c *checker) semantics(ctx context.Context) {
+	names := append(slices.Clone(restrictionLists), "smtpd_restriction_classes", "mailbox_size_limit", "message_size_limit",
+		"virtual_mailbox_limit", "virtual_transport")
+	values, err := c.values(ctx, names)
+	if err != nil {
+		c.refused = append(c.refused, err)
+		return
+	}
+	classes := strings.FieldsFunc(values["smtpd_restriction_classes"], separator)
+	if len(classes) > 0 {
+		more, err := c.values(ctx, classes)
+		if err != nil {
+			c.refused = append(c.refused, err)
+			return
+		}
+		for name, value := range more {
+			values[name] = value
+		}
+	}
+	for _, name := range append(slices.Clone(restrictionLists), classes...) {
+		if problem := checkRestrictions(values[name], classes); problem != "" {
+			c.note(fmt.Sprintf("parameter %s: %s", name, problem))
+		}
+	}
+	if !guarded(values["smtpd_relay_restrictions"] + " " + values["smtpd_recipient_restrictions"]) {
+		c.note("parameter smtpd_relay_restrictions: neither it nor smtpd_recipient_restrictions names reject_unauth_destination, " +
+			"defer_unauth_destination, reject or defer: anybody could relay")
+	}
+	c.limits(values)
+}
+
+// limits checks that a mailbox takes the largest message; otherwise local(8) and virtual(8) stop with a fatal error.
+func (c *checker) limits(values map[string]string) {
+	number := func(name string) int64 {
+		n, _ := strconv.ParseInt(values[name], 10, 64) // postmap has looked at it before
+		return n
+	}
+	message := number("message_size_limit")
+	for _, name := range []string{"mailbox_size_limit", "virtual_mailbox_limit"} {
+		limit := number(name)
+		if name == "virtual_mailbox_limit" && values["virtual_transport"] != "virtual" {
+			continue
+		}
+		if limit > 0 && (limit < message || message == 0) {
+			c.note(fmt.Sprintf("parameter %s: %d is smaller than message_size_limit (%d)", name, limit, message))
+		}
+	}
+}
+
+// values asks postconf for parameters, with what they refer to put in.
+func (c *checker) values(ctx context.Context, names []string) (map[string]string, error) {
+	r, err := run(ctx, "postconf", append([]string{"-c", c.stage, "-x"}, names...)...)
+	if err != nil {
+		return nil, err
+	}
+	values := map[string]string{}
+	for line := range strings.Lines(r.stdout) {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			values[strings.TrimSpace(name)] = strings.TrimSpace(value)
+		}
+	}
+	return values, nil
+}

@@ -1,0 +1,108 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/textproto"
+	"os"
+	"strings"
+	"time"
+)
+
+// smtpAddress returns where the first plain SMTP listener of master.cf can be reached from here, "" when there is none.
+func (p *Postfix) smtpAddress(ctx context.Context) (string, error) {
+	r, err := run(ctx, "postconf", "-c", p.config(), "-M")
+	if err != nil {
+		return "", err
+	}
+	for line := range strings.Lines(r.stdout) {
+		f := strings.Fields(line)
+		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" && f[7] != "postscreen" || strings.Contains(line, "smtpd_tls_wrappermode=yes") {
+			continue
+		}
+		host, port, err := net.SplitHostPort(f[0])
+		if err != nil {
+			host, port = "", f[0]
+		}
+		if host == "" {
+			if host, err = p.interfaceAddress(ctx); err != nil {
+				return "", err
+			}
+		}
+		return net.JoinHostPort(host, port), nil
+	}
+	return "", nil
+}
+
+// interfaceAddress returns an address that Postfix listens on when master.cf names none.
+func (p *Postfix) interfaceAddress(ctx context.Context) (string, error) {
+	r, err := run(ctx, "postconf", "-c", p.config(), "-x", "-h", "inet_interfaces")
+	if err != nil {
+		return "", err
+	}
+	first := strings.FieldsFunc(r.stdout, separator)
+	if len(first) == 0 || first[0] == "all" || first[0] == "loopback-only" || first[0] == "localhost" {
+		return "127.0.0.1", nil
+	}
+	return strings.Trim(first[0], "[]"), nil
+}
+
+// Time that a server gets to answer at all after an action, and to answer each command.
+const (
+	startTime  = 10 * time.Second
+	answerTime = 20 * time.Second
+)
+
+// probe speaks SMTP up to a recipient. It fails when the server does not listen, hangs up without a word, or confesses to
+// a configuration error. A slow answer is no failure: name servers and directories may be slow.
+func probe(ctx context.Context, address string) error {
+	limit := time.Now().Add(startTime)
+	for {
+		err := dialogue(ctx, address)
+		switch {
+		case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
+			return nil
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, new(*textproto.Error)), time.Now().After(limit):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+func dialogue(ctx context.Context, address string) error {
+	conn, err := (&net.Dialer{Timeout: answerTime}).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
+		return err
+	}
+	c := textproto.NewConn(conn)
+	for i, command := range []string{"", "EHLO localhost", "MAIL FROM:<>", "RCPT TO:<postmaster>", "QUIT"} {
+		if i > 0 {
+			if err := c.PrintfLine("%s", command); err != nil {
+				return err
+			}
+		}
+		_, message, err := c.ReadResponse(0)
+		if errors.Is(err, io.EOF) && i == 0 {
+			return errors.New("the server hangs up without a greeting")
+		}
+		if err != nil {
+			return err
+		}
+		if strings.Contains(message, "4.3.5") {
+			return &textproto.Error{Code: 451, Msg: fmt.Sprintf("answers %q", message)}
+		}
+	}
+	return nil
+}

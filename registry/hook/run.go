@@ -1,0 +1,98 @@
+package hook
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// InCommit is the environment variable that tells programs that a commit has started them.
+const InCommit = "MAILREG_IN_COMMIT"
+
+// patience is how long one program may take.
+const patience = time.Minute
+
+// sbin are the folders that users' search paths leave out.
+var sbin = []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin"}
+
+// find returns the path of a program, "" when it is not installed.
+func find(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	for _, dir := range sbin {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// result is what a program has said.
+type result struct{ stdout, stderr string }
+
+// run runs a program to its end; a status other than 0 is an error that quotes what it has said.
+func run(ctx context.Context, name string, args ...string) (result, error) {
+	path := find(name)
+	if path == "" {
+		return result{}, fmt.Errorf("%s is not installed", name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Args[0] = name // Postfix's programs begin their messages with it
+	cmd.Env = append(os.Environ(), "LC_ALL=C", InCommit+"=1", "PATH="+strings.Join(append(sbin, os.Getenv("PATH")), ":"))
+	// Files, not pipes: a daemon that the program starts would keep a pipe open, and us waiting.
+	stdout, err := scratch()
+	if err != nil {
+		return result{}, err
+	}
+	defer stdout.Close()
+	stderr, err := scratch()
+	if err != nil {
+		return result{}, err
+	}
+	defer stderr.Close()
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	err = cmd.Run()
+	r := result{stdout: content(stdout), stderr: content(stderr)}
+	if err != nil {
+		err = fmt.Errorf("%s: %w", name, errors.Join(err, said(r)))
+	}
+	return r, err
+}
+
+// said makes one line of what a program has printed, for its error.
+func said(r result) error {
+	text := strings.TrimSpace(r.stderr)
+	if text == "" {
+		text = strings.TrimSpace(r.stdout)
+	}
+	if text == "" {
+		return nil
+	}
+	return errors.New(strings.Join(strings.Split(text, "\n"), "; "))
+}
+
+func scratch() (*os.File, error) {
+	f, err := os.CreateTemp("", "mailreg-")
+	if err != nil {
+		return nil, err
+	}
+	return f, os.Remove(f.Name())
+}
+
+func content(f *os.File) string {
+	var b bytes.Buffer
+	if _, err := f.Seek(0, io.SeekStart); err == nil {
+		_, _ = b.ReadFrom(io.LimitReader(f, 1<<20)) // it is for messages; a part will do
+	}
+	return b.String()
+}
