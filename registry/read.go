@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -57,7 +58,7 @@ func (r *Registry) View() (*View, error) {
 	if same {
 		return r.cache.view, nil
 	}
-	view, err := r.read(func(name string) bool { return r.existed(name) })
+	view, err := r.read(r.existed)
 	if err != nil {
 		return r.cache.view, err
 	}
@@ -82,22 +83,26 @@ func (r *Registry) read(existed func(name string) bool) (*View, error) {
 		return nil, err
 	}
 	var layers [Forced + 1]map[string]string
+	files := map[string]map[string]string{}
 	for layer := Normal; layer <= Forced; layer++ {
-		if layers[layer], err = r.readLayer(layerFiles[layer], existed); err != nil {
+		name := layerFiles[layer]
+		if files[name], err = r.readLayer(name, existed); err != nil {
 			return nil, fmt.Errorf("reading layer %s: %w", layer, err)
 		}
+		layers[layer] = maps.Clone(files[name])
 	}
 	secrets, err := r.readLayer(secretsFile, existed)
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
 		err = nil // for users who may not see them, secrets are unset
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading layer %s: %w", Normal, err)
 	}
-	for key, val := range secrets {
-		layers[Normal][key] = val
-	}
-	return newView(r.root, t, layers), nil
+	files[secretsFile] = secrets
+	maps.Copy(layers[Normal], secrets)
+	v := newView(r.root, t, layers)
+	v.files = files
+	return v, nil
 }
 
 // readLayer reads one layer file; one that never existed is empty.

@@ -2,37 +2,67 @@ package registry
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"sync"
+	"time"
+
+	"github.com/mailreg/mailreg/registry/hook"
+	"github.com/mailreg/mailreg/templates"
 )
 
 // The registry's files below the root (design §4).
 const (
-	etcDir     = "/etc/mailreg"
-	schemaDir  = etcDir + "/schema.d"
-	stateDir   = "/var/lib/mailreg"
-	layersFile = stateDir + "/layers" // names of the layer files that have existed, one a line
+	etcDir      = "/etc/mailreg"
+	schemaDir   = etcDir + "/schema.d"
+	templateDir = etcDir + "/templates"
+	stateDir    = "/var/lib/mailreg"
+	lockFile    = stateDir + "/lock"
+	stateFile   = stateDir + "/state.json"
+	logFile     = stateDir + "/transactions.log"
+	stageDir    = stateDir + "/stage"
+	replacedDir = stateDir + "/replaced"
+	layersFile  = stateDir + "/layers" // names of the layer files that have existed, one a line
+	layoutFile  = "/var/spool/dovecot/private/.mailreg-layout"
 )
 
-var errSkeleton = errors.New("not there yet")
+// Config says how a registry is put together; the zero value is the host's own.
+type Config struct {
+	// Root is the directory that everything lies below; "/" when empty.
+	Root string
+	// Load returns the templates; nil means the stock ones, overridden by those in /etc/mailreg/templates.
+	Load func() (Renderer, error)
+	// Services are the servers whose files are written; nil means Postfix and Dovecot.
+	Services []Service
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Fault, when not nil, is called before each step of a transaction that a test wants to break: one of Steps.
+	Fault func(step string)
+}
+
+// Steps are the moments that Config.Fault is told of, in order. "mid swap" is only there with two files or more.
+var Steps = []string{"before journal", "after journal", "mid swap", "before actions"}
 
 // Registry is the settings below one root. All methods may be called at the same time, from several processes.
 type Registry struct {
-	root  string
-	mu    sync.Mutex
-	cache cache
+	config Config
+	root   string
+	mu     sync.Mutex // guards cache
+	cache  cache
 }
 
 // Open returns the registry below root, "/" when empty. It reads nothing and creates nothing.
-func Open(root string) *Registry {
+func Open(root string) *Registry { return New(Config{Root: root}) }
+
+// New is Open for who brings own parts.
+func New(c Config) *Registry {
+	root := c.Root
 	if root == "" {
 		root = "/"
 	}
 	if abs, err := filepath.Abs(root); err == nil { // fails only when the working directory is gone
 		root = abs
 	}
-	return &Registry{root: root}
+	return &Registry{config: c, root: root}
 }
 
 // path returns a path below the root as the system knows it.
@@ -40,89 +70,72 @@ func (r *Registry) path(elements ...string) string {
 	return filepath.Join(append([]string{r.root}, elements...)...)
 }
 
-// Edit is one transaction: all of it happens, or none.
-type Edit struct {
-	// Layer is the layer to write.
-	Layer Layer
-	// Set are the assignments in order; the last of one key wins.
-	Set []Assignment
-	// Unset are the keys to remove from the layer.
-	Unset []string
-	// Internal lets read-only variables be set: the daemon's own writing.
-	Internal bool
-	// IgnoreCheck skips the type checks for who insists; syntax of keys and checks of services stay.
-	IgnoreCheck bool
-	// DryRun stops before anything is written.
-	DryRun bool
-	// NoReload leaves out service actions.
-	NoReload bool
+func (r *Registry) now() time.Time {
+	if r.config.Now != nil {
+		return r.config.Now().UTC()
+	}
+	return time.Now().UTC()
 }
 
-// Assignment gives a key a value.
-type Assignment struct {
-	Key, Value string
-	// IfUnset leaves a key alone that the layer sets already (KEY?VALUE).
-	IfUnset bool
+func (r *Registry) fault(step string) {
+	if r.config.Fault != nil {
+		r.config.Fault(step)
+	}
 }
 
-// Outcome tells what a transaction did, or with DryRun would do.
-type Outcome struct {
-	// Keys are the edited keys in the order of the call.
-	Keys []KeyOutcome
-	// Files are the replaced files, as paths below the root, in order.
-	Files []string
-	// Actions are the service actions, one per service.
-	Actions []ActionOutcome
-	// Warnings are lines for a person, without prefix.
-	Warnings []string
+func (r *Registry) load() (Renderer, error) {
+	if r.config.Load != nil {
+		return r.config.Load()
+	}
+	return templates.Load(r.path(templateDir))
 }
 
-// KeyOutcome is what happened to one key.
-type KeyOutcome struct {
-	Key string
-	// Verb is Create, Setting, Not updating or Unsetting; empty when an unset key was not there.
-	Verb string
-	// HiddenBy is the higher layer whose value stays in force, Default when none does.
-	HiddenBy Layer
+func (r *Registry) services() []Service {
+	if r.config.Services != nil {
+		return r.config.Services
+	}
+	return []Service{hook.NewPostfix(r.root), hook.NewDovecot(r.root)}
 }
 
-// ActionOutcome is a service action.
-type ActionOutcome struct {
-	// Verb is Reload or Restart, Unit the name of the service as systemd knows it.
-	Verb, Unit string
-	// Skipped says why nothing was done, such as "not running".
-	Skipped string
-	// Err is why it failed; the action stays pending then.
-	Err error
+// service returns the service of that name; nil when it is none that the registry can check or reload.
+func (r *Registry) service(name string) Service {
+	for _, s := range r.services() {
+		if s.Name() == name {
+			return s
+		}
+	}
+	return nil
 }
 
-// Change carries out one transaction: keys and types checked, files rendered and checked, then all written, then the
-// services told. When it returns an error that is not ErrPending, no byte has changed.
-func (r *Registry) Change(ctx context.Context, edit Edit) (Outcome, error) {
-	return Outcome{}, errSkeleton
+// Renderer is the templates as the registry uses them; *templates.Set is one.
+type Renderer interface {
+	// Outputs returns all outputs sorted by path.
+	Outputs() []templates.Output
+	// Render returns the bytes of an output and what they depend on.
+	Render(o templates.Output, w templates.World) ([]byte, templates.Uses, error)
 }
 
-// ErrPending says that everything is written but a service action failed; it is kept and tried again.
-var ErrPending = errors.New("a service action is pending")
-
-// CommitOptions narrows a commit.
-type CommitOptions struct {
-	// Files are the outputs to commit, as paths below the root; all when empty.
-	Files []string
-	// DryRun and NoReload are those of Edit.
-	DryRun, NoReload bool
+// Service is a server whose config files the registry writes; package hook has them. Paths are below the root unless the
+// stage is spoken of.
+type Service interface {
+	// Name is the name in manifests and declarations, such as "postfix"; Unit the name that systemd knows.
+	Name() string
+	Unit() string
+	// Dir is the directory that holds the service's config files.
+	Dir() string
+	// Installed reports whether the server's program is there, Version which release it is ("" when unknown).
+	Installed() bool
+	Version() string
+	// Check examines a staged copy of Dir. Warnings are for a person; an error refuses the transaction.
+	Check(ctx context.Context, stage string) (warnings []string, err error)
+	// Map returns the path of the indexed map that Build makes from a file.
+	Map(file, table string) string
+	// Build makes the indexed map of a staged file; stage is the staged copy of Dir.
+	Build(ctx context.Context, stage, file, table string) (warnings []string, err error)
+	// Running reports whether the server runs for this root.
+	Running() bool
+	// Act makes the running server read its files again: action is reload or restart.
+	Act(ctx context.Context, action string) error
+	// Verify reports why the server does not work after an action.
+	Verify(ctx context.Context) error
 }
-
-// Commit renders files from the registry as it is and brings them into force. It finishes an interrupted transaction
-// first and tries pending actions again.
-func (r *Registry) Commit(ctx context.Context, opts CommitOptions) (Outcome, error) {
-	return Outcome{}, errSkeleton
-}
-
-// Diff returns what a commit would change.
-func (r *Registry) Diff(ctx context.Context, files []string) ([]FileDiff, error) {
-	return nil, errSkeleton
-}
-
-// FileDiff is a file with a unified diff of its live bytes against the rendered ones.
-type FileDiff struct{ Path, Diff string }

@@ -21,6 +21,7 @@ type View struct {
 	table  *table
 	layers [Forced + 1]map[string]string // as in the files; Default is nil
 	merged map[string]string             // what the layers give, without defaults
+	files  map[string]map[string]string  // what each layer file holds; layer normal has two
 }
 
 // Pair is a key with its merged value.

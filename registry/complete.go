@@ -1,0 +1,221 @@
+package registry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mailreg/mailreg/registry/swap"
+)
+
+// note is what the journal keeps for the engine.
+type note struct {
+	// ID is the transaction's, Lines its part of the log, Offset where they go.
+	ID     int64  `json:"id"`
+	Offset int64  `json:"offset"`
+	Lines  []byte `json:"lines,omitempty"`
+	// Actions are those to take, by service.
+	Actions map[string]string `json:"actions,omitempty"`
+	// Back marks the return to former files: nothing to return to from there.
+	Back bool `json:"back,omitempty"`
+}
+
+func stageNote(dir string, files []swap.File, n note) (*swap.Set, error) {
+	data, err := json.Marshal(n)
+	if err != nil {
+		return nil, err
+	}
+	return swap.Stage(dir, files, data)
+}
+
+// finish completes a transaction that was interrupted after its journal was written, and takes away what one that was
+// interrupted before has left.
+func (r *Registry) finish(ctx context.Context) (Outcome, error) {
+	if err := os.RemoveAll(r.path(stageDir)); err != nil {
+		return Outcome{}, err
+	}
+	set, err := swap.Recover(r.path(stateDir))
+	if err != nil {
+		return Outcome{}, fmt.Errorf("clearing up after an interrupted transaction: %w", err)
+	}
+	if set == nil {
+		return Outcome{}, nil
+	}
+	out := Outcome{Warnings: []string{"an interrupted transaction was finished"}}
+	for i, f := range set.Files {
+		if path := r.below(f.Path); !strings.HasPrefix(path, stateDir) && !strings.HasPrefix(path, etcDir) && !f.Equal(set.Former[i]) {
+			out.Files = append(out.Files, path)
+		}
+	}
+	if out.Actions, err = r.complete(ctx, set); err != nil && !errors.Is(err, ErrPending) {
+		err = fmt.Errorf("finishing an interrupted transaction: %w", err)
+	}
+	return out, err
+}
+
+// below is the inverse of path.
+func (r *Registry) below(path string) string {
+	if r.root == "/" {
+		return path
+	}
+	return strings.TrimPrefix(path, r.root)
+}
+
+// complete does what follows once the journal is durable: swap, log, actions. It is the same for who wrote the journal
+// and for who finds it.
+func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome, error) {
+	var n note
+	if err := json.Unmarshal(set.Note, &n); err != nil {
+		return nil, fmt.Errorf("reading the journal: %w", err)
+	}
+	swapped := 0
+	if err := set.Swap(func(string) {
+		if swapped++; swapped == 2 {
+			r.fault("mid swap")
+		}
+	}); err != nil {
+		return nil, err
+	}
+	if err := r.appendLog(n.Offset, n.Lines); err != nil {
+		return nil, err
+	}
+	r.fault("before actions")
+	actions, broken := r.act(ctx, n.Actions)
+	if broken != nil && !n.Back {
+		back, err := r.goBack(ctx, set, n)
+		if err != nil { // not wrapped: what is pending then is the way back, the transaction itself has failed
+			return append(actions, back...), fmt.Errorf("%w; going back to the former files: %v", broken, err)
+		}
+		return append(actions, back...), fmt.Errorf("%w; the former settings and files are back", broken)
+	}
+	if err := r.settle(actions, n.Actions); err != nil {
+		return actions, err
+	}
+	if err := set.Done(); err != nil {
+		return actions, err
+	}
+	return actions, errors.Join(broken, pending(actions))
+}
+
+// goBack restores the former files as a new transaction of its own, for a service did not work with the new ones.
+func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note) ([]ActionOutcome, error) {
+	files := slices.Clone(set.Former)
+	at := slices.IndexFunc(files, func(f swap.File) bool { return f.Path == r.path(stateFile) })
+	if at < 0 {
+		return nil, errors.New("the journal does not hold the state")
+	}
+	data := files[at].Data
+	if files[at].Remove {
+		data = []byte("{}")
+	}
+	s, err := decodeState(data)
+	if err != nil {
+		return nil, err
+	}
+	s.Serial = n.ID + 1
+	maps.Copy(s.Pending, n.Actions)
+	if files[at], err = r.encodeState(s); err != nil {
+		return nil, err
+	}
+	back := note{ID: s.Serial, Actions: n.Actions, Back: true}
+	if back.Lines, err = undoLines(back.ID, n.Lines); err != nil {
+		return nil, err
+	}
+	if back.Offset, err = r.logSize(); err != nil {
+		return nil, err
+	}
+	returning, err := stageNote(r.path(stateDir), files, back)
+	if err != nil {
+		return nil, err
+	}
+	if err := returning.Commit(); err != nil {
+		return nil, err
+	}
+	return r.complete(ctx, returning)
+}
+
+// act takes the actions, one service after the other. broken says which service does not work any more after its action
+// had gone well.
+func (r *Registry) act(ctx context.Context, actions map[string]string) (done []ActionOutcome, broken error) {
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		s := r.service(name)
+		if s == nil {
+			continue
+		}
+		outcome := actionOutcome(s, actions[name])
+		if outcome.Skipped == "" {
+			outcome.Err = s.Act(ctx, actions[name])
+		}
+		if outcome.Skipped == "" && outcome.Err == nil {
+			if err := s.Verify(ctx); err != nil {
+				broken = errors.Join(broken, fmt.Errorf("%s does not work with the new settings: %w", s.Unit(), err))
+			}
+		}
+		done = append(done, outcome)
+	}
+	return done, broken
+}
+
+// actionOutcome tells what an action is called, and why it is left out.
+func actionOutcome(s Service, action string) ActionOutcome {
+	o := ActionOutcome{Verb: "Reload", Unit: s.Unit()}
+	if action == "restart" {
+		o.Verb = "Restart"
+	}
+	switch {
+	case !s.Installed():
+		o.Skipped = "not installed"
+	case !s.Running():
+		o.Skipped = "not running"
+	}
+	return o
+}
+
+// settle crosses actions off the state that are done or were not needed.
+func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) error {
+	if len(actions) == 0 {
+		return nil
+	}
+	s, err := r.readState()
+	if err != nil {
+		return err
+	}
+	for name := range actions {
+		failed := func(o ActionOutcome) bool {
+			return r.service(name) != nil && o.Unit == r.service(name).Unit() && o.Err != nil
+		}
+		if !slices.ContainsFunc(outcomes, failed) {
+			delete(s.Pending, name)
+		}
+	}
+	return r.saveState(s)
+}
+
+// retry takes actions that no file change has caused.
+func (r *Registry) retry(ctx context.Context, actions map[string]string) ([]ActionOutcome, error) {
+	outcomes, broken := r.act(ctx, actions)
+	if broken != nil {
+		return outcomes, broken // stays pending: there are no former files to go back to
+	}
+	return outcomes, errors.Join(r.settle(outcomes, actions), pending(outcomes))
+}
+
+// pending wraps the errors of actions in ErrPending.
+func pending(outcomes []ActionOutcome) error {
+	var lines bytes.Buffer
+	for _, o := range outcomes {
+		if o.Err != nil {
+			fmt.Fprintf(&lines, ": %s of %s: %v", strings.ToLower(o.Verb), o.Unit, o.Err)
+		}
+	}
+	if lines.Len() == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w%s", ErrPending, lines.String())
+}

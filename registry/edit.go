@@ -1,0 +1,166 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mailreg/mailreg/registry/layerfile"
+	"github.com/mailreg/mailreg/registry/value"
+)
+
+// applied is an edit carried out in memory.
+type applied struct {
+	view     *View // with the edited layer
+	keys     []KeyOutcome
+	changes  []keyChange
+	warnings []string
+}
+
+// keyChange is the old and the new value of a key in the edited layer; nil is unset.
+type keyChange struct {
+	key      string
+	old, new *string
+}
+
+// apply checks an edit against the view and carries it out. Its error has one line for each key that is refused.
+func apply(v *View, e Edit) (applied, error) {
+	values := maps.Clone(v.layers[e.Layer])
+	if values == nil {
+		values = map[string]string{}
+	}
+	a := applied{}
+	var refused []error
+	note := func(key, verb string, val *string) {
+		a.keys = append(a.keys, KeyOutcome{Key: key, Verb: verb, HiddenBy: v.above(e.Layer, key)})
+		was, ok := values[key]
+		if ok && val == nil {
+			delete(values, key)
+			a.changes = append(a.changes, keyChange{key, &was, nil})
+		} else if val != nil && (!ok || was != *val) {
+			values[key] = *val
+			change := keyChange{key: key, new: val}
+			if ok {
+				change.old = &was
+			}
+			a.changes = append(a.changes, change)
+		}
+	}
+	for _, set := range e.Set {
+		if err := v.check(e, set); err != nil {
+			refused = append(refused, err)
+			continue
+		}
+		if e.Layer == LDAP && v.local(set.Key) {
+			a.warnings = append(a.warnings, fmt.Sprintf("%s is local to this host: its value in layer %s is ignored", set.Key, LDAP))
+		}
+		_, exists := values[set.Key]
+		switch {
+		case exists && set.IfUnset:
+			was := values[set.Key]
+			note(set.Key, "Not updating", &was)
+		case exists:
+			note(set.Key, "Setting", &set.Value)
+		default:
+			note(set.Key, "Create", &set.Value)
+		}
+	}
+	for _, key := range e.Unset {
+		if err := v.checkKey(e, key); err != nil {
+			refused = append(refused, err)
+			continue
+		}
+		verb := ""
+		if _, exists := values[key]; exists {
+			verb = "Unsetting"
+		}
+		note(key, verb, nil)
+	}
+	layers := v.layers
+	layers[e.Layer] = values
+	a.view = newView(v.root, v.table, layers)
+	a.view.files = v.files
+	return a, errors.Join(refused...)
+}
+
+// above returns the highest layer over l that decides the value of a key, Default when none does.
+func (v *View) above(l Layer, key string) Layer {
+	if source, ok := v.Source(key); ok && source > l {
+		return source
+	}
+	return Default
+}
+
+// checkKey reports why an edit may not touch a key.
+func (v *View) checkKey(e Edit, key string) error {
+	if err := layerfile.CheckKey(key); err != nil {
+		return err
+	}
+	if d, _ := v.table.find(key); d.ReadOnly && !e.Internal {
+		return fmt.Errorf("%s is read-only: the daemon writes it", key)
+	}
+	return nil
+}
+
+// check reports why an edit may not give a key that value.
+func (v *View) check(e Edit, set Assignment) error {
+	if err := v.checkKey(e, set.Key); err != nil {
+		return err
+	}
+	d, declared := v.table.find(set.Key)
+	shown := fmt.Sprintf("value %q ", cut(set.Value))
+	if d.Secret {
+		shown = "the value "
+	}
+	switch {
+	case !utf8.ValidString(set.Value):
+		return fmt.Errorf("%s: %smust be UTF-8 text", set.Key, shown)
+	case d.Secret && e.Layer != Normal:
+		return fmt.Errorf("%s is a secret: only layer %s keeps secrets", set.Key, Normal)
+	case !declared || e.IgnoreCheck:
+		return nil
+	}
+	if err := value.Check(d, set.Value); err != nil {
+		return fmt.Errorf("%s: %s%w", set.Key, shown, err)
+	}
+	return nil
+}
+
+// cut shortens what is shown of a value.
+func cut(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+// checkLayout refuses settings that do not fit the layout of the mail homes which the spool records: stores would be out
+// of reach.
+func (r *Registry) checkLayout(before, after *View) error {
+	const key, home = "mail/dovecot/location/key", "mail/dovecot/location/home"
+	layout := after.String(key)
+	was, _ := before.Source(home)
+	is, _ := after.Source(home)
+	if is != Default && layout == "uuid" && (was == Default || before.String(home) != after.String(home)) {
+		return fmt.Errorf("%s: only layout address reads it, and %s is uuid", home, key)
+	}
+	if before.String(key) == layout {
+		return nil
+	}
+	recorded, err := os.ReadFile(r.path(layoutFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if word := strings.TrimSpace(string(recorded)); word != layout {
+		return fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s", key, layout, word, r.path(layoutFile))
+	}
+	return nil
+}

@@ -1,0 +1,267 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/mailreg/mailreg/registry/swap"
+	"github.com/mailreg/mailreg/templates"
+)
+
+// output is a generated file that a transaction looks at.
+type output struct {
+	templates.Output
+	file, live swap.File  // as it shall be, and as it is
+	kept       *swap.File // the copy of a live file that is not what was last written
+	build      bool       // whether the indexed map is to be built
+	oldMap     string     // the map that goes when the file goes
+}
+
+// cooled is how much older than they are generated files claim to be. Postfix fears that a file changed just now is not
+// whole and waits until it is more than a second old; ours come into being by a rename and always are.
+const cooled = 3 * time.Second
+
+func (o *output) changed() bool { return !o.file.Equal(o.live) }
+
+// plan finds the outputs that the transaction touches, renders them and compares them with the live files.
+func (t *transaction) plan() error {
+	all := t.set.Outputs()
+	chosen, err := selectOutputs(all, t.job.files)
+	if err != nil {
+		return err
+	}
+	fresh := map[string][]templates.Output{}
+	for _, o := range chosen {
+		rec, recorded := t.state.Outputs[o.Path]
+		switch {
+		case t.r.wanted(t.view, o) && !recorded && t.job.edit != nil:
+			fresh[o.Service] = append(fresh[o.Service], o)
+		case t.r.wanted(t.view, o):
+			if t.job.edit == nil || differ(rec.Uses, t.old, t.view) {
+				err = t.render(o)
+			}
+		case recorded && t.r.enabled(t.view, o.Service) && (t.job.edit == nil || t.r.wanted(t.old, o)):
+			err = t.remove(o, rec)
+		case len(t.job.files) > 0:
+			err = fmt.Errorf("%s is not generated with these settings", o.Path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, service := range slices.Sorted(maps.Keys(fresh)) {
+		if err := t.start(service, fresh[service]); err != nil {
+			return err
+		}
+	}
+	if t.job.edit != nil || len(t.job.files) > 0 {
+		return nil
+	}
+	return t.removeVanished(all)
+}
+
+// start has an edit generate outputs of a service that were never written. What they depend on is not known before they
+// are rendered: when the edit changes nothing of it, they are left alone. They begin together, for a server does not work
+// with half of its files. On a new host keys are set one after the other; that files cannot be made before the last one
+// is not the fault of the first.
+func (t *transaction) start(service string, fresh []templates.Output) error {
+	affected := false
+	for _, o := range fresh {
+		_, used, err := t.set.Render(o, t.world(t.view))
+		touched := differ(uses(o, used), t.old, t.view)
+		affected = affected || touched
+		if err == nil {
+			continue
+		}
+		if _, _, before := t.set.Render(o, t.world(t.old)); before == nil {
+			return err
+		}
+		if touched {
+			t.warn("the files of %s are not generated yet: %v", service, err)
+		}
+		return nil
+	}
+	if !affected {
+		return nil
+	}
+	for _, o := range fresh {
+		if err := t.render(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeVanished takes away the files that no template makes any more.
+func (t *transaction) removeVanished(all []templates.Output) error {
+	for _, path := range slices.Sorted(maps.Keys(t.state.Outputs)) {
+		rec := t.state.Outputs[path]
+		made := func(o templates.Output) bool { return o.Path == path }
+		if slices.ContainsFunc(all, made) || !t.r.enabled(t.view, rec.Service) {
+			continue
+		}
+		if err := t.remove(templates.Output{Path: path, Service: rec.Service}, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// render renders one output and compares it with the live file.
+func (t *transaction) render(o templates.Output) error {
+	data, used, err := t.set.Render(o, t.world(t.view))
+	if err != nil {
+		return err
+	}
+	out := &output{Output: o, file: swap.File{
+		Path: t.r.path(o.Path), Data: data, Mode: fs.FileMode(o.Mode).Perm(), Time: t.r.now().Add(-cooled),
+	}}
+	if out.file.UID, out.file.GID, err = owner(o); err != nil {
+		return fmt.Errorf("%s: %w", o.Path, err)
+	}
+	if out.live, err = swap.Read(out.file.Path); err != nil {
+		return err
+	}
+	if err := t.keep(out); err != nil {
+		return err
+	}
+	rec := record{Service: o.Service, Hash: hash(data), Uses: uses(o, used)}
+	if s := t.r.service(o.Service); s != nil && o.Table != "" {
+		rec.Map = s.Map(o.Path, o.Table)
+		out.build = out.changed() || t.stale(out.file.Path, t.r.path(rec.Map))
+	}
+	t.state.Outputs[o.Path] = rec
+	t.add(out)
+	return nil
+}
+
+// add takes an output into the transaction when there is something to do for it.
+func (t *transaction) add(o *output) {
+	if o.changed() {
+		t.out.Files = append(t.out.Files, o.Path)
+	}
+	if o.changed() || o.build {
+		t.outputs = append(t.outputs, o)
+	}
+}
+
+// stale reports whether an indexed map is missing or older than its source.
+func (t *transaction) stale(source, indexed string) bool {
+	m, err := os.Stat(indexed)
+	if err != nil {
+		return true
+	}
+	s, err := os.Stat(source)
+	return err != nil || m.ModTime().Before(s.ModTime())
+}
+
+// remove takes away an output that is no longer wanted.
+func (t *transaction) remove(o templates.Output, rec record) error {
+	out := &output{Output: o, file: swap.File{Path: t.r.path(o.Path), Remove: true}, oldMap: rec.Map}
+	var err error
+	if out.live, err = swap.Read(out.file.Path); err != nil {
+		return err
+	}
+	if err := t.keep(out); err != nil {
+		return err
+	}
+	delete(t.state.Outputs, o.Path)
+	t.add(out)
+	return nil
+}
+
+// keep notices a live file that is not what was last written, and has it copied before it is replaced.
+func (t *transaction) keep(o *output) error {
+	written := t.state.Outputs[o.Path].Hash
+	if o.live.Remove || !o.changed() || hash(o.live.Data) == written || hash(o.live.Data) == hash(o.file.Data) && !o.file.Remove {
+		return nil
+	}
+	kept := o.live
+	path := filepath.Join(replacedDir, t.r.now().Format("20060102T150405Z"), o.Path)
+	kept.Path = t.r.path(path)
+	if _, err := os.Lstat(kept.Path); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("keeping %s: %s is there already", o.Path, path)
+	}
+	o.kept = &kept
+	if written == "" {
+		t.warn("%s was not written by mailreg; the former file is kept as %s", o.Path, path)
+	} else {
+		t.warn("%s was edited by hand; the edited file is kept as %s", o.Path, path)
+	}
+	return nil
+}
+
+func (t *transaction) warn(format string, args ...any) {
+	t.out.Warnings = append(t.out.Warnings, fmt.Sprintf(format, args...))
+}
+
+// world is what a rendering may look at.
+func (t *transaction) world(v *View) templates.World {
+	return templates.World{Root: t.r.root, Settings: v, ReadFile: os.ReadFile, Version: t.version}
+}
+
+// version asks a service for its version once.
+func (t *transaction) version(server string) string {
+	if known, ok := t.versions[server]; ok {
+		return known
+	}
+	if s := t.r.service(server); s != nil && s.Installed() {
+		t.versions[server] = s.Version()
+	}
+	return t.versions[server]
+}
+
+// owner returns the numbers of an output's owner and group; whoever runs this where the manifest names none.
+func owner(o templates.Output) (uid, gid int, err error) {
+	uid, gid = os.Geteuid(), os.Getegid()
+	if o.Owner != "" {
+		if uid, err = strconv.Atoi(o.Owner); err != nil {
+			u, err := user.Lookup(o.Owner)
+			if err != nil {
+				return 0, 0, fmt.Errorf("the owner: %w", err)
+			}
+			uid, _ = strconv.Atoi(u.Uid) // a number on every Unix
+		}
+	}
+	if o.Group != "" {
+		if gid, err = strconv.Atoi(o.Group); err != nil {
+			g, err := user.LookupGroup(o.Group)
+			if err != nil {
+				return 0, 0, fmt.Errorf("the group: %w", err)
+			}
+			gid, _ = strconv.Atoi(g.Gid) // a number on every Unix
+		}
+	}
+	return uid, gid, nil
+}
+
+// Diff returns what a commit would change, as unified diffs; all files when none are named.
+func (r *Registry) Diff(_ context.Context, files []string) ([]FileDiff, error) {
+	t := r.begin(job{files: files, dryRun: true})
+	if err := t.read(); err != nil {
+		return nil, err
+	}
+	var err error
+	if t.set, err = r.load(); err != nil {
+		return nil, err
+	}
+	if err := t.plan(); err != nil {
+		return nil, err
+	}
+	var diffs []FileDiff
+	for _, o := range t.outputs {
+		if o.changed() {
+			diffs = append(diffs, FileDiff{Path: o.Path, Diff: diffOf(o)})
+		}
+	}
+	return diffs, nil
+}

@@ -1,0 +1,108 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/mailreg/mailreg/registry/stage"
+	"github.com/mailreg/mailreg/registry/unified"
+)
+
+// check lays the changes over a copy of each service's whole config directory and has the service's own programs look at
+// it; indexed maps are built there as well. A dry run stages outside the root.
+func (t *transaction) check(ctx context.Context) (err error) {
+	affected := t.affected()
+	if len(affected) == 0 {
+		return nil
+	}
+	dir := t.r.path(stageDir)
+	if t.job.dryRun {
+		if dir, err = os.MkdirTemp("", "mailreg-"); err != nil {
+			return err
+		}
+	} else if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	for _, s := range affected {
+		if err := stage.Copy(t.r.path(s.Dir()), filepath.Join(dir, s.Dir())); err != nil {
+			return fmt.Errorf("staging %s: %w", s.Dir(), err)
+		}
+	}
+	for _, o := range t.outputs {
+		if err := stage.Lay(dir, o.Path, o.file.Data, o.file.Mode, o.file.Remove); err != nil {
+			return fmt.Errorf("staging %s: %w", o.Path, err)
+		}
+	}
+	for _, s := range affected {
+		warnings, err := s.Check(ctx, filepath.Join(dir, s.Dir()))
+		t.out.Warnings = append(t.out.Warnings, warnings...)
+		if err != nil {
+			return fmt.Errorf("%s refuses its new files: %w", s.Name(), err)
+		}
+	}
+	return t.build(ctx, dir)
+}
+
+// affected returns the services whose files the transaction touches.
+func (t *transaction) affected() []Service {
+	touched := map[string]bool{}
+	for _, o := range t.outputs {
+		touched[o.Service] = true
+	}
+	var affected []Service
+	for _, s := range t.r.services() {
+		if touched[s.Name()] {
+			affected = append(affected, s)
+		}
+	}
+	return affected
+}
+
+// build makes the indexed maps of changed tables in the stage.
+func (t *transaction) build(ctx context.Context, dir string) error {
+	for _, o := range t.outputs {
+		if !o.build || o.file.Remove {
+			continue
+		}
+		s := t.r.service(o.Service)
+		warnings, err := s.Build(ctx, filepath.Join(dir, s.Dir()), filepath.Join(dir, o.Path), o.Table)
+		t.out.Warnings = append(t.out.Warnings, warnings...)
+		if err != nil {
+			return fmt.Errorf("building the map of %s: %w", o.Path, err)
+		}
+		path := s.Map(o.Path, o.Table)
+		data, err := os.ReadFile(filepath.Join(dir, path))
+		if errors.Is(err, fs.ErrNotExist) && len(warnings) > 0 {
+			continue // the program is missing, as the warning says
+		}
+		if err != nil {
+			return fmt.Errorf("building the map of %s: %w", o.Path, err)
+		}
+		built := o.file
+		built.Path, built.Data = t.r.path(path), data
+		t.maps = append(t.maps, built)
+	}
+	return nil
+}
+
+// diffOf returns the unified diff of an output's live bytes against the rendered ones.
+func diffOf(o *output) string {
+	before, after := o.Path, o.Path
+	if o.live.Remove {
+		before = "/dev/null"
+	}
+	if o.file.Remove {
+		after = "/dev/null"
+	}
+	diff := unified.Diff(before, after, string(o.live.Data), string(o.file.Data))
+	if diff == "" {
+		return fmt.Sprintf("mode and owner of %s: %v %d:%d becomes %v %d:%d\n", o.Path,
+			o.live.Mode, o.live.UID, o.live.GID, o.file.Mode, o.file.UID, o.file.GID)
+	}
+	return diff
+}

@@ -1,0 +1,73 @@
+package registry
+
+import "errors"
+
+// Edit is one transaction: all of it happens, or none.
+type Edit struct {
+	// Layer is the layer to write; the zero value means Normal.
+	Layer Layer
+	// Set are the assignments in order; the last of one key wins.
+	Set []Assignment
+	// Unset are the keys to remove from the layer.
+	Unset []string
+	// Internal lets read-only variables be set: the daemon's own writing.
+	Internal bool
+	// IgnoreCheck skips the type checks for who insists; syntax of keys and checks of services stay.
+	IgnoreCheck bool
+	// DryRun stops before anything is written.
+	DryRun bool
+	// NoReload leaves out service actions.
+	NoReload bool
+}
+
+// Assignment gives a key a value.
+type Assignment struct {
+	Key, Value string
+	// IfUnset leaves a key alone that the layer sets already (KEY?VALUE).
+	IfUnset bool
+}
+
+// Outcome tells what a transaction did, or with DryRun would do.
+type Outcome struct {
+	// Keys are the edited keys in the order of the call.
+	Keys []KeyOutcome
+	// Files are the replaced files, as paths below the root, in order.
+	Files []string
+	// Actions are the service actions, one per service.
+	Actions []ActionOutcome
+	// Warnings are lines for a person, without prefix.
+	Warnings []string
+}
+
+// KeyOutcome is what happened to one key.
+type KeyOutcome struct {
+	Key string
+	// Verb is Create, Setting, Not updating or Unsetting; empty when an unset key was not there.
+	Verb string
+	// HiddenBy is the higher layer whose value stays in force, Default when none does.
+	HiddenBy Layer
+}
+
+// ActionOutcome is a service action.
+type ActionOutcome struct {
+	// Verb is Reload or Restart, Unit the name of the service as systemd knows it.
+	Verb, Unit string
+	// Skipped says why nothing was done, such as "not running".
+	Skipped string
+	// Err is why it failed; the action stays pending then.
+	Err error
+}
+
+// ErrPending says that everything is written but a service action failed; it is kept and tried again.
+var ErrPending = errors.New("a service action is pending")
+
+// CommitOptions narrows a commit.
+type CommitOptions struct {
+	// Files are the outputs to commit, as paths below the root; all when empty.
+	Files []string
+	// DryRun and NoReload are those of Edit.
+	DryRun, NoReload bool
+}
+
+// FileDiff is a file with a unified diff of its live bytes against the rendered ones.
+type FileDiff struct{ Path, Diff string }
