@@ -41,7 +41,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	asker, err := probe.New(probe.Config{Server: set.server, Base: set.base})
+	asker, err := probe.New(probe.Config{Server: set.server, Base: set.base, URL: source.URL})
 	if err != nil {
 		return err
 	}

@@ -19,6 +19,9 @@ import (
 type Config struct {
 	Server connect.Server
 	Base   string
+	// URL returns the address that the source has reached, so that the same server is asked: another one may lag behind.
+	// The first usable of Server is asked when it is nil or returns "".
+	URL func() string
 	// Attributes are asked for; schema.Attributes() when there are none.
 	Attributes []string
 	// Timeout bounds one question to the server; 30 s when zero.
@@ -37,6 +40,7 @@ type Probe struct {
 // conn is a connection with what was learnt about its server.
 type conn struct {
 	*ldap.Conn
+	url      string
 	contexts []string // the server's naming contexts
 }
 
@@ -100,17 +104,24 @@ func (p *Probe) ask(ctx context.Context, questions func(*conn) error) error {
 }
 
 func (p *Probe) connect(ctx context.Context) error {
-	if p.conn != nil && !p.conn.IsClosing() {
+	server := p.config.Server
+	if p.config.URL != nil {
+		if url := p.config.URL(); url != "" {
+			server.URLs = []string{url}
+		}
+	}
+	if p.conn != nil && !p.conn.IsClosing() && slices.Contains(server.URLs, p.conn.url) {
 		return nil
 	}
-	raw, err := connect.Open(ctx, p.config.Server)
+	_ = p.drop() // whatever it answers, it is the wrong one
+	raw, err := connect.Open(ctx, server)
 	if err != nil {
 		return err
 	}
 	c := ldap.NewConn(raw, false)
 	c.SetTimeout(p.config.Timeout)
 	c.Start()
-	p.conn = &conn{Conn: c}
+	p.conn = &conn{Conn: c, url: raw.URL}
 	return nil
 }
 
@@ -128,17 +139,31 @@ func answered(err error) bool {
 	return errors.Is(err, errNoVerdict) || errors.As(err, &result) && result.ResultCode < ldap.ErrorNetwork
 }
 
-// search returns the entries below a DN that match, at most limit of them; 0 means all.
-func (c *conn) search(dn string, scope, limit int, filter string, attrs ...string) ([]*ldap.Entry, error) {
-	request := ldap.NewSearchRequest(dn, scope, ldap.NeverDerefAliases, limit, 0, false, filter, attrs, nil)
+// query is one search.
+type query struct {
+	dn     string
+	scope  int
+	limit  int // of entries; 0 means all
+	filter string
+	attrs  []string
+}
+
+// search returns the entries that a query finds, at most its limit.
+func (c *conn) search(q query) ([]*ldap.Entry, error) {
+	request := ldap.NewSearchRequest(q.dn, q.scope, ldap.NeverDerefAliases, q.limit, 0, false, q.filter, q.attrs, nil)
 	result, err := c.Search(request)
-	if limit > 0 && ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) && len(result.Entries) > 0 {
+	if q.limit > 0 && ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) && len(result.Entries) > 0 {
 		return result.Entries, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("searching %q for %s: %w", dn, filter, err)
+		return nil, fmt.Errorf("searching %q for %s: %w", q.dn, q.filter, err)
 	}
 	return result.Entries, nil
+}
+
+// read returns one entry, if it can be seen.
+func (c *conn) read(dn string, attrs ...string) ([]*ldap.Entry, error) {
+	return c.search(query{dn: dn, scope: ldap.ScopeBaseObject, filter: "(objectClass=*)", attrs: attrs})
 }
 
 // namingContexts returns the DNs at the top of what the server holds; none when it does not say.
@@ -146,7 +171,7 @@ func (c *conn) namingContexts() ([]string, error) {
 	if c.contexts != nil {
 		return c.contexts, nil
 	}
-	entries, err := c.search("", ldap.ScopeBaseObject, 0, "(objectClass=*)", "namingContexts")
+	entries, err := c.read("", "namingContexts")
 	if err != nil && !hidden(err) {
 		return nil, err
 	}
@@ -178,7 +203,7 @@ func (p *Probe) Position(ctx context.Context) (csns []string, err error) {
 		if suffix == "" {
 			return nil
 		}
-		entries, err := c.search(suffix, ldap.ScopeBaseObject, 0, "(objectClass=*)", "contextCSN")
+		entries, err := c.read(suffix, "contextCSN")
 		if err != nil && !hidden(err) {
 			return err
 		}

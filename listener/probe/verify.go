@@ -33,7 +33,9 @@ func (p *Probe) Verify(ctx context.Context, uuid schema.UUID, lastDN string) (li
 func (p *Probe) verify(c *conn, uuid schema.UUID, lastDN string) (listener.Verdict, *schema.Entry, error) {
 	filter := "(entryUUID=" + uuid.String() + ")"
 	// A base that is hidden is an error like others: it is no reason to delete what was below it.
-	found, err := c.search(p.config.Base, ldap.ScopeWholeSubtree, 0, filter, p.config.Attributes...)
+	found, err := c.search(query{
+		dn: p.config.Base, scope: ldap.ScopeWholeSubtree, filter: filter, attrs: p.config.Attributes,
+	})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -62,7 +64,7 @@ func (c *conn) elsewhere(filter string) (bool, error) {
 		return false, err
 	}
 	for _, context := range contexts {
-		found, err := c.search(context, ldap.ScopeWholeSubtree, 0, filter, "1.1")
+		found, err := c.search(query{dn: context, scope: ldap.ScopeWholeSubtree, filter: filter, attrs: []string{"1.1"}})
 		if err != nil && !hidden(err) {
 			return false, err
 		}
@@ -79,7 +81,7 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 		return listener.Deleted, nil, nil
 	}
 	attributes := append([]string{"entryUUID"}, p.config.Attributes...)
-	found, err := c.search(lastDN, ldap.ScopeBaseObject, 0, "(objectClass=*)", attributes...)
+	found, err := c.read(lastDN, attributes...)
 	switch {
 	case forbidden(err):
 		return listener.OutOfScope, nil, nil
@@ -110,7 +112,9 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 // canSearchUUIDs demands that an entry below the base is found by having an entryUUID.
 func (p *Probe) canSearchUUIDs(c *conn) error {
 	const filter = "(entryUUID=*)"
-	found, err := c.search(p.config.Base, ldap.ScopeWholeSubtree, 1, filter, "1.1")
+	found, err := c.search(query{
+		dn: p.config.Base, scope: ldap.ScopeWholeSubtree, limit: 1, filter: filter, attrs: []string{"1.1"},
+	})
 	if err == nil && len(found) == 0 {
 		err = fmt.Errorf("%w: no entry below %q is found by %s: may we search that attribute?", errNoVerdict, p.config.Base, filter)
 	}

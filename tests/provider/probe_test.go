@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -149,5 +150,28 @@ func TestUnreadablePositionIsNone(t *testing.T) {
 	csns, err := newProbe(t, s, harness.BaseDN).Position(t.Context())
 	if err != nil || len(csns) != 0 {
 		t.Errorf("position %q, %v", csns, err)
+	}
+}
+
+func TestProbeAsksTheServerOfTheSource(t *testing.T) {
+	sandbox := harness.NewSandbox(t)
+	first := harness.NewSlapdIn(t, sandbox)
+	second := harness.NewSlapdIn(t, sandbox, func(c *harness.SlapdConfig) { c.Name = "second" })
+	reached := ""
+	config := probe.Config{Server: server(first), Base: harness.BaseDN, URL: func() string { return reached }}
+	config.Server.URLs = []string{first.URL(), second.URL()}
+	p, err := probe.New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uuid := parse(t, second.AddPerson(harness.Person{UID: "anna"}))
+	for url, want := range map[string]listener.Verdict{first.URL(): listener.Deleted, second.URL(): listener.InScope} {
+		reached = url
+		if verdict, _, err := p.Verify(t.Context(), uuid, ""); err != nil || verdict != want {
+			t.Errorf("%s: verdict %d, %v; want %d", url, verdict, err, want)
+		}
+	}
+	if err := p.Close(); err != nil {
+		t.Error(err)
 	}
 }
