@@ -45,7 +45,8 @@ func (ca *CA) write(dir string, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := issue(ca.CertFile, root, root, &rootKey.PublicKey, rootKey); err != nil {
+	signer := signer{root, rootKey}
+	if err := signer.issue(ca.CertFile, root, &rootKey.PublicKey); err != nil {
 		return err
 	}
 	server := certificate("localhost")
@@ -57,7 +58,7 @@ func (ca *CA) write(dir string, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := issue(ca.ServerCertFile, server, root, &key.PublicKey, rootKey); err != nil {
+	if err := signer.issue(ca.ServerCertFile, server, &key.PublicKey); err != nil {
 		return err
 	}
 	der, err := x509.MarshalECPrivateKey(key)
@@ -77,8 +78,13 @@ func certificate(name string) *x509.Certificate {
 	}
 }
 
-func issue(file string, cert, parent *x509.Certificate, pub *ecdsa.PublicKey, signer *ecdsa.PrivateKey) error {
-	der, err := x509.CreateCertificate(rand.Reader, cert, parent, pub, signer)
+type signer struct {
+	cert *x509.Certificate
+	key  *ecdsa.PrivateKey
+}
+
+func (s signer) issue(file string, cert *x509.Certificate, pub *ecdsa.PublicKey) error {
+	der, err := x509.CreateCertificate(rand.Reader, cert, s.cert, pub, s.key)
 	if err != nil {
 		return err
 	}
