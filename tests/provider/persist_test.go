@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/syncrepl"
+	"github.com/mailreg/mailreg/listener/wire"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -182,5 +184,59 @@ func TestCancelEndsTheSession(t *testing.T) {
 	}
 	if n != 2 {
 		t.Errorf("%d elements", n)
+	}
+}
+
+func TestKilledServerForgetsItsPosition(t *testing.T) {
+	// The position is in memory until a checkpoint. Killed before it, the server holds the change but not its position, and
+	// whoever has seen it comes from the future.
+	for name, tt := range map[string]struct {
+		checkpoint string
+		err        error
+	}{
+		"without checkpoint": {"none", listener.ErrCookie},
+		"with checkpoint":    {"1 1", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := harness.NewSlapd(t, func(c *harness.SlapdConfig) { c.Checkpoint = tt.checkpoint })
+			n := names{}
+			session := follow(t, newSource(t, s), nil)
+			session.refresh()
+			n.add(s, "anna")
+			cookie := session.event().Cookie
+			s.Kill()
+			s.Start()
+			if tt.err == nil {
+				events, end, _ := sync(t, newSource(t, s), cookie)
+				compare(t, "events", []string{}, n.show(events...))
+				if end.Snapshot {
+					t.Error("nothing has changed, but the refresh is a snapshot")
+				}
+				return
+			}
+			if _, err := follow(t, newSource(t, s), cookie).err(); !errors.Is(err, tt.err) {
+				t.Errorf("ended with %v", err)
+			}
+			// A session without cookie sees the change all the same.
+			events, _, _ := sync(t, newSource(t, s), nil)
+			compare(t, "events", []string{"content anna anna@example.test"}, n.show(events...))
+		})
+	}
+}
+
+func TestLargeEntry(t *testing.T) {
+	s := harness.NewSlapd(t)
+	var aliases []string
+	for i := range 20000 {
+		aliases = append(aliases, fmt.Sprintf("alias%05d@example.test", i))
+	}
+	s.AddPerson(harness.Person{UID: "anna", Aliases: aliases})
+	events, _, _ := sync(t, newSource(t, s), nil)
+	if len(events) != 1 || len(events[0].Entry.Values("mailAlternativeAddress")) != len(aliases) {
+		t.Errorf("%d events", len(events))
+	}
+	small := newSource(t, s, func(c *syncrepl.Config) { c.Server.MaxMessage = 100 << 10 })
+	if events, err := follow(t, small, nil).err(); len(events) != 0 || !errors.Is(err, wire.ErrFormat) {
+		t.Errorf("beyond the bound: %d events, then %v", len(events), err)
 	}
 }

@@ -214,3 +214,19 @@ func TestSizeLimitIsNoEndOfARefresh(t *testing.T) {
 		}
 	}
 }
+
+func TestSwapWhileAwayShowsOnlyItsEnd(t *testing.T) {
+	s := harness.NewSlapd(t)
+	n := names{}
+	n.add(s, "anna", "bert")
+	_, _, cookie := sync(t, newSource(t, s), nil)
+	s.Rename(harness.DN("anna"), "uid=third", "")
+	s.Rename(harness.DN("bert"), "uid=anna", "")
+	s.Rename(harness.DN("third"), "uid=bert", "")
+	events, _, _ := sync(t, newSource(t, s), cookie)
+	got := map[string]string{}
+	for _, e := range events {
+		got[n[e.Entry.UUID]] = e.Entry.DN
+	}
+	compare(t, "DNs", map[string]string{"anna": harness.DN("bert"), "bert": harness.DN("anna")}, got)
+}
