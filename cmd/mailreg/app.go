@@ -47,7 +47,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	case !a.running && !errors.As(err, new(exitError)):
 		fmt.Fprintf(a.stderr, "mailreg: %v; usage: %s\n", err, command.UseLine())
 	default:
-		fmt.Fprintf(a.stderr, "mailreg: %v\n", err)
+		for line := range strings.SplitSeq(err.Error(), "\n") { // several keys may be refused at once
+			fmt.Fprintf(a.stderr, "mailreg: %s\n", line)
+		}
 	}
 	return a.exitCode(err)
 }

@@ -118,6 +118,14 @@ func NewListener(t T, sandbox *Sandbox) *Listener {
 	return l
 }
 
+// SpawnListener starts the daemon and does not wait: for one that is expected to refuse.
+func SpawnListener(t T, sandbox *Sandbox) *Listener {
+	t.Helper()
+	l := &Listener{t: t, sandbox: sandbox}
+	l.Spawn()
+	return l
+}
+
 // Start starts it again after Stop or Kill.
 func (l *Listener) Start() {
 	l.t.Helper()
