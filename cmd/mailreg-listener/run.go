@@ -30,6 +30,9 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := recoverRegistry(ctx, reg, logger); err != nil {
+		return err
+	}
 
 	state, err := store.Open(filepath.Join(opts.root, "var/lib/mailreg/listener.db"))
 	if err != nil {
@@ -92,6 +95,20 @@ func checkSettings(reg *registry.Registry, root string) (settings, error) {
 		return settings{}, settingsError{err}
 	}
 	return set, nil
+}
+
+// recoverRegistry finishes a commit that was interrupted. A service action that fails again stays pending and keeps
+// nothing from starting.
+func recoverRegistry(ctx context.Context, reg *registry.Registry, logger *slog.Logger) error {
+	outcome, err := reg.Recover(ctx)
+	for _, warning := range outcome.Warnings {
+		logger.Warn(warning, "op", "recover")
+	}
+	if errors.Is(err, registry.ErrPending) {
+		logger.Warn("a service action stays pending", "op", "recover", "err", err)
+		return nil
+	}
+	return err
 }
 
 // announce tells systemd when the daemon serves and when it begins to stop.

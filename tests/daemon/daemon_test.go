@@ -83,30 +83,16 @@ func TestServiceManager(t *testing.T) {
 	}
 }
 
-func TestRefusals(t *testing.T) {
-	cases := []struct {
-		name string
-		// unset and set change the settings of a host that would start.
-		unset, set string
-		code       int
-		says       string
-	}{
-		{"no host name", "hostname", "", 2, "not set: hostname; set them with mailreg set KEY=VALUE"},
-		{"no directory", "ldap/uri", "", 2, "not set: ldap/server/name (or ldap/uri)"},
-		{"staging", "", "mailreg/mode=staging", 2, `mailreg/mode is "staging"`},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			host := newHost(t)
-			if c.unset != "" {
-				host.Must("unset", "--no-reload", c.unset)
-			}
-			if c.set != "" {
-				host.Must("set", "--no-reload", c.set)
-			}
-			refuses(t, host, c.code, c.says)
-		})
-	}
+func TestNothingIsSet(t *testing.T) {
+	refuses(t, harness.NewSandbox(t), 2, "not set: hostname, domainname, ldap/base, ldap/server/name (or ldap/uri)")
+}
+
+func TestUnusableSettings(t *testing.T) {
+	host := newHost(t)
+	host.Must("set", "--no-reload", "mailreg/mode=staging")
+	refuses(t, host.Sandbox, 2, `mailreg/mode is "staging"`)
+	host.Must("unset", "--no-reload", "mailreg/mode", "ldap/uri")
+	refuses(t, host.Sandbox, 2, "not set: ldap/server/name (or ldap/uri); set them with mailreg set KEY=VALUE")
 }
 
 func TestOtherLayoutIsRefused(t *testing.T) {
@@ -118,20 +104,20 @@ func TestOtherLayoutIsRefused(t *testing.T) {
 	if err := os.WriteFile(record, []byte("address\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	refuses(t, host, 2, "layout")
+	refuses(t, host.Sandbox, 2, "layout")
 }
 
 func TestSecondDaemonIsRefused(t *testing.T) {
 	host := newHost(t)
 	harness.NewListener(t, host.Sandbox)
-	refuses(t, host, 1, "another process has it open")
+	refuses(t, host.Sandbox, 1, "another process has it open")
 	host.Wait()
 }
 
 // refuses starts the daemon and demands that it ends with a code and says why on its last line.
-func refuses(t *testing.T, host *harness.Host, code int, says string) {
+func refuses(t *testing.T, sandbox *harness.Sandbox, code int, says string) {
 	t.Helper()
-	daemon := harness.SpawnListener(t, host.Sandbox)
+	daemon := harness.SpawnListener(t, sandbox)
 	if got := daemon.Exit(); got != code {
 		t.Errorf("exit %d, want %d", got, code)
 	}

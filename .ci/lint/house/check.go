@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"go/token"
+	"slices"
 	"strings"
 )
 
@@ -139,8 +140,11 @@ func isTable(value ast.Expr) bool {
 	case *ast.CompositeLit:
 		return true
 	case *ast.CallExpr:
+		if _, ok := v.Fun.(*ast.ArrayType); ok {
+			return true // []byte("...")
+		}
 		sel, ok := v.Fun.(*ast.SelectorExpr)
-		return ok && (sel.Sel.Name == "MustCompile" || sel.Sel.Name == "NewReplacer")
+		return ok && slices.Contains([]string{"MustCompile", "NewReplacer", "Fields"}, sel.Sel.Name)
 	default:
 		return false
 	}
