@@ -12,6 +12,7 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/control"
@@ -51,11 +52,12 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	defer func() { err = errors.Join(err, asker.Close()) }()
 
 	mailboxes := mailbox.New(mailbox.Config{Root: opts.root, View: reg.View, Logger: logger})
+	domains := domain.New(domain.Config{Registry: reg, Logger: logger})
 	l, err := listener.New(listener.Config{
 		Store:       state,
 		Source:      source,
 		Probe:       asker,
-		Handlers:    []listener.Handler{mailboxes},
+		Handlers:    []listener.Handler{mailboxes, domains},
 		Fingerprint: fingerprint(set),
 		Kind:        "syncrepl",
 		URL:         set.server.URLs[0],
