@@ -6,6 +6,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -65,13 +66,7 @@ func parseOptions(args []string, stderr io.Writer) (options, error) {
 	case opts.logFormat != "text" && opts.logFormat != "json":
 		return opts, settingsErrorf("-log must be text or json, not %q", opts.logFormat)
 	}
-	for _, dir := range []string{opts.root, os.Getenv("MAILREG_ROOT"), "/"} {
-		if dir == "" {
-			continue
-		}
-		root, err := filepath.Abs(dir)
-		opts.root = root
-		return opts, err
-	}
-	return opts, nil
+	root, err := filepath.Abs(cmp.Or(opts.root, os.Getenv("MAILREG_ROOT"), "/"))
+	opts.root = root
+	return opts, err
 }

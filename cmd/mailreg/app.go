@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,13 +95,7 @@ func usagef(format string, args ...any) error {
 
 // setRoot takes the root from the flag, else from the environment, else "/".
 func (a *app) setRoot(flag string) error {
-	root := flag
-	if root == "" {
-		root = a.getenv("MAILREG_ROOT")
-	}
-	if root == "" {
-		root = "/"
-	}
+	root := cmp.Or(flag, a.getenv("MAILREG_ROOT"), "/")
 	absolute, err := filepath.Abs(root)
 	if err != nil {
 		return fmt.Errorf("finding the root %q: %w", root, err)
