@@ -1,0 +1,124 @@
+package registry_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mailreg/mailreg/registry"
+)
+
+func TestRefusalsChangeNoByte(t *testing.T) {
+	readOnly := func(h *host) { h.mountReadOnly("/etc/smtpd") }
+	tests := []struct {
+		name    string
+		edit    registry.Edit
+		prepare func(h *host)
+		want    string
+	}{
+		{"wrong type", edit("name=x", "size=many"), nil, `size: value "many" must be a whole number of 0 or more`},
+		{"wrong key", edit("name=x", "a{b=y"), nil, `key "a{b": character '{' is not allowed`},
+		{"control character in a key", edit("a\x01b=y"), nil, `key "a\x01b": character '\x01' is not allowed`},
+		{"two keys", edit("size=a", "extra=b"), nil, "size: value \"a\" must be a whole number of 0 or more\nextra: value \"b\" must be yes or no (or true, 1, on; false, 0, off)"},
+		{"not UTF-8", edit("name=\xff"), nil, "must be UTF-8 text"},
+		{"read-only variable", edit("domains=a"), nil, "domains is read-only"},
+		{"unset a read-only variable", edit("domains"), nil, "domains is read-only"},
+		{"a template fails", edit("size=1", "fail=x"), nil, "cannot render /etc/imapd/imapd.conf with fail=x"},
+		{"a check fails", edit("size=1"), func(h *host) { h.smtpd.check = func(string) error { return errBroken } }, "smtpd refuses its new files: it is broken"},
+		{"folder in the place of a file", edit("size=1"), func(h *host) {
+			h.must(os.Remove(h.path("/etc/smtpd/main.cf")))
+			h.must(os.Mkdir(h.path("/etc/smtpd/main.cf"), 0o755))
+		}, "/etc/smtpd/main.cf is no regular file"},
+		{"symbolic link", edit("size=1"), func(h *host) {
+			h.must(os.Remove(h.path("/etc/smtpd/main.cf")))
+			h.must(os.Symlink("table", h.path("/etc/smtpd/main.cf")))
+		}, "/etc/smtpd/main.cf is no regular file"},
+		{"file in the place of a folder", edit("size=1"), func(h *host) {
+			h.must(os.RemoveAll(h.path("/etc/smtpd")))
+			h.file("/etc/smtpd", "")
+		}, "/etc/smtpd"},
+		{"read-only folder", edit("size=1", "name=y"), readOnly, "/etc/smtpd: read-only file system"},
+		{"busy target", edit("size=1"), func(h *host) { h.mount("/etc/mailname", "/etc/smtpd/main.cf", 0) }, "main.cf is busy"},
+		{"foreign owner", edit("size=1"), func(h *host) {
+			h.needRoot()
+			h.must(os.Chown(h.path("/etc/smtpd/main.cf"), 12345, -1))
+		}, "belongs to user 12345"},
+		{"broken layer file", edit("size=1"), func(h *host) { h.file("/etc/mailreg/base.conf", "size: 1\n") }, "base.conf: line 1 is not the header"},
+		{"missing layer file", edit("size=1"), func(h *host) { h.must(os.Remove(h.path("/etc/mailreg/base.conf"))) }, "base.conf is gone"},
+		{"broken declarations", edit("size=1"), func(h *host) { h.file("/etc/mailreg/schema.d/x.ini", "[a]\nTipe = x\n") }, `unknown option "Tipe"`},
+		{"layout of the stores", edit("mail/dovecot/location/key=address"), func(h *host) {
+			h.file("/var/spool/dovecot/private/.mailreg-layout", "uuid\n")
+		}, `mail/dovecot/location/key: value "address" must be uuid`},
+		{"home in layout uuid", edit("mail/dovecot/location/home=/x/%d/%n"), nil, "mail/dovecot/location/home: only layout address reads it"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			h := newHost(t)
+			h.change("name=x", "entry/a=1")
+			if test.prepare != nil {
+				test.prepare(h)
+			}
+			again := registry.New(h.config) // knows of nothing that was there before
+			h.unchanged(func() {
+				_, err := again.Change(t.Context(), test.edit)
+				if err == nil || errors.Is(err, registry.ErrPending) || !strings.Contains(err.Error(), test.want) {
+					t.Errorf("error %v, want %q", err, test.want)
+				}
+			})
+		})
+	}
+	t.Run("unknown file", func(t *testing.T) {
+		h := newHost(t)
+		h.unchanged(func() {
+			_, err := h.reg.Commit(t.Context(), registry.CommitOptions{Files: list("/etc/unknown")})
+			if err == nil || err.Error() != "no template makes the file /etc/unknown" {
+				t.Errorf("error %v", err)
+			}
+		})
+	})
+}
+
+// TestRefusalOnAFreshRoot finds not even a lock file where nothing was ever done.
+func TestRefusalOnAFreshRoot(t *testing.T) {
+	h := openHost(t, t.TempDir())
+	h.unchanged(func() {
+		if _, err := h.reg.Change(t.Context(), edit("a{b=c")); err == nil {
+			t.Error("accepted")
+		}
+	})
+}
+
+func (h *host) must(err error) {
+	h.Helper()
+	if err != nil {
+		h.Fatal(err)
+	}
+}
+
+func (h *host) needRoot() {
+	h.Helper()
+	if os.Geteuid() != 0 {
+		h.Skip("only root can do that")
+	}
+}
+
+func (h *host) mountReadOnly(path string) {
+	h.Helper()
+	h.mount(path, path, unix.MS_RDONLY)
+}
+
+// mount binds one path over another until the test ends; flags other than 0 are set by a second mount, as the kernel wants it.
+func (h *host) mount(from, to string, flags uintptr) {
+	h.Helper()
+	h.needRoot()
+	if err := unix.Mount(h.path(from), h.path(to), "", unix.MS_BIND, ""); err != nil {
+		h.Skipf("this machine lets nothing be mounted: %v", err)
+	}
+	h.Cleanup(func() { h.must(unix.Unmount(h.path(to), unix.MNT_DETACH)) })
+	if flags != 0 {
+		h.must(unix.Mount("", h.path(to), "", unix.MS_BIND|unix.MS_REMOUNT|flags, ""))
+	}
+}
