@@ -1,0 +1,181 @@
+package registry_test
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/tests/harness"
+)
+
+func TestMain(m *testing.M) { harness.Main(m) }
+
+// host is a mail host without a listener, with helpers for files.
+type host struct {
+	*harness.Host
+	t *testing.T
+}
+
+func newHost(t *testing.T, settings ...string) host {
+	t.Helper()
+	return host{harness.NewHost(t, harness.HostConfig{NoListener: true, Set: settings}), t}
+}
+
+func (h host) path(path string) string { return filepath.Join(h.Root(), path) }
+
+func (h host) write(path, text string) {
+	h.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(h.path(path)), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(h.path(path), []byte(text), 0o644); err != nil {
+		h.t.Fatal(err)
+	}
+}
+
+// run compares exit code, standard output and a part of standard error of a command.
+func (h host) run(code int, stdout, stderr string, args ...string) {
+	h.t.Helper()
+	r := h.Run(args...)
+	if r.Code != code || r.Stdout != stdout || !strings.Contains(r.Stderr, stderr) || stderr == "" && r.Stderr != "" {
+		h.t.Errorf("mailreg %s: %s\nwant exit %d, %q, ...%s...", strings.Join(args, " "), r, code, stdout, stderr)
+	}
+}
+
+// refused runs a command that must fail and change no byte of what mailreg writes.
+func (h host) refused(stderr string, args ...string) {
+	h.t.Helper()
+	before, reloads := h.written(), h.Postfix.Reloads()
+	h.run(1, "", stderr, args...)
+	if diff := cmp.Diff(before, h.written()); diff != "" {
+		h.t.Errorf("mailreg %s has changed files:\n%s", strings.Join(args, " "), diff)
+	}
+	if now := h.Postfix.Reloads(); now != reloads {
+		h.t.Errorf("mailreg %s has reloaded Postfix", strings.Join(args, " "))
+	}
+}
+
+// written returns a hash of each file below /etc and /var/lib/mailreg.
+func (h host) written() map[string]string {
+	h.t.Helper()
+	files := map[string]string{}
+	for _, dir := range []string{"/etc", "/var/lib/mailreg"} {
+		err := filepath.WalkDir(h.path(dir), func(path string, d fs.DirEntry, err error) error {
+			if err != nil || !d.Type().IsRegular() {
+				return err
+			}
+			data, err := os.ReadFile(path)
+			info, _ := d.Info()
+			files[path] = fmt.Sprintf("%s %s %x", info.Mode(), info.ModTime(), sha256.Sum256(data))
+			return err
+		})
+		if err != nil {
+			h.t.Fatal(err)
+		}
+	}
+	return files
+}
+
+// size returns what EHLO says after SIZE.
+func (h host) size() string {
+	h.t.Helper()
+	conn, err := net.DialTimeout("tcp", h.Postfix.SMTP, 5*time.Second)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	defer conn.Close()
+	lines := bufio.NewScanner(conn)
+	lines.Scan()
+	fmt.Fprint(conn, "EHLO test\r\n")
+	for lines.Scan() {
+		if _, size, ok := strings.Cut(lines.Text(), "SIZE "); ok {
+			return size
+		}
+		if strings.HasPrefix(lines.Text(), "250 ") {
+			break
+		}
+	}
+	return "none"
+}
+
+func TestSetReloadsPostfix(t *testing.T) {
+	h := newHost(t)
+	reloads := h.Postfix.Reloads()
+	h.run(0, "Create mail/messagesizelimit\nFile: /etc/postfix/main.cf\nReload: postfix.service\n", "", "set", "mail/messagesizelimit=20971520")
+	if size := h.size(); size != "20971520" {
+		t.Errorf("EHLO says SIZE %s", size)
+	}
+	h.run(0, "Setting mail/messagesizelimit\n", "", "set", "mail/messagesizelimit=20971520")
+	h.run(0, "", "", "commit")
+	if n := h.Postfix.Reloads() - reloads; n != 1 {
+		t.Errorf("%d reloads, want 1", n)
+	}
+	h.run(0, "Create mail/postfix/inet/protocols\nFile: /etc/postfix/main.cf\nRestart: postfix.service\n", "", "set", "mail/postfix/inet/protocols=ipv4")
+	if size := h.size(); size != "20971520" {
+		t.Errorf("after the restart EHLO says SIZE %s", size)
+	}
+	h.Postfix.Stop()
+	h.run(0, "Unsetting mail/messagesizelimit\nFile: /etc/postfix/main.cf\nSkipped: postfix.service (not running)\n", "", "unset", "mail/messagesizelimit")
+	h.run(0, "", "", "commit")
+}
+
+func TestSetReloadsDovecot(t *testing.T) {
+	h := newHost(t)
+	h.run(0, "Create mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=1m")
+	h.write("/etc/dovecot/local.conf", "no_such_setting = 1\n")
+	h.refused("/etc/dovecot/local.conf line 1: Unknown setting: no_such_setting", "set", "mail/dovecot/auth/cache_ttl=2m")
+	h.write("/etc/dovecot/local.conf", "mail_max_userip_connections = 3\n")
+	h.run(0, "Setting mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=2m")
+}
+
+func TestWhatPostfixWouldStumbleOver(t *testing.T) {
+	h := newHost(t)
+	const rule = "mail/postfix/smtpd/restrictions/recipient/05"
+	h.refused(`mail/messagesizelimit: value "10M" must be a whole number of 0 or more`, "set", "mail/messagesizelimit=10M", "mail/postfix/softbounce=yes")
+	h.refused(`parameter smtpd_recipient_restrictions: unknown restriction "reject_unauth_destinatio"`, "set", rule+"=reject_unauth_destinatio")
+	h.refused("reject_rbl_client needs a value after it", "set", rule+"=reject_rbl_client")
+	h.refused("mailbox_size_limit: 51200000 is smaller than message_size_limit (60000000)", "set", "mail/messagesizelimit=60000000")
+	h.refused("no local interface found for 203.0.113.9", "set", "mail/postfix/inet/interfaces=203.0.113.9")
+	h.refused("no template makes the file /etc/postfix/nonsense", "commit", "/etc/postfix/nonsense")
+	h.write("/etc/mailreg/templates/postfix/main.cf/99-zz.tmpl", "no_such_parameter = 1\n")
+	h.refused("unused parameter: no_such_parameter=1", "set", "mail/postfix/softbounce=yes")
+}
+
+func TestLocalFileOfTheAdministrator(t *testing.T) {
+	h := newHost(t)
+	h.write("/etc/postfix/main.cf.local", "no_such_parameter = 1\nsoft_bounce = yes\n")
+	r := h.Run("commit")
+	if r.Code != 0 || !strings.Contains(r.Stderr, "W: /etc/postfix/main.cf: unused parameter: no_such_parameter=1") {
+		t.Errorf("commit: %s", r)
+	}
+	if bounce := h.Postfix.Setting("soft_bounce"); bounce != "yes" {
+		t.Errorf("soft_bounce = %s", bounce)
+	}
+}
+
+func TestServerThatDoesNotWork(t *testing.T) {
+	h := newHost(t)
+	before := h.written()
+	// postconf does not see that the map type does not exist; smtpd does, when a client comes.
+	r := h.Run("set", "mail/postfix/smtpd/restrictions/recipient/05=check_recipient_access nosuch:/x", "mail/postfix/softbounce=yes")
+	if r.Code != 1 || r.Stdout != "" || !strings.Contains(r.Stderr, "postfix.service does not work with the new settings") {
+		t.Errorf("set: %s", r)
+	}
+	after := h.written()
+	for path, was := range before {
+		if now := after[path]; now != was && !strings.HasPrefix(path, h.path("/var/lib/mailreg")) {
+			t.Errorf("%s has changed:\n%s\n%s", path, was, now)
+		}
+	}
+	h.run(0, "", "", "diff")
+	h.run(0, "Create mail/postfix/softbounce\nFile: /etc/postfix/main.cf\nReload: postfix.service\n", "", "set", "mail/postfix/softbounce=yes")
+}
