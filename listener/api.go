@@ -219,8 +219,7 @@ func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.R
 	all := r.Selection == (control.Selection{})
 	mark := func(e *edit, chosen []*schema.Entry) {
 		for _, entry := range chosen {
-			e.mark(w, entry.UUID, e.tx.State().Generation)
-			m, _ := e.tx.Handler(w.name).Mark(entry.UUID)
+			m := e.mark(w, entry.UUID, e.tx.State().Generation, nil)
 			m.Resync = true
 			e.put(w, m)
 		}

@@ -91,7 +91,7 @@ func (e *edit) planned(w *worker, generation uint64) []store.Mark {
 		}
 		d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
 		v.load(&d)
-		if d.err != nil || d.idle() {
+		if d.err != nil || d.idle(m.Doubt) {
 			continue
 		}
 		if takes, err := w.takes(d.change); takes && err == nil {

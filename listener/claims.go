@@ -26,12 +26,26 @@ type party struct {
 	stand stand
 	// wants are the claims of its newest state; those of a clean entry are what it owns.
 	wants []string
+	// doubt is set when a call for it may have had its effect without being acknowledged.
+	doubt bool
+	// generation and known order the moments from which on it could be called.
+	generation, known uint64
 	// created is the createTimestamp, which sorts as text (RFC 4517 §3.3.13, always in UTC).
 	created string
 }
 
-// precedes reports whether entry a, rather than b, gets a resource that both claim and neither owns.
+// precedes reports whether entry a, rather than b, gets a resource that both claim and neither owns: the one that may
+// have it already, else the elder, else the lower UUID. When both may have it, only the one that could be called first
+// does.
 func precedes(a, b schema.UUID, pa, pb party) bool {
+	if pa.doubt != pb.doubt {
+		return pa.doubt
+	}
+	if pa.doubt {
+		if c := cmp.Or(cmp.Compare(pa.generation, pb.generation), cmp.Compare(pa.known, pb.known)); c != 0 {
+			return c < 0
+		}
+	}
 	late := func(p party) string { return cmp.Or(p.created, "~") }
 	if c := cmp.Compare(late(pa), late(pb)); c != 0 {
 		return c < 0
@@ -45,6 +59,8 @@ type claimView interface {
 	owner(resource string) (schema.UUID, bool)
 	// user returns whose call that claims the resource has not been acknowledged yet.
 	user(resource string) (schema.UUID, bool)
+	// tried returns whose earlier state may have taken the resource, without being acknowledged.
+	tried(resource string) []schema.UUID
 	// rivals returns whose newest state claims the resource and is not acknowledged.
 	rivals(resource string) []schema.UUID
 	party(uuid schema.UUID) party
@@ -59,6 +75,8 @@ type judgement struct {
 	conflict bool
 	// owned is set when by owns the resource and is to let go of it; else it only comes first.
 	owned bool
+	// maybe is set when by only may have the resource.
+	maybe bool
 	stand stand
 }
 
@@ -88,6 +106,15 @@ func judgeOne(view claimView, uuid schema.UUID, self party, resource string) jud
 		keeps := p.stand == clean || slices.Contains(p.wants, resource)
 		return judgement{by: owner, resource: resource, conflict: keeps, owned: !keeps, stand: p.stand}
 	}
+	holders := view.tried(resource)
+	if slices.Contains(holders, uuid) {
+		return judgement{}
+	}
+	for _, other := range holders {
+		p := view.party(other)
+		keeps := slices.Contains(p.wants, resource)
+		return judgement{by: other, resource: resource, conflict: keeps && p.stand != active, owned: !keeps, maybe: true, stand: p.stand}
+	}
 	for _, rival := range view.rivals(resource) {
 		if rival == uuid {
 			continue
@@ -116,6 +143,8 @@ type waiting struct {
 type claims struct {
 	wanted  map[schema.UUID][]string
 	wanters map[string][]schema.UUID
+	held    map[schema.UUID][]string
+	holders map[string][]schema.UUID
 	used    map[string]schema.UUID
 	waits   map[schema.UUID]edge
 	waiters map[schema.UUID][]schema.UUID
@@ -123,35 +152,42 @@ type claims struct {
 
 func newClaims() claims {
 	return claims{
-		wanted: map[schema.UUID][]string{}, wanters: map[string][]schema.UUID{}, used: map[string]schema.UUID{},
+		wanted: map[schema.UUID][]string{}, wanters: map[string][]schema.UUID{},
+		held: map[schema.UUID][]string{}, holders: map[string][]schema.UUID{}, used: map[string]schema.UUID{},
 		waits: map[schema.UUID]edge{}, waiters: map[schema.UUID][]schema.UUID{},
 	}
 }
 
-// want replaces what an entry claims.
-func (c *claims) want(uuid schema.UUID, resources []string) {
-	if slices.Equal(c.wanted[uuid], resources) {
+// want replaces what the newest state of an entry claims and what its earlier ones may hold.
+func (c *claims) want(uuid schema.UUID, wanted, held []string) {
+	replace(c.wanted, c.wanters, uuid, wanted)
+	replace(c.held, c.holders, uuid, held)
+}
+
+// replace keeps a map of lists and its inverse in step.
+func replace(lists map[schema.UUID][]string, inverse map[string][]schema.UUID, uuid schema.UUID, list []string) {
+	if slices.Equal(lists[uuid], list) {
 		return
 	}
-	for _, r := range c.wanted[uuid] {
-		left := slices.DeleteFunc(c.wanters[r], func(u schema.UUID) bool { return u == uuid })
-		if c.wanters[r] = left; len(left) == 0 {
-			delete(c.wanters, r)
+	for _, r := range lists[uuid] {
+		left := slices.DeleteFunc(inverse[r], func(u schema.UUID) bool { return u == uuid })
+		if inverse[r] = left; len(left) == 0 {
+			delete(inverse, r)
 		}
 	}
-	delete(c.wanted, uuid)
-	if len(resources) == 0 {
+	delete(lists, uuid)
+	if len(list) == 0 {
 		return
 	}
-	c.wanted[uuid] = resources
-	for _, r := range resources {
-		c.wanters[r] = append(c.wanters[r], uuid)
+	lists[uuid] = list
+	for _, r := range list {
+		inverse[r] = append(inverse[r], uuid)
 	}
 }
 
 // forget removes an entry that has no mark any more.
 func (c *claims) forget(uuid schema.UUID) {
-	c.want(uuid, nil)
+	c.want(uuid, nil, nil)
 	c.unwait(uuid)
 }
 

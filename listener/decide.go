@@ -55,6 +55,9 @@ type decision struct {
 // resources are all that a call may touch.
 func (d decision) resources() []string { return slices.Concat(d.owned, d.claims) }
 
+// untried reports whether the store says that the mark was never called, because it waited.
+func (d decision) untried() bool { return !d.mark.BlockedBy.IsZero() && !d.mark.Doubt }
+
 // view is the store as a worker's decisions see it.
 type view struct {
 	w  *worker
@@ -110,7 +113,7 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 		d.verb = fail
 	case outside && d.change.Old != nil:
 		d.verb, d.reason = park, "out of scope: "+dn+" has left the base or may not be read"
-	case d.idle():
+	case d.idle(v.doubt(m)):
 		d.verb = acknowledge
 	case m.Batch != "" && d.takes && !m.Approved:
 		batch, _ := v.tx.Batch(m.Batch)
@@ -124,12 +127,22 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 func (v view) load(d *decision) {
 	acked := v.h.Acked(d.change.UUID)
 	d.change.Old, d.owned = acked.Entry, acked.Claims
+	if d.change.Old == nil {
+		d.change.Old = d.mark.Before
+	}
 	d.change.New, d.claims, d.err = v.w.target(v.tx.Entry(d.change.UUID))
 }
 
-// idle reports whether the handler need not be called: it has acknowledged just this, and nobody asks it to do it again.
-func (d decision) idle() bool {
-	if d.mark.Resync || d.mark.SetAside {
+// doubt reports whether an unacknowledged call for the entry may have had an effect.
+func (v view) doubt(m store.Mark) bool {
+	_, tried := v.w.tried[m.UUID]
+	return m.Doubt || tried
+}
+
+// idle reports whether the handler need not be called: it has acknowledged just this, nothing may have happened since,
+// and nobody asks it to do it again.
+func (d decision) idle(doubt bool) bool {
+	if doubt || d.mark.Resync || d.mark.SetAside {
 		return d.change.Old == nil && d.change.New == nil
 	}
 	owned := !slices.ContainsFunc(d.claims, func(r string) bool { return !slices.Contains(d.owned, r) })
@@ -179,17 +192,21 @@ func (v view) breakCycle(d decision) decision {
 func (v view) dispute(j judgement) string {
 	name := v.name(j.by)
 	m, _ := v.h.Mark(j.by)
+	has := "has"
+	if j.maybe {
+		has = "may have"
+	}
 	switch {
 	case j.conflict && j.owned, j.conflict && j.stand == clean:
 		return fmt.Sprintf("%s is owned by %s, which claims it as well", j.resource, name)
 	case j.conflict:
 		return fmt.Sprintf("%s is claimed by %s as well, which comes first", j.resource, name)
 	case j.stand == parked:
-		return fmt.Sprintf("waits for %s, which has %s and is parked: %s", name, j.resource, m.Reason)
+		return fmt.Sprintf("waits for %s, which %s %s and is parked: %s", name, has, j.resource, m.Reason)
 	case j.stand == held:
-		return fmt.Sprintf("waits for %s, which has %s and is held", name, j.resource)
+		return fmt.Sprintf("waits for %s, which %s %s and is held", name, has, j.resource)
 	default:
-		return fmt.Sprintf("waits for %s, which has %s", name, j.resource)
+		return fmt.Sprintf("waits for %s, which %s %s", name, has, j.resource)
 	}
 }
 
@@ -215,13 +232,15 @@ func (v view) names(uuids []schema.UUID) string {
 	return strings.Join(list, ", ")
 }
 
-// owner, user, rivals and party make the view a claimView.
+// owner, user, tried, rivals and party make the view a claimView.
 func (v view) owner(resource string) (schema.UUID, bool) { return v.h.Owner(resource) }
 
 func (v view) user(resource string) (schema.UUID, bool) {
 	uuid, ok := v.w.claims.used[resource]
 	return uuid, ok
 }
+
+func (v view) tried(resource string) []schema.UUID { return v.w.claims.holders[resource] }
 
 func (v view) rivals(resource string) []schema.UUID { return v.w.claims.wanters[resource] }
 
@@ -233,6 +252,7 @@ func (v view) party(uuid schema.UUID) party {
 	}
 	m, dirty := v.h.Mark(uuid)
 	_, busy := v.w.busy[uuid]
+	p.doubt, p.generation, p.known = v.doubt(m), m.Generation, m.Known
 	switch {
 	case dirty && m.Class == store.Parked:
 		p.stand = parked

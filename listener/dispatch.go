@@ -65,12 +65,17 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 		w.claims.wait(uuid, d.edge)
 	}
 	switch d.verb {
+	case wait:
+		return d.mark.BlockedBy != d.edge.by
 	case later:
 		w.timers.push(d.at, uuid)
 	case acknowledge, fail:
 		w.occupy(d)
 		w.done = append(w.done, outcome{decision: d, err: d.err})
 	case call, setAside:
+		if d.untried() {
+			return true
+		}
 		w.start(work, d)
 	case park, hold:
 		return true
@@ -86,6 +91,7 @@ func (w *worker) occupy(d decision) {
 
 func (w *worker) start(work context.Context, d decision) {
 	w.occupy(d)
+	w.tried[d.change.UUID] = struct{}{}
 	w.running++
 	go func() {
 		err := safely(func() error {
@@ -98,8 +104,8 @@ func (w *worker) start(work context.Context, d decision) {
 	}()
 }
 
-// settle writes decisions that leave a mark to a person. They are made again in the transaction that writes them, so
-// that nothing that came in between is lost.
+// settle writes decisions that leave a mark to others, and that it is not left to them any more. They are made again in
+// the transaction that writes them, so that nothing that came in between is lost.
 func (w *worker) settle(uuids []schema.UUID) error {
 	if len(uuids) == 0 {
 		return nil
@@ -108,6 +114,11 @@ func (w *worker) settle(uuids []schema.UUID) error {
 		for _, uuid := range uuids {
 			d := w.view(e.tx).decide(uuid)
 			switch d.verb {
+			case wait:
+				e.block(w, d.mark, d.reason, d.edge.by)
+			case call, setAside:
+				d.mark.Doubt = true
+				e.put(w, d.mark)
 			case park:
 				e.park(w, d.mark, d.reason, d.by)
 			case hold:
@@ -222,6 +233,9 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 	}
 	for _, o := range c.batch {
 		w.touch(o.change.UUID)
+		if o.err == nil && o.verb != setAside || errors.Is(o.err, schema.ErrInvalid) && !o.mark.Doubt {
+			delete(w.tried, o.change.UUID)
+		}
 		w.note(o)
 	}
 }
@@ -244,7 +258,7 @@ func (w *worker) note(o outcome) {
 		}
 	case o.verb == call || o.verb == setAside:
 		w.pause = pause{}
-		w.log.Info("done", attrs...)
+		w.log.Debug("done", attrs...)
 	}
 	if o.err != nil {
 		w.mu.Lock()

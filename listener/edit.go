@@ -15,6 +15,8 @@ type edit struct {
 	tx      *store.Tx
 	now     time.Time
 	touched map[*worker][]schema.UUID
+	// base is the number of the last mark before this transaction.
+	base uint64
 }
 
 func (e *edit) touch(w *worker, uuid schema.UUID) { e.touched[w] = append(e.touched[w], uuid) }
@@ -24,22 +26,47 @@ func (e *edit) put(w *worker, m store.Mark) {
 	e.touch(w, m.UUID)
 }
 
-// mark notes a change of an entry. Whatever was decided about the entry's earlier state is void, but for the batch: a
-// change that still takes mail away goes back to it.
-func (e *edit) mark(w *worker, uuid schema.UUID, generation uint64) {
+// mark notes a change of an entry from its state before, nil when that is still its state. Whatever was decided about
+// it is void, but for the batch: a change that still takes mail away goes back to it.
+func (e *edit) mark(w *worker, uuid schema.UUID, generation uint64, before *schema.Entry) store.Mark {
 	m, ok := e.tx.Handler(w.name).Mark(uuid)
 	seq := e.tx.NextSeq()
-	if !ok {
+	if ok {
+		e.supersede(w, &m, before)
+	} else {
 		m = store.Mark{UUID: uuid, First: seq, Since: e.now}
 	}
-	m.Last, m.Generation = seq, generation
+	m.Last, m.Generation, m.Known = seq, generation, e.base
+	if generation > e.tx.State().Generation {
+		m.Known = 0
+	}
 	m.Approved, m.Checked = false, false
-	e.ready(w, m)
+	m = e.ready(w, m)
 	e.rearm(w, uuid)
+	return m
+}
+
+// supersede notes what a call for the state before may have done. It may be running, or have run before a crash, unless
+// the mark was not due.
+func (e *edit) supersede(w *worker, m *store.Mark, before *schema.Entry) {
+	if m.Generation > e.tx.State().Generation || !m.Doubt && (!m.BlockedBy.IsZero() || m.Class == store.Held) {
+		return
+	}
+	h := e.tx.Handler(w.name)
+	m.Doubt = true
+	seen, claimed, _ := w.target(before)
+	if seen != nil && !h.HasAcked(m.UUID) {
+		m.Before = seen
+	}
+	for _, r := range claimed {
+		if owner, owned := h.Owner(r); (!owned || owner != m.UUID) && !slices.Contains(m.Tried, r) {
+			m.Tried = append(m.Tried, r)
+		}
+	}
 }
 
 // ready makes a mark due now, as if nothing had been tried.
-func (e *edit) ready(w *worker, m store.Mark) {
+func (e *edit) ready(w *worker, m store.Mark) store.Mark {
 	if m.Class == store.Parked || m.Class == store.Held {
 		m.Since = e.now
 	}
@@ -48,6 +75,7 @@ func (e *edit) ready(w *worker, m store.Mark) {
 	}
 	m.Class, m.Attempts, m.Next, m.Reason, m.BlockedBy = store.Ready, 0, time.Time{}, "", schema.UUID{}
 	e.put(w, m)
+	return m
 }
 
 // rearm makes the marks due that were parked or held because of this entry, and those because of them.
@@ -59,6 +87,12 @@ func (e *edit) rearm(w *worker, uuid schema.UUID) {
 			e.rearm(w, blocked)
 		}
 	}
+}
+
+// block makes a mark wait for another entry, so that a restart knows that it was not called.
+func (e *edit) block(w *worker, m store.Mark, reason string, by schema.UUID) {
+	m.Reason, m.BlockedBy = reason, by
+	e.put(w, m)
 }
 
 // park gives a mark up until its entry changes, a person acts, or, when it is blocked by another entry, that one changes.
@@ -87,7 +121,8 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	case m.Last == d.mark.Last:
 		h.DeleteMark(uuid)
 	default:
-		m.First, m.Attempts, m.SetAside = d.mark.Last+1, 0, false
+		m.First, m.Attempts, m.SetAside, m.Doubt = d.mark.Last+1, 0, false, false
+		m.Tried, m.Before = nil, nil
 		h.PutMark(m)
 	}
 	e.touch(w, uuid)
@@ -95,14 +130,27 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	e.forget(uuid)
 }
 
-// forget drops the record of an outside entry that no handler remembers.
+// forget drops the record of an outside entry for which no handler has done anything.
 func (e *edit) forget(uuid schema.UUID) {
 	if _, ok := e.tx.Outside(uuid); !ok {
 		return
 	}
-	if !slices.ContainsFunc(e.l.workers, func(w *worker) bool { return e.tx.Handler(w.name).HasAcked(uuid) }) {
-		e.tx.DeleteOutside(uuid)
+	for _, w := range e.l.workers {
+		if w.remembers(e.tx, uuid) {
+			return
+		}
 	}
+	e.tx.DeleteOutside(uuid)
+}
+
+// remembers reports whether the handler has done something for the entry, or may have.
+func (w *worker) remembers(tx *store.Tx, uuid schema.UUID) bool {
+	h := tx.Handler(w.name)
+	if h.HasAcked(uuid) {
+		return true
+	}
+	m, ok := h.Mark(uuid)
+	return ok && m.Before != nil
 }
 
 // release gives up the claims that the handler has freed ahead of the change. Those that the new state claims as well
@@ -116,7 +164,7 @@ func (e *edit) release(w *worker, d decision) {
 		h.Acknowledge(uuid, acked.Entry, keep)
 	}
 	if m, ok := h.Mark(uuid); ok {
-		m.SetAside = true
+		m.SetAside, m.Doubt, m.Tried = true, true, nil
 		h.PutMark(m)
 	}
 	e.touch(w, uuid)
@@ -129,7 +177,7 @@ func (e *edit) fail(w *worker, m store.Mark, err error) {
 	down, paused := errors.AsType[*schema.TargetDown](err)
 	switch {
 	case paused:
-		m.Class, m.Reason = store.Paused, down.Error()
+		m.Class, m.Reason, m.BlockedBy, m.Doubt = store.Paused, down.Error(), schema.UUID{}, true
 		e.put(w, m)
 		return
 	case errors.Is(err, schema.ErrInvalid):
@@ -138,10 +186,12 @@ func (e *edit) fail(w *worker, m store.Mark, err error) {
 		return
 	}
 	m.Attempts++
+	m.Doubt = true
 	if m.Attempts >= e.l.cfg.Attempts {
 		e.park(w, m, err.Error(), schema.UUID{})
 		return
 	}
 	m.Class, m.Next, m.Reason = store.Retry, e.now.Add(e.l.cfg.delay(m.Attempts)), err.Error()
+	m.BlockedBy = schema.UUID{}
 	e.put(w, m)
 }

@@ -198,7 +198,7 @@ func (e *edit) record(f finding, generation uint64) {
 		h := e.tx.Handler(w.name)
 		_, dirty := h.Mark(f.uuid)
 		if dirty || h.HasAcked(f.uuid) || w.mayMatch(f.entry) {
-			e.mark(w, f.uuid, generation)
+			e.mark(w, f.uuid, generation, known)
 		}
 	}
 	e.forget(f.uuid)

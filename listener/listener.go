@@ -174,7 +174,7 @@ func (e *edit) markAll(w *worker, generation uint64) {
 		}
 	}
 	for _, uuid := range todo {
-		e.mark(w, uuid, generation)
+		e.mark(w, uuid, generation, nil)
 	}
 }
 
@@ -202,7 +202,7 @@ func (l *Listener) update(fn func(*edit) error) error {
 	e := &edit{l: l, now: l.cfg.Now()}
 	var refused error
 	err := l.store.Update(func(tx *store.Tx) error {
-		e.tx, e.touched = tx, map[*worker][]schema.UUID{}
+		e.tx, e.touched, e.base = tx, map[*worker][]schema.UUID{}, tx.State().Seq
 		if refused = fn(e); refused != nil {
 			return refused
 		}

@@ -126,7 +126,7 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	for _, w := range in.l.workers {
 		h := tx.Handler(w.name)
 		for m := range h.Marks() {
-			if m.Generation > tx.State().Generation && h.HasAcked(m.UUID) && !w.mayMatch(tx.Entry(m.UUID)) {
+			if m.Generation > tx.State().Generation && w.remembers(tx, m.UUID) && !w.mayMatch(tx.Entry(m.UUID)) {
 				ids[m.UUID] = struct{}{}
 			}
 		}

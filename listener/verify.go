@@ -48,7 +48,9 @@ func (l *Listener) doubtful(tx *store.Tx, findings []finding) []finding {
 
 func (l *Listener) lost(tx *store.Tx, entry *schema.Entry) bool {
 	for _, w := range l.workers {
-		if !w.mayMatch(entry) && tx.Handler(w.name).HasAcked(entry.UUID) {
+		h := tx.Handler(w.name)
+		_, dirty := h.Mark(entry.UUID)
+		if (dirty || h.HasAcked(entry.UUID)) && !w.mayMatch(entry) {
 			return true
 		}
 	}

@@ -58,6 +58,9 @@ type worker struct {
 	claims claims
 	// busy holds what is being called or waits for its acknowledgement to be stored.
 	busy map[schema.UUID]decision
+	// tried holds what may have been called without being acknowledged: since the start, and when it was due then already.
+	tried  map[schema.UUID]struct{}
+	loaded bool
 	// running counts calls, done are the finished ones that are not being acknowledged yet.
 	running    int
 	done       []outcome
@@ -93,7 +96,7 @@ func newWorker(l *Listener, h Handler) *worker {
 		l: l, name: h.Name(), log: l.log.With("handler", h.Name()), handler: h,
 		results: make(chan outcome, l.cfg.Workers), committed: make(chan commitment, 1),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
-		busy: map[schema.UUID]decision{}, stores: -1, all: true,
+		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, stores: -1, all: true,
 	}
 	w.claimer, _ = h.(Claimer)
 	w.aside, _ = h.(SetAsider)
@@ -230,7 +233,11 @@ func (w *worker) absorb() error {
 			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
 			for m := range h.Marks() {
 				w.index(tx, m, generation)
+				if !w.loaded && m.Generation <= generation && m.BlockedBy.IsZero() {
+					w.tried[m.UUID] = struct{}{}
+				}
 			}
+			w.loaded = true
 			return nil
 		}
 		for _, uuid := range touched {
@@ -250,7 +257,7 @@ func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 	if w.claimer != nil {
 		entry := tx.Entry(m.UUID)
 		_, wanted, _ := w.target(entry)
-		w.claims.want(m.UUID, wanted)
+		w.claims.want(m.UUID, wanted, m.Tried)
 	}
 	w.claims.unwait(m.UUID)
 	due := m.Generation <= generation && m.Class != store.Parked && m.Class != store.Held

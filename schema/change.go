@@ -5,7 +5,8 @@ package schema
 type Change struct {
 	// UUID identifies the entry; it is set also when Old and New are nil.
 	UUID UUID
-	// Old is nil when this handler never acknowledged the entry, or has acknowledged its removal, or did not match it.
+	// Old is nil when this handler never acknowledged the entry, or has acknowledged its removal, or did not match it. A
+	// call that had no answer counts: when nothing else is acknowledged, Old is the state that it was about.
 	Old *Entry
 	// New is nil when the entry is gone, or when this handler does not match it any more.
 	New *Entry

@@ -31,6 +31,9 @@ type Mark struct {
 	UUID schema.UUID
 	// First and Last are the numbers of the first and the last change since the handler acknowledged the entry.
 	First, Last uint64
+	// Known is the number before the first of the transaction that made the mark due, 0 when the end of a refresh did.
+	// Together with Generation it tells which of two marks could be worked on first.
+	Known uint64
 	// Since is when the entry came into work.
 	Since time.Time
 	// Generation is that of the refresh which touched the entry; until the store has reached it, the mark is not due.
@@ -46,7 +49,7 @@ type Mark struct {
 	ID string
 	// Batch is the batch that the mark belongs to, "" for none.
 	Batch string
-	// BlockedBy is the entry whose change is to be awaited, for a Parked or Held mark.
+	// BlockedBy is the entry whose change is to be awaited. A Ready mark that has one was never called, unless in Doubt.
 	BlockedBy schema.UUID
 	// Resync asks for a call of the handler even when it has acknowledged the entry as it is.
 	Resync bool
@@ -56,6 +59,12 @@ type Mark struct {
 	Checked bool
 	// SetAside says that the handler has freed the claims of the acknowledged entry ahead of the change.
 	SetAside bool
+	// Doubt says that a call which was not acknowledged may have had an effect, for this state or an earlier one.
+	Doubt bool
+	// Tried are the claims of earlier states that such a call may have taken; they are free once the entry is acknowledged.
+	Tried []string
+	// Before is the last such state, kept when the handler has acknowledged nothing: it must be undone all the same.
+	Before *schema.Entry
 }
 
 // Waits reports whether the mark is held only because of another one.
@@ -72,10 +81,14 @@ func (h *Handler) Mark(uuid schema.UUID) (Mark, bool) {
 
 func (h *Handler) mark(uuid schema.UUID, d *decoder) (Mark, bool) {
 	m := Mark{
-		UUID: uuid, First: d.uint(), Last: d.uint(), Since: d.time(), Generation: d.uint(), Class: Class(d.uint()),
-		Attempts: int(d.uint()), Next: d.time(), Reason: d.str(), ID: d.str(), Batch: d.str(), BlockedBy: d.uuid(),
+		UUID: uuid, First: d.uint(), Last: d.uint(), Known: d.uint(), Since: d.time(), Generation: d.uint(), Class: Class(d.uint()),
+		Attempts: int(d.uint()), Next: d.time(), Reason: d.str(), ID: d.str(), Batch: d.str(), BlockedBy: d.uuid(), Tried: d.strs(),
 	}
-	d.flags(&m.Resync, &m.Approved, &m.Checked, &m.SetAside)
+	before := false
+	d.flags(&m.Resync, &m.Approved, &m.Checked, &m.SetAside, &m.Doubt, &before)
+	if before {
+		m.Before = d.entry()
+	}
 	h.t.fail(d.end())
 	return m, h.t.err == nil
 }
@@ -87,6 +100,7 @@ func (h *Handler) PutMark(m Mark) {
 	e := encoder{b: make([]byte, 0, 96)}
 	e.uint(m.First)
 	e.uint(m.Last)
+	e.uint(m.Known)
 	e.time(m.Since)
 	e.uint(m.Generation)
 	e.uint(uint64(m.Class))
@@ -96,7 +110,11 @@ func (h *Handler) PutMark(m Mark) {
 	e.str(m.ID)
 	e.str(m.Batch)
 	e.uuid(m.BlockedBy)
-	e.flags(m.Resync, m.Approved, m.Checked, m.SetAside)
+	e.strs(m.Tried)
+	e.flags(m.Resync, m.Approved, m.Checked, m.SetAside, m.Doubt, m.Before != nil)
+	if m.Before != nil {
+		e.entry(m.Before)
+	}
 	h.t.put(h.dirty, m.UUID[:], e.seal(m.UUID[:]))
 }
 

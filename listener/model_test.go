@@ -1,0 +1,346 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// step is one thing that happens to a listener; a and b pick entries or addresses.
+type step struct {
+	Op   string
+	A, B int
+}
+
+var ops = []string{
+	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
+	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
+	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync",
+}
+
+func steps() *rapid.Generator[[]step] {
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+		return step{rapid.SampledFrom(ops).Draw(t, "op"), rapid.IntRange(1, 5).Draw(t, "a"), rapid.IntRange(1, 5).Draw(t, "b")}
+	}), 1, 40)
+}
+
+// world is a directory, a target, and listeners that come and go.
+type world struct {
+	dir    *directory
+	target *target
+	store  *store.Store
+	guard  int
+	// wrong is what was found to be wrong: rapid looks for a shorter way to it.
+	wrong []string
+	// faults is what the next calls do: fail before the effect, or lose the answer after it.
+	mu              sync.Mutex
+	failing, losing map[schema.UUID]bool
+	down            bool
+	listener        *Listener
+	stop            func()
+	// dead makes every transaction of the running listener fail, as if the process had ended; crashIn counts down to it.
+	dead       *atomic.Bool
+	crashIn    *atomic.Int64
+	crashAfter bool
+	version    int
+}
+
+var errDead = errors.New("the process is dead")
+
+func (w *world) errorf(format string, args ...any) {
+	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
+}
+
+func newWorld(path string, guard int) *world {
+	st, err := store.Open(path)
+	if err != nil {
+		panic(err)
+	}
+	w := &world{
+		dir: newDirectory(), target: newTarget(), store: st, guard: guard,
+		failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
+	}
+	w.target.fail = func(c schema.Change) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		switch {
+		case w.down:
+			return &schema.TargetDown{Target: "t", Err: errCut}
+		case w.failing[c.UUID]:
+			return errors.New("failing")
+		}
+		return nil
+	}
+	w.target.after = func(c schema.Change) error {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if w.losing[c.UUID] {
+			return errors.New("answer lost")
+		}
+		return nil
+	}
+	w.start()
+	return w
+}
+
+func (w *world) start() {
+	dead, crashIn := &atomic.Bool{}, &atomic.Int64{}
+	w.dead, w.crashIn = dead, crashIn
+	after := w.crashAfter
+	l, err := New(Config{
+		Store: w.store, Source: w.dir, Probe: w.dir, Handlers: []Handler{w.target}, Fingerprint: "f",
+		InFilter: func(e *schema.Entry) bool { return e.HasClass(schema.ClassMail) },
+		Guard:    func() (int, int) { return w.guard, 0 },
+		fault: func(committed bool) error {
+			if !dead.Load() && committed == after && crashIn.Load() > 0 && crashIn.Add(-1) == 0 {
+				dead.Store(true)
+			}
+			if dead.Load() {
+				return errDead
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		panic(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- l.Run(ctx) }()
+	w.listener = l
+	w.stop = func() {
+		cancel()
+		if err := <-ended; err != nil {
+			w.errorf("Run: %v", err)
+		}
+	}
+}
+
+func (w *world) set(n int, address string) {
+	w.version++
+	w.dir.set(user(n, address, attr("version", fmt.Sprint(w.version))))
+}
+
+func (w *world) address(n int) string {
+	if e := w.dir.entries[id(n)]; e != nil {
+		return e.First(schema.AttrPrimaryAddress)
+	}
+	return ""
+}
+
+func (w *world) do(s step) {
+	switch s.Op {
+	case "set":
+		w.set(s.A, fmt.Sprintf("a%d", s.B))
+	case "clear":
+		w.set(s.A, "")
+	case "touch":
+		w.set(s.A, w.address(s.A))
+	case "bad":
+		w.set(s.A, "bad")
+	case "delete":
+		w.dir.delete(id(s.A))
+	case "swap":
+		a, b := w.address(s.A), w.address(s.B)
+		w.set(s.A, b)
+		w.set(s.B, a)
+	case "rotate":
+		a, b, c := w.address(1), w.address(2), w.address(3)
+		w.set(1, b)
+		w.set(2, c)
+		w.set(3, a)
+	case "hide", "show":
+		if w.dir.entries[id(s.A)] != nil {
+			w.dir.hide(id(s.A), s.Op == "hide")
+		}
+	case "cut":
+		w.dir.cut()
+	case "forget":
+		w.dir.change(func() { w.dir.pretend = func(string, func(Event, error) bool) error { return ErrCookie } })
+		w.dir.cut()
+		synctest.Wait()
+		w.dir.change(func() { w.dir.pretend = nil })
+	case "present":
+		w.dir.change(func() { w.dir.presentPhase = !w.dir.presentPhase })
+	case "wait":
+		synctest.Wait()
+	case "quiet":
+		time.Sleep(2 * time.Second)
+	case "hour":
+		time.Sleep(time.Hour)
+	case "crash":
+		w.crashAfter = s.B%2 == 0
+		w.dead.Store(false)
+		w.crashIn.Store(int64(s.A))
+		synctest.Wait()
+		w.dead.Store(true)
+		w.stop()
+		w.start()
+	case "restart":
+		w.stop()
+		w.start()
+	case "fail":
+		w.fault(func() { w.failing[id(s.A)] = true })
+	case "lose":
+		w.fault(func() { w.losing[id(s.A)] = true })
+	case "down":
+		w.fault(func() { w.down = true })
+	case "blind":
+		w.dir.change(func() { w.dir.verifyErr = errCut })
+	case "disk":
+		w.dead.Store(true)
+		time.Sleep(2 * time.Second)
+		w.dead.Store(false)
+	case "heal":
+		w.heal()
+	case "retry":
+		w.must(w.listener.Retry(context.Background(), ""))
+	case "resync":
+		w.must(w.listener.Resync(context.Background(), control.ResyncRequest{Handler: "target"}))
+	}
+}
+
+// must is for calls that fail only when the store or the directory does.
+func (w *world) must(_ any, err error) {
+	if err != nil && !errors.Is(err, errCut) && !errors.Is(err, errDead) {
+		w.errorf("%v", err)
+	}
+}
+
+func (w *world) fault(fn func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fn()
+}
+
+func (w *world) heal() {
+	w.fault(func() {
+		clear(w.failing)
+		clear(w.losing)
+		w.down = false
+	})
+	w.dir.change(func() { w.dir.verifyErr = nil })
+}
+
+// settle takes all faults away and gives the listener the time it needs.
+func (w *world) settle() {
+	w.heal()
+	w.dead.Store(false)
+	time.Sleep(3 * time.Minute)
+	w.must(w.listener.Retry(context.Background(), ""))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+	defer cancel()
+	w.must(w.listener.Wait(ctx))
+	synctest.Wait()
+}
+
+// check compares what the handler has acknowledged, and what is on the target, with the directory.
+func (w *world) check() {
+	err := w.store.View(func(tx *store.Tx) error {
+		h := tx.Handler("target")
+		for n := 1; n <= 5; n++ {
+			w.checkEntry(tx, h, n)
+		}
+		for uuid := range h.AckedIDs() {
+			for _, r := range h.Acked(uuid).Claims {
+				if owner, _ := h.Owner(r); owner != uuid {
+					w.errorf("%s is owned by %s, acknowledged for %s", r, owner, uuid)
+				}
+			}
+		}
+		for r, uuid := range w.target.stores {
+			m, _ := h.Mark(uuid)
+			if owner, _ := h.Owner(r); owner != uuid && !slices.Contains(m.Tried, r) {
+				w.errorf("%s has %s, which belongs to %s", uuid, r, owner)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		w.errorf("%v", err)
+	}
+	for _, wrong := range w.target.wrong {
+		w.errorf("%s", wrong)
+	}
+}
+
+func (w *world) checkEntry(tx *store.Tx, h *store.Handler, n int) {
+	m, dirty := h.Mark(id(n))
+	acked := h.Acked(id(n)).Entry
+	here := w.dir.inScope(id(n))
+	want := here
+	if !schema.IsMailbox(want) {
+		want = nil
+	}
+	if got := tx.Entry(id(n)); !got.Equal(here) {
+		w.errorf("u%d: the replica has %v, the directory %v", n, got, here)
+	}
+	address := ""
+	if want != nil {
+		address = want.First(schema.AttrPrimaryAddress)
+	}
+	switch {
+	case !dirty && !acked.Equal(want):
+		w.errorf("u%d: acknowledged %v, the directory has %v, and no mark", n, acked, want)
+	case !dirty && want != nil && w.target.stores[address] != id(n):
+		w.errorf("u%d: no store at %s: %v", n, address, w.target.stores)
+	case dirty && m.Class != store.Parked:
+		w.errorf("u%d: left with %+v", n, m)
+	case dirty && w.dir.outside[id(n)] && strings.HasPrefix(m.Reason, "out of scope"):
+	case dirty && address == "bad":
+	case dirty && (want == nil || !w.contested(h, n, address)):
+		w.errorf("u%d: parked without need: %+v", n, m)
+	}
+}
+
+// contested reports whether another living entry claims an address, or one that is parked has it still or perhaps.
+func (w *world) contested(h *store.Handler, n int, address string) bool {
+	for i := 1; i <= 5; i++ {
+		m, _ := h.Mark(id(i))
+		if i != n && (w.address(i) == address || w.target.stores[address] == id(i) || slices.Contains(m.Tried, address)) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestModel(t *testing.T) {
+	dir := t.TempDir()
+	run := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		list := steps().Draw(rt, "steps")
+		run++
+		path := filepath.Join(dir, fmt.Sprintf("%d.db", run))
+		var wrong []string
+		synctest.Test(t, func(*testing.T) {
+			w := newWorld(path, 0)
+			for _, s := range list {
+				w.do(s)
+			}
+			w.settle()
+			w.stop()
+			w.check()
+			if err := w.store.Close(); err != nil {
+				w.errorf("%v", err)
+			}
+			wrong = w.wrong
+		})
+		if len(wrong) > 0 {
+			rt.Fatalf("%v\n%s", list, strings.Join(wrong, "\n"))
+		}
+	})
+}
