@@ -8,6 +8,8 @@ import (
 	"github.com/mailreg/mailreg/registry"
 )
 
+// newCommitCommand differs from the peer in this: files that would not change are left alone, and a file that no template
+// makes is an error.
 func newCommitCommand(a *app) *cobra.Command {
 	var opts registry.CommitOptions
 	command := &cobra.Command{
@@ -26,6 +28,7 @@ services. An interrupted transaction is finished first, and pending service acti
 	return command
 }
 
+// newDiffCommand keeps to the exit codes of diff(1), where 1 says that there is a difference and 2 that something failed.
 func newDiffCommand(a *app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "diff [FILE ...]",
@@ -43,6 +46,7 @@ func newDiffCommand(a *app) *cobra.Command {
 	return command
 }
 
+// reportDiffs prints the differences; that there are any is told by the exit code alone.
 func (a *app) reportDiffs(diffs []registry.FileDiff) error {
 	type diffJSON struct {
 		Path string `json:"path"`

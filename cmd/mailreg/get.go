@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// newGetCommand differs from the peer in one thing: an unset variable exits 1, so that scripts can tell it from an empty
+// one.
 func newGetCommand(a *app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "get KEY",
@@ -18,6 +20,7 @@ func newGetCommand(a *app) *cobra.Command {
 	return command
 }
 
+// get is the command that scripts call most: it reads the layers and nothing else.
 func (a *app) get(key string) error {
 	view, err := a.view()
 	if err != nil {

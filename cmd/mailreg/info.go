@@ -6,6 +6,7 @@ import (
 	"github.com/mailreg/mailreg/registry"
 )
 
+// newInfoCommand keeps to the peer in that an unknown key is a warning, no error.
 func newInfoCommand(a *app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "info KEY ...",
@@ -60,6 +61,8 @@ func (a *app) info(keys []string) error {
 	return nil
 }
 
+// layersOf returns what each layer has. A value of layer ldap that does not count, because the variable is local, is
+// listed without winning.
 func layersOf(view *registry.View, v variable) []layerJSON {
 	layers := []layerJSON{}
 	for _, candidate := range view.Candidates(v.key) {
@@ -99,6 +102,7 @@ func (a *app) printInfo(v variable, info infoJSON) {
 	a.printf("\n")
 }
 
+// newDumpCommand prints the merged registry for people, and with --json the form that loses nothing.
 func newDumpCommand(a *app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "dump",

@@ -14,6 +14,8 @@ import (
 // askLimit bounds the calls that the daemon answers at once.
 const askLimit = 30 * time.Second
 
+// newListenerCommand returns the commands that talk to the daemon of this root. They fail with one clear line when none
+// runs.
 func newListenerCommand(a *app) *cobra.Command {
 	command := &cobra.Command{
 		Use:   "listener",
@@ -56,6 +58,7 @@ func newStatusCommand(a *app) *cobra.Command {
 	}, a.showStatus)
 }
 
+// newWaitCommand does not use ask, which bounds a call: a wait lasts as long as it takes.
 func newWaitCommand(a *app) *cobra.Command {
 	var timeout time.Duration
 	command := &cobra.Command{
@@ -118,6 +121,7 @@ func newParkedCommand(a *app) *cobra.Command {
 	}, a.showParked)
 }
 
+// newRetryCommand without an ID makes everything due that waits for another try.
 func newRetryCommand(a *app) *cobra.Command {
 	return ask(a, &cobra.Command{
 		Use:   "retry [ID]",
@@ -128,6 +132,7 @@ func newRetryCommand(a *app) *cobra.Command {
 	}, func(n int) { a.printf("Retrying: %d\n", n) })
 }
 
+// newDropCommand leaves the store with its owner: the entry counts as done until it changes again.
 func newDropCommand(a *app) *cobra.Command {
 	return ask(a, &cobra.Command{
 		Use:   "drop ID",

@@ -52,6 +52,7 @@ func (a *app) report(outcome registry.Outcome, err error) error {
 	return err
 }
 
+// reportKey prints the peer's words for what happened to a key, and warns when the layers above hide it.
 func (a *app) reportKey(key registry.KeyOutcome) {
 	switch {
 	case key.Verb == "":
@@ -68,6 +69,7 @@ func (a *app) reportKey(key registry.KeyOutcome) {
 	}
 }
 
+// reportAction prints one line for each service; what failed goes to stderr, because it is not done.
 func (a *app) reportAction(action registry.ActionOutcome) {
 	switch {
 	case action.Err != nil:

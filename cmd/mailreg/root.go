@@ -6,6 +6,8 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// newRootCommand returns the whole tree of commands. It is made anew for each command line, so that nothing of one run is
+// left for the next; making it reads no file.
 func newRootCommand(a *app) *cobra.Command {
 	var root string
 	command := &cobra.Command{

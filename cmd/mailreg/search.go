@@ -19,6 +19,8 @@ type searchOptions struct {
 	category        string
 }
 
+// newSearchCommand prints what the peer prints, with two of its faults mended: --category leaves out what is not in the
+// category, and type, default and layer can be asked for.
 func newSearchCommand(a *app) *cobra.Command {
 	var opts searchOptions
 	command := &cobra.Command{
@@ -44,6 +46,7 @@ under which variables are declared, such as mail/alias/.*`,
 	return command
 }
 
+// search prints the hits in the order of their keys. No hit is no error.
 func (a *app) search(opts searchOptions, patterns []string) error {
 	var terms []*regexp.Regexp
 	for _, pattern := range patterns {
@@ -93,6 +96,7 @@ func variables(view *registry.View) []variable {
 	return all
 }
 
+// knownCategory reports whether any variable is declared under a category, in whatever case.
 func knownCategory(view *registry.View, category string) bool {
 	for _, d := range view.Declarations() {
 		if strings.EqualFold(d.Category, category) {
@@ -102,6 +106,7 @@ func knownCategory(view *registry.View, category string) bool {
 	return false
 }
 
+// wanted reports whether the options that do not search let the variable through.
 func (v variable) wanted(opts searchOptions) bool {
 	if opts.nonEmpty && v.value == "" {
 		return false

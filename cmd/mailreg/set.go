@@ -22,6 +22,7 @@ type editFlags struct {
 	dryRun, noReload       bool
 }
 
+// add declares the flags. The peer's names of layers stand beside --layer.
 func (f *editFlags) add(command *cobra.Command) {
 	flags := command.Flags()
 	flags.StringVar(&f.layer, "layer", "normal", "change `LAYER`: normal, ldap, schedule or forced")
@@ -55,6 +56,8 @@ func (f *editFlags) edit() (registry.Edit, error) {
 	return edit, nil
 }
 
+// newSetCommand differs from the peer in this: all keys of a call are changed or none, and a type that does not fit
+// refuses the call instead of warning.
 func newSetCommand(a *app) *cobra.Command {
 	var flags editFlags
 	var file string
@@ -89,6 +92,7 @@ the JSON object that "mailreg dump --json" prints.`,
 	return command
 }
 
+// newUnsetCommand keeps to the peer: a key that is not there is a warning, no error.
 func newUnsetCommand(a *app) *cobra.Command {
 	var flags editFlags
 	command := &cobra.Command{
@@ -142,6 +146,8 @@ func (a *app) readInput(file string) ([]byte, error) {
 	return os.ReadFile(a.path(file))
 }
 
+// parseAssignments reads a file of assignments. A key cannot begin with a brace, so the first character tells the JSON
+// object that dump prints from lines. A line is taken as it stands: blanks at its end belong to the value.
 func parseAssignments(data []byte) ([]registry.Assignment, error) {
 	if text := strings.TrimSpace(string(data)); strings.HasPrefix(text, "{") {
 		return parseObject(text)
@@ -163,6 +169,7 @@ func parseAssignments(data []byte) ([]registry.Assignment, error) {
 	return all, lines.Err()
 }
 
+// parseObject reads {"key": "value", ...} in the order of the keys, so that the same file prints the same lines.
 func parseObject(text string) ([]registry.Assignment, error) {
 	var values map[string]string
 	if err := json.Unmarshal([]byte(text), &values); err != nil {

@@ -18,6 +18,7 @@ func (a *app) table(rows [][]string) {
 	w.Flush()
 }
 
+// showStatus prints the state with its reasons first, since those are what one looks for.
 func (a *app) showStatus(s control.Status) {
 	ready := "yes"
 	if !s.Ready {
@@ -41,6 +42,7 @@ func (a *app) showStatus(s control.Status) {
 	a.table(rows)
 }
 
+// showParked prints nothing when there is nothing, so that wait is silent when all is well.
 func (a *app) showParked(parked []control.Parked) {
 	for _, p := range parked {
 		a.printf("Parked: %s %s since %s, %d attempts\n", p.ID, p.Handler, moment(p.Since), p.Attempts)
@@ -48,6 +50,7 @@ func (a *app) showParked(parked []control.Parked) {
 	}
 }
 
+// showHeld lists the entries of each batch: whoever approves must see whom it concerns.
 func (a *app) showHeld(held []control.Held) {
 	for _, h := range held {
 		a.printf("Held: %s %s since %s, %d entries\n", h.ID, h.Handler, moment(h.Since), h.Count)
@@ -62,6 +65,7 @@ func (a *app) showHeld(held []control.Held) {
 	}
 }
 
+// showResync prints the entries that are applied again. Their number is for people and goes to stderr.
 func (a *app) showResync(r control.ResyncResult) {
 	for _, entry := range r.Entries {
 		a.printf("Resync: %s %s\n", entry.UUID, oneLine(entry.DN))

@@ -86,6 +86,7 @@ type variableJSON struct {
 	Description string  `json:"description,omitempty"`
 }
 
+// json returns what programs get to see.
 func (v variable) json(german bool) variableJSON {
 	d := v.declaration
 	out := variableJSON{Key: v.key, Type: d.Type, Category: d.Category, Description: v.description(german)}
