@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -39,6 +40,9 @@ func (*Dovecot) Version() string {
 	return version
 }
 
+// verdict is how doveconf begins its messages.
+var verdict = regexp.MustCompile(`^(doveconf: )?((Fatal|Error|Warning): )*`)
+
 // Check has doveconf read the staged files; its message names file and line.
 func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, err error) {
 	file := filepath.Join(stage, "dovecot.conf")
@@ -54,7 +58,7 @@ func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, e
 	r, err := run(ctx, "doveconf", "-c", file, "-n")
 	for line := range strings.Lines(r.stderr) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), stage, d.Dir())
-		line = strings.TrimPrefix(strings.TrimPrefix(line, "doveconf: "), "Fatal: ")
+		line = verdict.ReplaceAllString(line, "")
 		if err != nil && line != "" {
 			return warnings, errors.New(line)
 		}

@@ -87,13 +87,17 @@ func dialogue(ctx context.Context, address string) error {
 		return err
 	}
 	c := textproto.NewConn(conn)
-	for i, command := range []string{"", "EHLO localhost", "MAIL FROM:<>", "RCPT TO:<postmaster>", "QUIT"} {
+	name := "localhost"
+	for i, command := range []string{"", "EHLO localhost", "MAIL FROM:<>", "RCPT TO:<mailreg-probe@%s>", "QUIT"} {
 		if i > 0 {
-			if err := c.PrintfLine("%s", command); err != nil {
+			if err := c.PrintfLine("%s", strings.ReplaceAll(command, "%s", name)); err != nil {
 				return err
 			}
 		}
 		_, message, err := c.ReadResponse(0)
+		if words := strings.Fields(message); i == 0 && len(words) > 0 {
+			name = words[0] // RFC 5321 §4.2: the server's own name; a bare postmaster would pass by all restrictions
+		}
 		if errors.Is(err, io.EOF) && i == 0 {
 			return errors.New("the server hangs up without a greeting")
 		}

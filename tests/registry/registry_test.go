@@ -119,7 +119,7 @@ func TestSetReloadsPostfix(t *testing.T) {
 	if n := h.Postfix.Reloads() - reloads; n != 1 {
 		t.Errorf("%d reloads, want 1", n)
 	}
-	h.run(0, "Create mail/postfix/inet/protocols\nFile: /etc/postfix/main.cf\nRestart: postfix.service\n", "", "set", "mail/postfix/inet/protocols=ipv4")
+	h.run(0, "Create mail/postfix/inet/protocols\nFile: /etc/postfix/main.cf\nRestart: postfix.service\n", "", "set", "mail/postfix/inet/protocols=all")
 	if size := h.size(); size != "20971520" {
 		t.Errorf("after the restart EHLO says SIZE %s", size)
 	}
@@ -133,7 +133,7 @@ func TestSetReloadsDovecot(t *testing.T) {
 	h.run(0, "Create mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=1m")
 	h.write("/etc/dovecot/local.conf", "no_such_setting = 1\n")
 	h.refused("/etc/dovecot/local.conf line 1: Unknown setting: no_such_setting", "set", "mail/dovecot/auth/cache_ttl=2m")
-	h.write("/etc/dovecot/local.conf", "mail_max_userip_connections = 3\n")
+	h.write("/etc/dovecot/local.conf", "login_greeting = hello\n")
 	h.run(0, "Setting mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=2m")
 }
 
