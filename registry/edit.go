@@ -15,7 +15,8 @@ import (
 
 // applied is an edit carried out in memory.
 type applied struct {
-	view     *View // with the edited layer
+	view     *View             // with the edited layer
+	values   map[string]string // of the edited layer
 	keys     []KeyOutcome
 	changes  []keyChange
 	warnings []string
@@ -29,27 +30,11 @@ type keyChange struct {
 
 // apply checks an edit against the view and carries it out. Its error has one line for each key that is refused.
 func apply(v *View, e Edit) (applied, error) {
-	values := maps.Clone(v.layers[e.Layer])
-	if values == nil {
-		values = map[string]string{}
+	a := applied{values: maps.Clone(v.layers[e.Layer])}
+	if a.values == nil {
+		a.values = map[string]string{}
 	}
-	a := applied{}
 	var refused []error
-	note := func(key, verb string, val *string) {
-		a.keys = append(a.keys, KeyOutcome{Key: key, Verb: verb, HiddenBy: v.above(e.Layer, key)})
-		was, ok := values[key]
-		if ok && val == nil {
-			delete(values, key)
-			a.changes = append(a.changes, keyChange{key, &was, nil})
-		} else if val != nil && (!ok || was != *val) {
-			values[key] = *val
-			change := keyChange{key: key, new: val}
-			if ok {
-				change.old = &was
-			}
-			a.changes = append(a.changes, change)
-		}
-	}
 	for _, set := range e.Set {
 		if err := v.check(e, set); err != nil {
 			refused = append(refused, err)
@@ -58,16 +43,14 @@ func apply(v *View, e Edit) (applied, error) {
 		if e.Layer == LDAP && v.local(set.Key) {
 			a.warnings = append(a.warnings, fmt.Sprintf("%s is local to this host: its value in layer %s is ignored", set.Key, LDAP))
 		}
-		_, exists := values[set.Key]
-		switch {
-		case exists && set.IfUnset:
-			was := values[set.Key]
-			note(set.Key, "Not updating", &was)
-		case exists:
-			note(set.Key, "Setting", &set.Value)
-		default:
-			note(set.Key, "Create", &set.Value)
+		verb := "Create"
+		if was, exists := a.values[set.Key]; exists && set.IfUnset {
+			verb, set.Value = "Not updating", was
+		} else if exists {
+			verb = "Setting"
 		}
+		a.put(set.Key, &set.Value)
+		a.keys = append(a.keys, KeyOutcome{Key: set.Key, Verb: verb, HiddenBy: v.above(e.Layer, set.Key)})
 	}
 	for _, key := range e.Unset {
 		if err := v.checkKey(e, key); err != nil {
@@ -75,16 +58,34 @@ func apply(v *View, e Edit) (applied, error) {
 			continue
 		}
 		verb := ""
-		if _, exists := values[key]; exists {
+		if _, exists := a.values[key]; exists {
 			verb = "Unsetting"
 		}
-		note(key, verb, nil)
+		a.put(key, nil)
+		a.keys = append(a.keys, KeyOutcome{Key: key, Verb: verb, HiddenBy: v.above(e.Layer, key)})
 	}
 	layers := v.layers
-	layers[e.Layer] = values
+	layers[e.Layer] = a.values
 	a.view = newView(v.root, v.table, layers)
 	a.view.files = v.files
 	return a, errors.Join(refused...)
+}
+
+// put gives a key another value, nil for none, and notes it when it is another one.
+func (a *applied) put(key string, val *string) {
+	change := keyChange{key: key, new: val}
+	if was, exists := a.values[key]; exists {
+		change.old = &was
+	}
+	switch {
+	case val == nil && change.old == nil, val != nil && change.old != nil && *val == *change.old:
+		return
+	case val == nil:
+		delete(a.values, key)
+	default:
+		a.values[key] = *val
+	}
+	a.changes = append(a.changes, change)
 }
 
 // above returns the highest layer over l that decides the value of a key, Default when none does.

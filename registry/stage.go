@@ -34,7 +34,7 @@ func (t *transaction) check(ctx context.Context) (err error) {
 		}
 	}
 	for _, o := range t.outputs {
-		if err := stage.Lay(dir, o.Path, o.file.Data, o.file.Mode, o.file.Remove); err != nil {
+		if err := stage.Lay(dir, o.Path, o.file); err != nil {
 			return fmt.Errorf("staging %s: %w", o.Path, err)
 		}
 	}

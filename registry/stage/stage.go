@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mailreg/mailreg/registry/swap"
 )
 
 // Copy copies the regular files, folders and symbolic links below src to dst, which it creates; a src that does not exist
@@ -70,17 +72,17 @@ func copyFile(from, to string) error {
 	return os.Chtimes(to, info.ModTime(), info.ModTime())
 }
 
-// Lay puts one file over the copy below dir, or takes it away.
-func Lay(dir, path string, data []byte, mode fs.FileMode, remove bool) error {
+// Lay puts what the file at path becomes over the copy below dir, or takes it away. The file's own path does not matter.
+func Lay(dir, path string, f swap.File) error {
 	to := filepath.Join(dir, path)
 	if err := os.Remove(to); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	if remove {
+	if f.Remove {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
-	return os.WriteFile(to, data, mode&0o700|0o400)
+	return os.WriteFile(to, f.Data, f.Mode&0o700|0o400)
 }

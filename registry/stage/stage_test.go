@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/mailreg/mailreg/registry/stage"
+	"github.com/mailreg/mailreg/registry/swap"
 )
 
 func TestCopyAndLay(t *testing.T) {
@@ -28,9 +29,9 @@ func TestCopyAndLay(t *testing.T) {
 
 	to := filepath.Join(dst, "etc")
 	must(stage.Copy(etc, to))
-	must(stage.Lay(dst, "/etc/main", []byte("new"), 0o440, false))
-	must(stage.Lay(dst, "/etc/conf.d/part", nil, 0, true))
-	must(stage.Lay(dst, "/elsewhere/new", []byte("x"), 0o644, false))
+	must(stage.Lay(dst, "/etc/main", swap.File{Data: []byte("new"), Mode: 0o440}))
+	must(stage.Lay(dst, "/etc/conf.d/part", swap.File{Remove: true}))
+	must(stage.Lay(dst, "/elsewhere/new", swap.File{Data: []byte("x"), Mode: 0o644}))
 	for path, want := range map[string]string{"etc/main": "new", "etc/inner": "new", "etc/outer": "outside", "elsewhere/new": "x"} {
 		if data, err := os.ReadFile(filepath.Join(dst, path)); err != nil || string(data) != want {
 			t.Errorf("%s: %q, %v", path, data, err)
