@@ -108,6 +108,13 @@ func TestKilledTwice(t *testing.T) {
 func TestSideBySide(t *testing.T) {
 	h := newHost(t)
 	var wait sync.WaitGroup
+	wait.Go(func() {
+		for range 200 {
+			if _, err := h.reg.View(); err != nil {
+				t.Errorf("a reader: %v", err)
+			}
+		}
+	})
 	for i := range 20 {
 		word := fmt.Sprintf("rule/%d=from %d", i, i)
 		wait.Go(func() {

@@ -139,6 +139,34 @@ func TestSecrets(t *testing.T) {
 	want(t, "imapd.conf", "password=\"hunter3\"\nname=\"x\"\n", h.read("/etc/imapd/imapd.conf"))
 }
 
+func TestValuesSurviveInEveryLayer(t *testing.T) {
+	h := newHost(t)
+	values := map[string]string{
+		"name": "two\nlines\r\n", "any/dollar": "$HOME ${x} `id`", "any/percent": "%d %% @%@name@%@", "any/quotes": `"double" 'single' \ \n`,
+		"any/blanks": "  both ends\t", "any/empty": "", "any/control": "\x00\x1b\x7f", "any/ünï": "Größe 😀",
+	}
+	for layer := registry.Normal; layer <= registry.Forced; layer++ {
+		e := registry.Edit{Layer: layer}
+		for key, value := range values {
+			e.Set = append(e.Set, registry.Assignment{Key: key, Value: value + layer.String()})
+		}
+		if layer == registry.Normal {
+			e.Set = append(e.Set, registry.Assignment{Key: "password", Value: values["any/quotes"] + values["name"]})
+		}
+		if _, err := h.reg.Change(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		view, err := registry.New(h.config).View()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range values {
+			want(t, key, value+layer.String(), view.String(key))
+		}
+		want(t, "password", values["any/quotes"]+values["name"], view.String("password"))
+	}
+}
+
 func TestLog(t *testing.T) {
 	h := newHost(t)
 	h.change("name=x")

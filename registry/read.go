@@ -58,12 +58,19 @@ func (r *Registry) View() (*View, error) {
 	if same {
 		return r.cache.view, nil
 	}
-	view, err := r.read(r.existed)
+	view, err := r.read()
 	if err != nil {
 		return r.cache.view, err
 	}
 	r.cache = cache{stamps, view}
 	return view, nil
+}
+
+// fresh reads all layers whatever is cached.
+func (r *Registry) fresh() (*View, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.read()
 }
 
 // watched are the files that make up a view.
@@ -76,8 +83,8 @@ func (r *Registry) watched() []string {
 	return append(paths, local...)
 }
 
-// read reads declarations and layers from disk; existed tells whether a file that is missing was there before.
-func (r *Registry) read(existed func(name string) bool) (*View, error) {
+// read reads declarations and layers from disk.
+func (r *Registry) read() (*View, error) {
 	t, err := readTable(r.path(schemaDir))
 	if err != nil {
 		return nil, err
@@ -86,12 +93,12 @@ func (r *Registry) read(existed func(name string) bool) (*View, error) {
 	files := map[string]map[string]string{}
 	for layer := Normal; layer <= Forced; layer++ {
 		name := layerFiles[layer]
-		if files[name], err = r.readLayer(name, existed); err != nil {
+		if files[name], err = r.readLayer(name); err != nil {
 			return nil, fmt.Errorf("reading layer %s: %w", layer, err)
 		}
 		layers[layer] = maps.Clone(files[name])
 	}
-	secrets, err := r.readLayer(secretsFile, existed)
+	secrets, err := r.readLayer(secretsFile)
 	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
 		err = nil // for users who may not see them, secrets are unset
 	}
@@ -106,10 +113,10 @@ func (r *Registry) read(existed func(name string) bool) (*View, error) {
 }
 
 // readLayer reads one layer file; one that never existed is empty.
-func (r *Registry) readLayer(name string, existed func(string) bool) (map[string]string, error) {
+func (r *Registry) readLayer(name string) (map[string]string, error) {
 	path := r.path(etcDir, name)
 	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !existed(name) {
+	if errors.Is(err, fs.ErrNotExist) && !r.existed(name) {
 		return map[string]string{}, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {

@@ -70,6 +70,17 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 			})
 		})
 	}
+	t.Run("dry run", func(t *testing.T) {
+		h := newHost(t)
+		h.mountReadOnly("/etc/smtpd")
+		h.unchanged(func() {
+			e := edit("size=1")
+			e.DryRun = true
+			if _, err := h.reg.Change(t.Context(), e); err == nil || !strings.Contains(err.Error(), "read-only file system") {
+				t.Errorf("error %v", err)
+			}
+		})
+	})
 	t.Run("unknown file", func(t *testing.T) {
 		h := newHost(t)
 		h.unchanged(func() {

@@ -113,12 +113,19 @@ func (t *transaction) prepare(ctx context.Context) error {
 		return err
 	}
 	t.planActions()
-	return t.check(ctx)
+	if err := t.check(ctx); err != nil || !t.job.dryRun {
+		return err
+	}
+	files, err := t.files()
+	if err != nil {
+		return err
+	}
+	return swap.Check(files)
 }
 
 func (t *transaction) read() error {
 	var err error
-	if t.old, err = t.r.read(t.r.existed); err != nil {
+	if t.old, err = t.r.fresh(); err != nil {
 		return err
 	}
 	t.view = t.old

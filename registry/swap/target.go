@@ -11,6 +11,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// Check reports why files could not be put in place, and writes nothing; Stage finds out more.
+func Check(files []File) error {
+	for _, f := range files {
+		if _, err := os.Stat(filepath.Dir(f.Path)); err != nil {
+			continue // Stage would make the directory
+		}
+		if err := checkTarget(f.Path, f.UID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // checkTarget reports why f could not be renamed into place: found before anything is written, for after the journal
 // there is no way back. uid is the owner that the file is to get.
 func checkTarget(path string, uid int) error {
