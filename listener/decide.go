@@ -79,7 +79,8 @@ func (v view) decide(uuid schema.UUID) decision {
 	case j.by.IsZero():
 		return v.proceed(d, call)
 	case j.conflict, j.stand == parked:
-		d.verb, d.by, d.reason = park, j.by, v.dispute(j)
+		// Both entries are named: the message is read apart from the list that it stands in.
+		d.verb, d.by, d.reason = park, j.by, v.name(d.change.UUID)+": "+v.dispute(j)
 	case j.stand == held:
 		other, _ := v.h.Mark(j.by)
 		d.verb, d.by, d.reason, d.batch = hold, j.by, v.dispute(j), other.Batch
