@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
+
+	"github.com/mailreg/mailreg/schema"
 )
 
 // The test directory's names.
@@ -197,4 +199,27 @@ func (d *Directory) Mailboxes() map[string]string {
 		mailboxes[e.GetAttributeValue("entryUUID")] = strings.ToLower(e.GetAttributeValue("mailPrimaryAddress"))
 	}
 	return mailboxes
+}
+
+// Entries returns the entries below the base that match, with the attributes asked for, in the form of the replica.
+func (d *Directory) Entries(filter string, names ...string) []*schema.Entry {
+	d.t.Helper()
+	req := ldap.NewSearchRequest(BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, names, nil)
+	result, err := d.Conn.Search(req)
+	if err != nil {
+		d.t.Fatalf("searching %s: %v", filter, err)
+	}
+	entries := make([]*schema.Entry, 0, len(result.Entries))
+	for _, found := range result.Entries {
+		uuid, err := schema.ParseUUID(found.GetAttributeValue("entryUUID"))
+		if err != nil {
+			d.t.Fatalf("reading %s: %v", found.DN, err)
+		}
+		var attrs []schema.Attribute
+		for _, a := range found.Attributes {
+			attrs = append(attrs, schema.Attribute{Name: a.Name, Values: a.Values})
+		}
+		entries = append(entries, schema.NewEntry(uuid, found.DN, attrs...))
+	}
+	return entries
 }

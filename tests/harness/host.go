@@ -3,7 +3,9 @@ package harness
 import (
 	"fmt"
 	"os"
+	"os/user"
 	"path/filepath"
+	"strconv"
 )
 
 // HostConfig says how a mail host differs from the usual one, which has a directory, Dovecot, Postfix and the listener.
@@ -37,6 +39,7 @@ func NewHost(t T, config HostConfig) *Host {
 		config.Slapd = func(*SlapdConfig) {}
 	}
 	h.Slapd = NewSlapdIn(t, sandbox, config.Slapd)
+	makeFolders(t, sandbox.Root())
 	imap, smtp := sandbox.Port(), sandbox.Port()
 	h.Must(append([]string{"set", "--no-reload"}, append(h.settings(t, imap, smtp), config.Set...)...)...)
 	h.Must("commit")
@@ -50,6 +53,29 @@ func NewHost(t T, config HostConfig) *Host {
 		h.Listener = NewListener(t, sandbox)
 	}
 	return h
+}
+
+// makeFolders makes what the packages of the servers would have made.
+func makeFolders(t T, root string) {
+	t.Helper()
+	for _, dir := range []string{"var/log", "run/dovecot", "var/spool/postfix/private", "var/lib/postfix"} {
+		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
+			t.Fatalf("making the host: %v", err)
+		}
+	}
+	account, err := user.Lookup("postfix")
+	if err != nil {
+		t.Fatalf("making the host: %v", err)
+	}
+	uid, err := strconv.Atoi(account.Uid)
+	if err != nil {
+		t.Fatalf("making the host: %v", err)
+	}
+	for _, dir := range []string{"var/spool/postfix/private", "var/lib/postfix"} {
+		if err := os.Chown(filepath.Join(root, dir), uid, -1); err != nil {
+			t.Fatalf("making the host: %v", err)
+		}
+	}
 }
 
 // settings are the registry settings of a host on loopback.

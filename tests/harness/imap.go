@@ -2,6 +2,8 @@ package harness
 
 import (
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"slices"
 
 	"github.com/emersion/go-imap/v2"
@@ -16,17 +18,25 @@ type Message struct {
 	UID   uint32
 }
 
-// Login opens an IMAP session; the caller closes it.
+// Login opens an IMAP session; the caller closes it. Each session comes from a loopback address of its own, because
+// Dovecot makes the next logins from an address wait after a refused one.
 func (d *Dovecot) Login(user, password string) (*imapclient.Client, error) {
-	client, err := imapclient.DialInsecure(d.IMAP, nil)
+	dialer := net.Dialer{Timeout: startLimit, LocalAddr: loopback()}
+	conn, err := dialer.Dial("tcp", d.IMAP)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to IMAP: %w", err)
 	}
+	client := imapclient.New(conn, nil)
 	if err := client.Login(user, password).Wait(); err != nil {
 		_ = client.Close()
 		return nil, fmt.Errorf("login as %s: %w", user, err)
 	}
 	return client, nil
+}
+
+// loopback returns one of the many addresses of this machine that are not 127.0.0.1.
+func loopback() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(127, byte(1+rand.IntN(254)), byte(rand.IntN(256)), byte(1+rand.IntN(254)))}
 }
 
 // Messages logs in and returns the messages of a folder in order of arrival.
@@ -64,6 +74,21 @@ func flags(from []imap.Flag) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// Await returns once a message is in a user's inbox: Postfix delivers some milliseconds after it has accepted.
+func (d *Dovecot) Await(user, password, subject string) {
+	d.t.Helper()
+	await(d.t, "mail to "+user, d.process.log, func() error {
+		messages, err := d.Messages(user, password, "INBOX")
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(messages, func(m Message) bool { return m.Subject == subject }) {
+			return fmt.Errorf("message %q is not there", subject)
+		}
+		return nil
+	})
 }
 
 // Subjects returns the subjects of the messages in a user's inbox, or the error as the only one, so that a test can

@@ -49,9 +49,13 @@ func NewSlapdIn(t T, sandbox *Sandbox, changes ...func(*SlapdConfig)) *Slapd {
 		Port: sandbox.Port(), TLSPort: sandbox.Port(), Socket: filepath.Join(dir, "ldapi"),
 		log: filepath.Join(sandbox.Dir, "log", name+".log"),
 	}
+	ours := schema.OpenLDAPSchema
+	if config.Schema != nil {
+		ours = config.Schema(ours)
+	}
 	err := errors.Join(
 		os.MkdirAll(filepath.Join(dir, "db"), 0o700),
-		os.WriteFile(filepath.Join(dir, "mailreg.schema"), []byte(schema.OpenLDAPSchema), 0o644),
+		os.WriteFile(filepath.Join(dir, "mailreg.schema"), []byte(ours), 0o644),
 	)
 	if err != nil {
 		t.Fatalf("making %s: %v", name, err)

@@ -66,6 +66,8 @@ type SlapdConfig struct {
 	LogLevel string
 	// LDIF is loaded by slapadd behind BaseLDIF before the first start.
 	LDIF string
+	// Schema edits our schema before the first start, for a directory that is more careless; nil takes it as it stands.
+	Schema func(string) string
 }
 
 func or(value, otherwise string) string {

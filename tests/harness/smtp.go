@@ -36,7 +36,8 @@ func (p *Postfix) Send(from, to, subject string) error {
 	return client.Quit()
 }
 
-// Accepts asks Postfix whether it takes mail for a recipient, without sending any.
+// Accepts asks Postfix whether it takes mail for a recipient, without sending any. The question comes from another
+// address than 127.0.0.1.
 func (p *Postfix) Accepts(to string) error {
 	client, err := p.dial()
 	if err != nil {
@@ -64,7 +65,8 @@ func (p *Postfix) Size() (string, error) {
 }
 
 func (p *Postfix) dial() (*smtp.Client, error) {
-	conn, err := net.DialTimeout("tcp", p.SMTP, sendLimit)
+	dialer := net.Dialer{Timeout: sendLimit, LocalAddr: loopback()}
+	conn, err := dialer.Dial("tcp", p.SMTP)
 	if err != nil {
 		return nil, fmt.Errorf("connecting to SMTP: %w", err)
 	}

@@ -52,7 +52,7 @@ func (s Spool) Messages() map[string][]string {
 			return err
 		}
 		folder := filepath.Base(filepath.Dir(path))
-		if d.IsDir() || folder != "new" && folder != "cur" {
+		if d.IsDir() || folder != "new" && folder != "cur" || !strings.Contains(path, "/Maildir/") {
 			return nil
 		}
 		subject, err := readSubject(path)
@@ -82,7 +82,8 @@ func (s Spool) Homes() []string {
 		if err != nil {
 			s.t.Fatalf("reading the spool: %v", err)
 		}
-		if !strings.HasPrefix(home, "private/by-address/") {
+		// Links to homes are not homes.
+		if !strings.HasPrefix(home, "private/by-address/") && !strings.HasPrefix(home, "private/.") {
 			below = append(below, home)
 		}
 	}
@@ -102,4 +103,24 @@ func readSubject(path string) (string, error) {
 		}
 	}
 	return "", lines.Err()
+}
+
+// Subjects returns the subjects of the messages in the inbox of a home. A home without inbox is an error.
+func (s Spool) Subjects(home string) ([]string, error) {
+	var subjects []string
+	for _, folder := range []string{"new", "cur"} {
+		dir := filepath.Join(s.Dir, home, "Maildir", folder)
+		files, err := os.ReadDir(dir)
+		if err != nil {
+			return nil, err
+		}
+		for _, file := range files {
+			subject, err := readSubject(filepath.Join(dir, file.Name()))
+			if err != nil {
+				return nil, err
+			}
+			subjects = append(subjects, subject)
+		}
+	}
+	return subjects, nil
 }
