@@ -1,0 +1,277 @@
+package mailbox_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/tests/harness"
+)
+
+// TestMatrix proves where the mail of each person is after each event of the decision table, for the four settings of
+// rename and delete: when the listener follows each change, and when it finds all of them at its return. Layout uuid runs
+// on a real Dovecot and is looked at over IMAP and LMTP as well; layout address runs on the maildir backend.
+func TestMatrix(t *testing.T) {
+	for _, layout := range []string{"uuid", "address"} {
+		for _, rename := range []string{"yes", "no"} {
+			for _, remove := range []string{"no", "yes"} {
+				for _, away := range []bool{false, true} {
+					name := fmt.Sprintf("%s/rename=%s,delete=%s,away=%v", layout, rename, remove, away)
+					t.Run(name, func(t *testing.T) {
+						t.Parallel()
+						m := newMatrix(t, layout, rename, remove)
+						m.away = away
+						for i := range 2 {
+							m.step(i)
+						}
+						m.late()
+					})
+				}
+			}
+		}
+	}
+}
+
+// matrix is a host on which all stories are played at once.
+type matrix struct {
+	t                      *testing.T
+	host                   *harness.Host
+	layout, rename, remove string
+	// away makes the listener miss the changes and find them at its return.
+	away    bool
+	stories []story
+	mail    []*letter
+	// addresses are all that anybody has had.
+	addresses map[string]bool
+}
+
+// letter is the message that a person has had from the beginning.
+type letter struct {
+	subject, uuid, address string
+	// place is the home in which the message was last alive.
+	place string
+}
+
+func newMatrix(t *testing.T, layout, rename, remove string) *matrix {
+	t.Helper()
+	m := &matrix{t: t, layout: layout, rename: rename, remove: remove, stories: stories(), addresses: map[string]bool{}}
+	config := harness.HostConfig{
+		NoPostfix: true,
+		Set: []string{
+			"mail/dovecot/location/key=" + layout,
+			"mail/dovecot/mailbox/rename=" + rename,
+			"mail/dovecot/mailbox/delete=" + remove,
+			"mailreg/guard/count=0",
+		},
+	}
+	if layout == "address" {
+		config.NoDovecot = true
+		config.Set = append(config.Set, "mail/mailbox/backend=maildir")
+	}
+	m.host = harness.NewHost(t, config)
+	for _, s := range m.stories {
+		w := m.world(s)
+		for _, p := range s.people {
+			person := w.person(p)
+			person.Home = s.home
+			m.mail = append(m.mail, &letter{subject: person.UID, uuid: w.AddPerson(person), address: person.Mail})
+		}
+	}
+	m.wait()
+	for _, l := range m.mail {
+		m.deliver(l.uuid, l.address, l.subject)
+		l.place = m.home(l.uuid, l.address)
+	}
+	m.remember()
+	return m
+}
+
+func (m *matrix) world(s story) world { return world{Directory: m.host.Slapd.Directory, name: s.name} }
+
+// deliver puts a message where mail to the address goes now.
+func (m *matrix) deliver(uuid, address, subject string) {
+	m.t.Helper()
+	if m.host.Dovecot == nil {
+		m.host.Spool.Deliver(m.home(uuid, address), subject)
+		return
+	}
+	if err := m.host.Dovecot.Deliver(address, subject); err != nil {
+		m.t.Fatalf("delivering to %s: %v", address, err)
+	}
+}
+
+// wait waits for the listener; nothing may wait for a person afterwards.
+func (m *matrix) wait() {
+	m.t.Helper()
+	m.host.Wait()
+	var parked []control.Parked
+	m.host.JSON(&parked, "listener", "parked")
+	for _, p := range parked {
+		m.t.Errorf("parked: %s: %s", p.DN, p.Reason)
+	}
+}
+
+func (m *matrix) home(uuid, address string) string {
+	if m.layout == "uuid" {
+		return harness.HomeByID(uuid)
+	}
+	return harness.HomeByAddress(address)
+}
+
+// remember notes which addresses are taken now.
+func (m *matrix) remember() {
+	for _, address := range m.host.Slapd.Mailboxes() {
+		m.addresses[address] = true
+	}
+}
+
+// step plays one step of every story and looks at all of them.
+func (m *matrix) step(i int) {
+	m.t.Helper()
+	var want []string
+	if m.away {
+		m.host.Listener.Stop()
+	}
+	for _, s := range m.stories {
+		last := min(i, len(s.steps)-1)
+		if last == i {
+			s.steps[i].change(m.world(s))
+		}
+		want = append(want, s.steps[last].want.of(m.rename, m.remove)...)
+	}
+	if m.away {
+		m.host.Listener.Start()
+	}
+	m.wait()
+	m.remember()
+	m.checkPlaces(i, want)
+	m.checkReaders(i, want)
+	m.checkStrangers(i)
+}
+
+// checkPlaces looks at the spool: each message is there once, where it belongs.
+func (m *matrix) checkPlaces(step int, want []string) {
+	m.t.Helper()
+	found := m.host.Spool.Messages()
+	taken := m.host.Slapd.Mailboxes()
+	for i, l := range m.mail {
+		paths := found[l.subject]
+		if len(paths) != 1 {
+			m.t.Errorf("step %d: message %s is in %q, want it once", step, l.subject, paths)
+			continue
+		}
+		prefix := map[string]string{trash: ".trash/", quarantine: ".quarantine/", kept: l.place + "/"}
+		where := m.where(want[i])
+		if where == live {
+			l.place = m.home(l.uuid, taken[l.uuid])
+			prefix[live] = l.place + "/"
+		}
+		if !strings.HasPrefix(paths[0], prefix[where]) {
+			m.t.Errorf("step %d: message %s is in %s, want it %s (%s)", step, l.subject, paths[0], where, prefix[where])
+		}
+	}
+}
+
+// where resolves the words whose meaning depends on the layout.
+func (m *matrix) where(word string) string {
+	switch {
+	case word == aside && m.layout == "uuid", word == yielded && m.layout == "address":
+		return quarantine
+	case word == aside, word == yielded:
+		return kept
+	}
+	return word
+}
+
+// checkReaders looks over IMAP, or into the homes where no server runs: each person who has a mailbox here reads the own
+// mail and nobody else's.
+func (m *matrix) checkReaders(step int, want []string) {
+	m.t.Helper()
+	mail := map[string][]string{}
+	for i, l := range m.mail {
+		if want[i] == live {
+			mail[l.uuid] = append(mail[l.uuid], l.subject)
+		}
+	}
+	m.compareInboxes(fmt.Sprintf("step %d", step), mail)
+}
+
+// compareInboxes compares the inboxes of all who have a mailbox here with those wanted, by entryUUID.
+func (m *matrix) compareInboxes(what string, want map[string][]string) {
+	m.t.Helper()
+	taken := m.host.Slapd.Mailboxes()
+	inboxes := make([][]string, len(taken))
+	uuids := slices.Sorted(maps.Keys(taken))
+	var group errgroup.Group
+	group.SetLimit(4)
+	for i, uuid := range uuids {
+		group.Go(func() (err error) {
+			inboxes[i], err = m.inbox(uuid, taken[uuid])
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		m.t.Errorf("%s: %v", what, err)
+		return
+	}
+	for i, uuid := range uuids {
+		if diff := cmp.Diff(slices.Sorted(slices.Values(want[uuid])), slices.Sorted(slices.Values(inboxes[i]))); diff != "" {
+			m.t.Errorf("%s: inbox of %s (%s), -want +got:\n%s", what, taken[uuid], uuid, diff)
+		}
+	}
+}
+
+func (m *matrix) inbox(uuid, address string) ([]string, error) {
+	if m.host.Dovecot == nil {
+		return m.host.Spool.Subjects(m.home(uuid, address))
+	}
+	messages, err := m.host.Dovecot.Messages(address, harness.Password, "INBOX")
+	var subjects []string
+	for _, message := range messages {
+		subjects = append(subjects, message.Subject)
+	}
+	return subjects, err
+}
+
+// checkStrangers proves that an address which nobody has here any more takes no mail.
+func (m *matrix) checkStrangers(step int) {
+	m.t.Helper()
+	if m.host.Dovecot == nil {
+		return
+	}
+	taken := slices.Collect(maps.Values(m.host.Slapd.Mailboxes()))
+	for address := range m.addresses {
+		if slices.Contains(taken, address) {
+			continue
+		}
+		known, err := m.host.Dovecot.Knows(address)
+		if err != nil || known {
+			m.t.Errorf("step %d: %s is still known (%v)", step, address, err)
+		}
+	}
+}
+
+// late delivers one more message to each address: it reaches who has the address now, beside the mail of old.
+func (m *matrix) late() {
+	m.t.Helper()
+	want := map[string][]string{}
+	taken := m.host.Slapd.Mailboxes()
+	for uuid, address := range taken {
+		m.deliver(uuid, address, "late "+address)
+		want[uuid] = append(want[uuid], "late "+address)
+	}
+	found := m.host.Spool.Messages()
+	for _, l := range m.mail {
+		home := m.home(l.uuid, taken[l.uuid])
+		if len(found[l.subject]) == 1 && strings.HasPrefix(found[l.subject][0], home+"/") {
+			want[l.uuid] = append(want[l.uuid], l.subject)
+		}
+	}
+	m.compareInboxes("at the end", want)
+}
