@@ -143,7 +143,10 @@ func (v view) doubt(m store.Mark) bool {
 // idle reports whether the handler need not be called: it has acknowledged just this, nothing may have happened since,
 // and nobody asks it to do it again.
 func (d decision) idle(doubt bool) bool {
-	if doubt || d.mark.Resync || d.mark.SetAside {
+	if doubt {
+		return false // also for an entry that came and went: what a lost call made for it must go
+	}
+	if d.mark.Resync || d.mark.SetAside {
 		return d.change.Old == nil && d.change.New == nil
 	}
 	owned := !slices.ContainsFunc(d.claims, func(r string) bool { return !slices.Contains(d.owned, r) })
