@@ -85,6 +85,20 @@ func (h *Handler) Takes(c schema.Change) bool {
 	return err == nil && Takes(Plan(old, new, s), new, s)
 }
 
+// Keeps reports whether this host is the home of an entry's mailbox.
+func (h *Handler) Keeps(e *schema.Entry) bool {
+	view, err := h.cfg.View()
+	if err != nil {
+		return true
+	}
+	s, err := settings(view)
+	if err != nil {
+		return true
+	}
+	m, err := parse(e)
+	return err == nil && s.mine(m)
+}
+
 // Apply brings the mailbox in line with the entry.
 func (h *Handler) Apply(ctx context.Context, c schema.Change) error {
 	old, new, err := sides(c)

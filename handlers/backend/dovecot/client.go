@@ -65,18 +65,19 @@ func (c *Client) Running() (bool, error) {
 
 // Flush makes Dovecot forget what it has cached about these user names, existing or not; about all when there are none.
 func (c *Client) Flush(ctx context.Context, users ...string) error {
-	if len(users) > 0 {
-		if users = sendable(users); len(users) == 0 {
-			return nil
-		}
+	if len(users) == 0 {
+		return c.whenRunning(ctx, c.flushAll)
 	}
-	return c.tell(ctx, "auth cache flush", users...)
+	if users = sendable(users); len(users) == 0 {
+		return nil
+	}
+	return c.whenRunning(ctx, func(ctx context.Context) error { return c.doveadm(ctx, "auth cache flush", users...) })
 }
 
 // Kick ends the sessions of these users.
 func (c *Client) Kick(ctx context.Context, users ...string) error {
 	for _, user := range sendable(users) {
-		if err := c.tell(ctx, "kick", user); err != nil {
+		if err := c.whenRunning(ctx, func(ctx context.Context) error { return c.doveadm(ctx, "kick", user) }); err != nil {
 			return err
 		}
 	}
@@ -90,60 +91,103 @@ func sendable(users []string) []string {
 	})
 }
 
-// tell runs one command when a Dovecot runs. One that runs and does not answer is down.
-func (c *Client) tell(ctx context.Context, command string, args ...string) error {
+// errRefused says that Dovecot answered, and did not do it.
+var errRefused = errors.New("refused by Dovecot, see its log")
+
+// whenRunning makes a call when a Dovecot runs. One that runs and does not answer is down.
+func (c *Client) whenRunning(ctx context.Context, call func(context.Context) error) error {
 	running, err := c.Running()
 	if err != nil || !running {
 		return err
 	}
-	status, err := c.call(ctx, append([]string{"", "", command, "--"}, args...))
+	limited, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
+	err = call(limited)
 	switch {
-	case err != nil && ctx.Err() != nil:
+	case err == nil || errors.Is(err, errRefused):
+		return err
+	case ctx.Err() != nil:
 		return ctx.Err()
-	case err != nil:
-		return &schema.TargetDown{Target: Target, Err: err}
-	case status == "+" || status == "-NOTFOUND": // 2.3 says so when it kicked nobody
-		return nil
 	default:
-		return fmt.Errorf("doveadm %s: Dovecot answers %q, see its log", command, status)
+		return &schema.TargetDown{Target: Target, Err: err}
 	}
 }
 
-// call sends one command on a connection of its own and returns the status line.
-func (c *Client) call(ctx context.Context, fields []string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, callLimit)
-	defer cancel()
-	var dialer net.Dialer
-	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(c.base, "doveadm-server"))
+// doveadm runs one command by the doveadm protocol. After "--" a name that begins with a hyphen is no option.
+func (c *Client) doveadm(ctx context.Context, command string, args ...string) error {
+	d, err := c.dial(ctx, "doveadm-server")
 	if err != nil {
-		return "", err
+		return err
 	}
-	defer conn.Close()
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
-	defer stop()
-	lines := bufio.NewReader(conn)
-	greeting, err := exchange(conn, lines, "VERSION\tdoveadm-server\t1\t0")
+	defer d.close()
+	status := func(line string) bool { return line == "+" || strings.HasPrefix(line, "-") }
+	greeting, err := d.exchange("VERSION\tdoveadm-server\t1\t0", status)
 	if err != nil {
-		return "", err
+		return err
 	}
 	if greeting != "+" {
-		return "", fmt.Errorf("doveadm socket asks for a password (%q)", greeting)
+		return fmt.Errorf("doveadm socket asks for a password (%q)", greeting)
 	}
-	return exchange(conn, lines, strings.Join(fields, "\t"))
+	fields := append([]string{"", "", command, "--"}, args...)
+	answer, err := d.exchange(strings.Join(fields, "\t"), status)
+	if err != nil {
+		return err
+	}
+	if answer != "+" && answer != "-NOTFOUND" { // 2.3 says so when it kicked nobody
+		return fmt.Errorf("doveadm %s: %w (%s)", command, errRefused, answer)
+	}
+	return nil
 }
 
-// exchange sends a line and returns the status line of the answer; data lines before it are passed over.
-func exchange(conn net.Conn, lines *bufio.Reader, line string) (string, error) {
-	if _, err := conn.Write([]byte(line + "\n")); err != nil {
+// flushAll asks the authentication service itself: the doveadm service of Dovecot 2.3 dies when no user is named.
+func (c *Client) flushAll(ctx context.Context) error {
+	d, err := c.dial(ctx, "auth-master")
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	answer, err := d.exchange("VERSION\t1\t0\nCACHE-FLUSH\t1", func(line string) bool {
+		return strings.HasPrefix(line, "OK\t") || strings.HasPrefix(line, "FAIL\t")
+	})
+	if err == nil && strings.HasPrefix(answer, "FAIL") {
+		err = fmt.Errorf("auth cache flush: %w (%s)", errRefused, answer)
+	}
+	return err
+}
+
+// dialogue is a connection to a socket of Dovecot.
+type dialogue struct {
+	conn  net.Conn
+	lines *bufio.Reader
+	stop  func() bool
+}
+
+func (c *Client) dial(ctx context.Context, socket string) (*dialogue, error) {
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(c.base, socket))
+	if err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Now()) })
+	return &dialogue{conn: conn, lines: bufio.NewReader(conn), stop: stop}, nil
+}
+
+func (d *dialogue) close() {
+	d.stop()
+	_ = d.conn.Close()
+}
+
+// exchange sends a line and returns the line of the answer that ends it.
+func (d *dialogue) exchange(line string, last func(string) bool) (string, error) {
+	if _, err := d.conn.Write([]byte(line + "\n")); err != nil {
 		return "", err
 	}
 	for {
-		answer, err := lines.ReadString('\n')
+		answer, err := d.lines.ReadString('\n')
 		if err != nil {
-			return "", fmt.Errorf("reading the answer to %q: %w", strings.SplitN(line, "\t", 4), err)
+			return "", fmt.Errorf("reading the answer: %w", err)
 		}
-		answer = strings.TrimSuffix(answer, "\n")
-		if answer == "+" || strings.HasPrefix(answer, "-") {
+		if answer = strings.TrimSuffix(answer, "\n"); last(answer) {
 			return answer, nil
 		}
 	}

@@ -175,7 +175,7 @@ func (w *work) put(to area, h home, why Cause) (item, error) {
 		return item{}, err
 	}
 	if err := w.move(h.rel, path.Join(i.rel(), homeName)); err != nil {
-		return item{}, err
+		return item{}, cmp.Or(err, area.removeAll(i.id))
 	}
 	w.report(i)
 	if !h.marked {

@@ -1,0 +1,214 @@
+package dovecot
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// server answers the doveadm protocol from a script, and keeps what it was asked.
+type server struct {
+	t            *testing.T
+	base, socket string
+	// greeting and answer are sent as they are.
+	greeting, answer string
+
+	mu    sync.Mutex
+	asked []string
+}
+
+// newServer makes a base_dir whose master.pid names this test, which is called "dovecot" by a word of its command line.
+func newServer(t *testing.T) (*server, *Client) {
+	t.Helper()
+	root, err := os.MkdirTemp("/tmp", "mr-") // socket paths are short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	s := &server{t: t, base: filepath.Join(root, "run/dovecot"), socket: "doveadm-server", greeting: "+\n", answer: "\n+\n0\t"}
+	if err := os.MkdirAll(s.base, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return s, NewClient(root)
+}
+
+func (s *server) pid(pid int) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.base, "master.pid"), []byte(strconv.Itoa(pid)+"\n"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *server) listen() {
+	s.t.Helper()
+	l, err := net.Listen("unix", filepath.Join(s.base, s.socket))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var serving sync.WaitGroup
+	s.t.Cleanup(func() {
+		_ = l.Close()
+		serving.Wait()
+	})
+	serving.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			s.serve(conn)
+		}
+	})
+}
+
+func (s *server) serve(conn net.Conn) {
+	defer conn.Close()
+	lines := bufio.NewReader(conn)
+	for _, answer := range []string{s.greeting, s.answer} {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			return
+		}
+		s.mu.Lock()
+		s.asked = append(s.asked, strings.TrimSuffix(line, "\n"))
+		s.mu.Unlock()
+		_, _ = conn.Write([]byte(answer))
+	}
+}
+
+func TestCommands(t *testing.T) {
+	const version = "VERSION\tdoveadm-server\t1\t0"
+	for _, tt := range []struct {
+		name string
+		do   func(context.Context, *Client) error
+		want []string
+	}{
+		{"flush", func(ctx context.Context, c *Client) error { return c.Flush(ctx, "a@x.test", "-f@x.test") },
+			[]string{version, "\t\tauth cache flush\t--\ta@x.test\t-f@x.test"}},
+		{"flush only names that cannot be", func(ctx context.Context, c *Client) error { return c.Flush(ctx, "", "a\tb", "a\nkick", "\x01") }, nil},
+		{"kick", func(ctx context.Context, c *Client) error { return c.Kick(ctx, "a@x.test", "b\r", "c@x.test") },
+			[]string{version, "\t\tkick\t--\ta@x.test", version, "\t\tkick\t--\tc@x.test"}},
+		{"kick nobody", func(ctx context.Context, c *Client) error { return c.Kick(ctx) }, nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, client := newServer(t)
+			s.pid(os.Getpid())
+			s.listen()
+			if err := tt.do(t.Context(), client); err != nil {
+				t.Fatal(err)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if diff := cmp.Diff(tt.want, s.asked); diff != "" {
+				t.Errorf("asked (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	for _, tt := range []struct {
+		name, greeting, answer string
+		down                   bool
+		want                   string
+	}{
+		{"2.3 kicked nobody", "+\n", "\n-NOTFOUND\n", false, ""},
+		{"data before the status", "+\n", "a line\nanother\n+\n", false, ""},
+		{"server greets with its version", "VERSION\tdoveadm-client\t1\t2\n+\n", "\n+\n", false, ""},
+		{"refused", "+\n", "\n-NOPERM\n", false, `doveadm kick: refused by Dovecot, see its log (-NOPERM)`},
+		{"password asked", "-\n", "", true, `dovecot is down: doveadm socket asks for a password ("-")`},
+		{"hangs up", "+\n", "no line", true, "dovecot is down: reading the answer"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s, client := newServer(t)
+			s.greeting, s.answer = tt.greeting, tt.answer
+			s.pid(os.Getpid())
+			s.listen()
+			err := client.Kick(t.Context(), "a@x.test")
+			if errors.As(err, new(*schema.TargetDown)) != tt.down || (err == nil) != (tt.want == "") || err != nil && !strings.HasPrefix(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestFlushAll(t *testing.T) {
+	for answer, want := range map[string]string{"OK\t1\t7\n": "", "FAIL\t1\n": "auth cache flush: refused by Dovecot, see its log (FAIL\t1)"} {
+		s, client := newServer(t)
+		s.socket, s.greeting, s.answer = "auth-master", "VERSION\t1\t1\nSPID\t42\n", answer
+		s.pid(os.Getpid())
+		s.listen()
+		err := client.Flush(t.Context())
+		if err != nil && err.Error() != want || err == nil && want != "" {
+			t.Errorf("error %v, want %q", err, want)
+		}
+		s.mu.Lock()
+		if diff := cmp.Diff([]string{"VERSION\t1\t0", "CACHE-FLUSH\t1"}, s.asked); diff != "" {
+			t.Errorf("asked (-want +got):\n%s", diff)
+		}
+		s.mu.Unlock()
+	}
+}
+
+func TestRunning(t *testing.T) {
+	s, client := newServer(t)
+	check := func(name string, want bool) {
+		t.Helper()
+		if got, err := client.Running(); err != nil || got != want {
+			t.Errorf("%s: running %t, %v", name, got, err)
+		}
+	}
+	check("no pid file", false)
+	if err := client.Flush(t.Context(), "a@x.test"); err != nil {
+		t.Errorf("without a server: %v", err)
+	}
+	s.pid(1 << 22)
+	check("pid that nobody has", false)
+	s.pid(1)
+	check("pid of another program", false)
+	s.pid(os.Getpid())
+	check("pid of a living server", true)
+	if err := client.Flush(t.Context(), "a@x.test"); !errors.As(err, new(*schema.TargetDown)) {
+		t.Errorf("living server without socket: %v", err)
+	}
+}
+
+func TestLayoutAddressIsRefused(t *testing.T) {
+	s, client := newServer(t)
+	root := strings.TrimSuffix(s.base, "/run/dovecot")
+	address := schema.Address{Local: "a", Domain: "x.test"}
+	owner := maildir.Owner{UUID: schema.UUID{1}, Address: address}
+	b, err := Open(maildir.Config{Root: root, Layout: maildir.ByAddress})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Ensure(t.Context(), owner, true); err != nil {
+		t.Errorf("without a server: %v", err)
+	}
+	s.pid(os.Getpid())
+	for name, err := range map[string]error{
+		"ensure":     b.Ensure(t.Context(), owner, true),
+		"trash":      b.Trash(t.Context(), maildir.Away{UUID: owner.UUID, From: address}),
+		"quarantine": b.Quarantine(t.Context(), maildir.Away{UUID: owner.UUID, From: address}),
+		"set aside":  b.SetAside(t.Context(), maildir.Away{UUID: owner.UUID, From: address}),
+	} {
+		if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "safe sequence") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := client.RefuseServed(); err == nil || errors.Is(err, schema.ErrInvalid) {
+		t.Errorf("the maildir backend beside a Dovecot: %v", err)
+	}
+}
