@@ -65,10 +65,21 @@ func (c *crashing) Kick(_ context.Context, names ...string) error {
 
 func newHost(t *testing.T, settings ...string) *host {
 	t.Helper()
-	h := &host{t: t, root: t.TempDir()}
+	h := &host{t: t, root: scratch(t)}
 	h.set(append([]string{"hostname: mail1", "domainname: example.test", "mail/mailbox/backend: maildir"}, settings...)...)
 	h.restart(-1)
 	return h
+}
+
+// scratch returns a directory that is gone after the test: in memory where the host can, since the stores fsync much.
+func scratch(t *testing.T) string {
+	t.Helper()
+	root, err := os.MkdirTemp("/dev/shm", "mailbox")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	return root
 }
 
 // set writes the settings as a layer file.

@@ -1,0 +1,291 @@
+package maildir
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+func TestMarkIsThereBeforeTheStore(t *testing.T) {
+	for _, layout := range []Layout{ByUUID, ByAddress} {
+		o := owner("a", "a@example.test")
+		for n := 0; ; n++ {
+			w := newWorld(t, layout)
+			w.reopen(crashAt(n))
+			err := w.Ensure(t.Context(), o, true)
+			home := w.file(w.homes.home(o.UUID, o.Address))
+			if _, statErr := os.Stat(home); statErr == nil {
+				if _, markErr := os.Stat(filepath.Join(home, MarkName)); markErr != nil {
+					t.Fatalf("%s, crash %d: %v", layout, n, markErr)
+				}
+			}
+			if err == nil {
+				break
+			}
+		}
+	}
+}
+
+func TestOwnership(t *testing.T) {
+	w := newWorld(t, ByUUID)
+	o := owner("a", "a@example.test")
+	w.ensure(o, true)
+	home := w.file("private/by-id", o.UUID.String())
+	for _, name := range []string{home, home + "/Maildir", home + "/Maildir/cur", home + "/Maildir/new", home + "/Maildir/tmp"} {
+		var st unix.Stat_t
+		w.must(unix.Stat(name, &st))
+		if want := uint32(w.owner.uid); os.Getuid() == 0 && (st.Uid != want || st.Gid != want) || st.Mode&0o777 != 0o700 {
+			t.Errorf("%s: owner %d:%d, mode %o", name, st.Uid, st.Gid, st.Mode&0o777)
+		}
+	}
+	for _, name := range []string{".trash", ".mailreg-lock"} {
+		var st unix.Stat_t
+		w.must(unix.Stat(w.file(name), &st))
+		if st.Uid != uint32(os.Getuid()) || st.Mode&0o077 != 0 {
+			t.Errorf("%s: owner %d, mode %o", name, st.Uid, st.Mode&0o777)
+		}
+	}
+}
+
+// TestLinksOfTheMailUser puts symbolic links where the mail user can, and expects that nothing outside is touched.
+func TestLinksOfTheMailUser(t *testing.T) {
+	o := owner("a", "a@example.test")
+	for _, tt := range []struct {
+		name   string
+		layout Layout
+		// prepare puts a link to outside into the spool.
+		prepare func(w *world, outside string)
+		invalid bool
+	}{
+		{"home", ByUUID, func(w *world, outside string) {
+			w.must(os.MkdirAll(w.file("private/by-id"), 0o755))
+			w.must(os.Symlink(outside, w.file("private/by-id", o.UUID.String())))
+		}, true},
+		{"by-id", ByUUID, func(w *world, outside string) {
+			w.must(os.MkdirAll(w.file("private"), 0o755))
+			w.must(os.Symlink(outside, w.file("private/by-id")))
+		}, true},
+		{"domain", ByAddress, func(w *world, outside string) {
+			w.must(os.MkdirAll(w.file("private"), 0o755))
+			w.must(os.Symlink(outside, w.file("private/example.test")))
+		}, true},
+		{"trash", ByUUID, func(w *world, outside string) {
+			w.must(os.MkdirAll(w.file("."), 0o755))
+			w.must(os.Symlink(outside, w.file(".trash")))
+		}, true},
+		{"mark", ByUUID, func(w *world, outside string) {
+			w.must(os.MkdirAll(w.file("private/by-id", o.UUID.String()), 0o755))
+			w.must(os.Symlink(outside+"/secret", w.file("private/by-id", o.UUID.String(), MarkName)))
+		}, true},
+		{"temporary mark", ByUUID, func(w *world, outside string) {
+			w.must(os.MkdirAll(w.file("private/by-id", o.UUID.String()), 0o755))
+			w.must(os.Symlink(outside+"/secret", w.file("private/by-id", o.UUID.String(), ".mailreg-tmp"+MarkName)))
+		}, false},
+		{"pipe as mark", ByUUID, func(w *world, _ string) {
+			w.must(os.MkdirAll(w.file("private/by-id", o.UUID.String()), 0o755))
+			w.must(unix.Mkfifo(w.file("private/by-id", o.UUID.String(), MarkName), 0o600))
+		}, true},
+		{"huge mark", ByUUID, func(w *world, _ string) {
+			w.write(strings.Repeat(" ", smallFile+1), "private/by-id", o.UUID.String(), MarkName)
+		}, true},
+		{"mark that is none", ByUUID, func(w *world, _ string) {
+			w.write(`{"version":1,"uuid":"aaaaaaaa-0000-4000-8000-aaaaaaaaaaaa","address":"../../etc@x"}`, "private/by-id", o.UUID.String(), MarkName)
+		}, true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			w := newWorld(t, tt.layout)
+			outside := t.TempDir()
+			w.must(os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600))
+			before := tree(t, outside)
+			tt.prepare(w, outside)
+			err := w.Ensure(t.Context(), o, true)
+			if errors.Is(err, schema.ErrInvalid) != tt.invalid || !tt.invalid && err != nil {
+				t.Errorf("error %v", err)
+			}
+			if err := w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted}); err != nil && !errors.Is(err, schema.ErrInvalid) {
+				t.Errorf("trash: %v", err)
+			}
+			if after := tree(t, outside); after != before {
+				t.Errorf("outside was %q, is %q", before, after)
+			}
+		})
+	}
+}
+
+// tree prints names, owners and contents of a directory.
+func tree(t *testing.T, root string) string {
+	t.Helper()
+	var b strings.Builder
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(p, &st); err != nil {
+			return err
+		}
+		b.WriteString(strings.TrimPrefix(p, root) + " " + time.Unix(st.Mtim.Unix()).String())
+		if d.Type().IsRegular() {
+			data, err := os.ReadFile(p)
+			b.Write(data)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func TestLinksInsideAStoreStayLinks(t *testing.T) {
+	w := newWorld(t, ByUUID, func(c *Config) { c.Keep = 0 })
+	outside := t.TempDir()
+	w.must(os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600))
+	o := owner("a", "a@example.test")
+	w.ensure(o, true)
+	home := w.file("private/by-id", o.UUID.String())
+	w.must(os.Symlink(outside, home+"/Maildir/.Sub"))
+	w.must(os.Symlink(outside+"/secret", home+"/Maildir/new/m1"))
+	if n, _, err := w.Count(t.Context(), Store{rel: w.homes.home(o.UUID, o.Address)}); n != 0 || err != nil {
+		t.Errorf("Count = %d, %v", n, err)
+	}
+	w.must(w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted})) // removed at once
+	w.want()
+	if _, err := os.Stat(filepath.Join(outside, "secret")); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestOtherFileSystem(t *testing.T) {
+	memory, err := os.MkdirTemp("/dev/shm", "maildir")
+	if err != nil {
+		t.Skip("no second file system here")
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(memory) })
+	open := func(name string) *dir {
+		f, err := os.Open(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = f.Close() })
+		return &dir{f: f}
+	}
+	here, there := open(t.TempDir()), open(memory)
+	if err := os.Mkdir(here.path("home"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	err = here.move("home", there, "home")
+	if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), here.path("home")) || !strings.Contains(err.Error(), there.path("home")) {
+		t.Errorf("error %v must name both and park", err)
+	}
+}
+
+func TestMoveReplacesNothing(t *testing.T) {
+	f, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	d := &dir{f: f}
+	for _, name := range []string{"a", "b"} {
+		if err := os.Mkdir(d.path(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, move := range map[string]func(string, *dir, string) error{"renameat2": d.move, "checked": d.moveChecked} {
+		if err := move("a", d, "b"); !errors.Is(err, fs.ErrExist) {
+			t.Errorf("%s onto an empty directory: %v", name, err)
+		}
+	}
+	if err := d.moveChecked("a", d, "c"); err != nil {
+		t.Error(err)
+	}
+	for _, name := range []string{"", ".", "..", "a/b", "a\x00"} {
+		if err := d.move("b", d, name); !errors.Is(err, unix.EINVAL) {
+			t.Errorf("name %q: %v", name, err)
+		}
+	}
+}
+
+func TestAdoption(t *testing.T) {
+	o := owner("a", "a@example.test")
+	now := time.Now() // stores are born now
+	for _, tt := range []struct {
+		name    string
+		layout  Layout
+		changed time.Time
+		// set up says that the host has had stores before the change
+		setUp time.Time
+		reuse Reuse
+		mark  string
+		want  string
+	}{
+		{"uuid: the path names the owner", ByUUID, now.Add(time.Hour), now, "", "", "live aaaaaaaa a@example.test m1"},
+		{"first run", ByAddress, now.Add(-time.Hour), time.Time{}, "", "", "live aaaaaaaa a@example.test m1"},
+		{"claimed before the first run", ByAddress, now.Add(time.Hour), now.Add(2 * time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
+		{"born after the claim", ByAddress, now.Add(-time.Minute), now.Add(-time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
+		{"born a little before the claim", ByAddress, now.Add(4 * time.Minute), now.Add(-time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
+		{"born long before the claim", ByAddress, now.Add(6 * time.Minute), now.Add(-time.Hour), "", "", "quarantined-unmarked nobody a@example.test m1"},
+		{"claim of an unknown time", ByAddress, time.Time{}, now.Add(-time.Hour), "", "", "quarantined-unmarked nobody a@example.test m1"},
+		{"marked for another", ByAddress, now, now.Add(-time.Hour), QuarantineForeign, "b", "quarantined-foreign bbbbbbbb a@example.test m1"},
+		{"marked for another, adopted", ByAddress, now, now.Add(-time.Hour), AdoptForeign, "b", "live aaaaaaaa a@example.test m1"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			clock := now
+			w := newWorld(t, tt.layout, func(c *Config) {
+				c.Now = func() time.Time { return clock }
+				c.Reuse = tt.reuse
+			})
+			if !tt.setUp.IsZero() {
+				clock = tt.setUp
+				w.ensure(owner("c", "c@example.test"), true)
+				clock = now
+			}
+			w.deliver(o, "m1")
+			if tt.mark != "" {
+				w.must(os.WriteFile(w.file(w.homes.home(o.UUID, o.Address), MarkName), newMark(owner(tt.mark, "a@example.test"), now).bytes(), 0o600))
+			}
+			o.Changed = tt.changed
+			for range 2 {
+				w.ensure(o, true)
+			}
+			if state := strings.Join(w.state(), "\n"); !strings.Contains(state, tt.want) || !strings.Contains(state, "live aaaaaaaa a@example.test") {
+				t.Errorf("state:\n%s\nwant %s", state, tt.want)
+			}
+		})
+	}
+}
+
+func TestBornWithoutBirthTime(t *testing.T) {
+	f, err := os.Open(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	at, err := born(&dir{f: f})
+	if err != nil || time.Since(at) > time.Hour || time.Since(at) < -time.Minute {
+		t.Errorf("born %s, %v", at, err)
+	}
+}
+
+func TestRefuse(t *testing.T) {
+	w := newWorld(t, ByUUID, func(c *Config) { c.Refuse = func() error { return errCrash } })
+	if err := w.Ensure(t.Context(), owner("a", "a@example.test"), true); !errors.Is(err, errCrash) {
+		t.Errorf("ensure: %v", err)
+	}
+	if err := w.Trash(t.Context(), Away{}); !errors.Is(err, errCrash) {
+		t.Errorf("trash: %v", err)
+	}
+	if _, err := w.Purge(t.Context()); err != nil {
+		t.Errorf("purge: %v", err)
+	}
+}
