@@ -95,11 +95,15 @@ func TestCommands(t *testing.T) {
 		do   func(context.Context, *Client) error
 		want []string
 	}{
-		{"flush", func(ctx context.Context, c *Client) error { return c.Flush(ctx, "a@x.test", "-f@x.test") },
-			[]string{version, "\t\tauth cache flush\t--\ta@x.test\t-f@x.test"}},
+		{
+			"flush", func(ctx context.Context, c *Client) error { return c.Flush(ctx, "a@x.test", "-f@x.test") },
+			[]string{version, "\t\tauth cache flush\t--\ta@x.test\t-f@x.test"},
+		},
 		{"flush only names that cannot be", func(ctx context.Context, c *Client) error { return c.Flush(ctx, "", "a\tb", "a\nkick", "\x01") }, nil},
-		{"kick", func(ctx context.Context, c *Client) error { return c.Kick(ctx, "a@x.test", "b\r", "c@x.test") },
-			[]string{version, "\t\tkick\t--\ta@x.test", version, "\t\tkick\t--\tc@x.test"}},
+		{
+			"kick", func(ctx context.Context, c *Client) error { return c.Kick(ctx, "a@x.test", "b\r", "c@x.test") },
+			[]string{version, "\t\tkick\t--\ta@x.test", version, "\t\tkick\t--\tc@x.test"},
+		},
 		{"kick nobody", func(ctx context.Context, c *Client) error { return c.Kick(ctx) }, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

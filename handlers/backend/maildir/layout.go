@@ -51,7 +51,7 @@ type homes struct {
 // parseHome reads a location such as /var/spool/dovecot/private/%Ld/%Ln.
 func parseHome(layout Layout, home string) (homes, error) {
 	if !path.IsAbs(home) || path.Clean(home) != home {
-		return homes{}, fmt.Errorf("mail/dovecot/location/home %q: want an absolute path without . and ..", home)
+		return homes{}, fmt.Errorf("mail/dovecot/location/home %q: want an absolute path in its shortest form", home)
 	}
 	names := strings.Split(home[1:], "/")
 	first := slices.IndexFunc(names, func(name string) bool { return strings.Contains(name, "%") })
