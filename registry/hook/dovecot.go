@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Dovecot is the Dovecot of a root: config ROOT/etc/dovecot/dovecot.conf, run files below ROOT/run/dovecot.
@@ -102,14 +103,39 @@ func (d *Dovecot) Act(ctx context.Context, action string) error {
 	if _, err := run(ctx, "doveadm", "-c", d.config(), "stop"); err != nil {
 		return err
 	}
+	if err := d.ended(ctx); err != nil {
+		return err
+	}
 	_, err := run(ctx, "dovecot", "-c", d.config())
 	return err
 }
 
-// Verify reports when the master is gone.
-func (d *Dovecot) Verify(context.Context) error {
-	if !d.Running() {
+// ended waits for the end of the master: doveadm stop only asks for it, and a second one refuses to start meanwhile.
+func (d *Dovecot) ended(ctx context.Context) error {
+	if !d.await(ctx, false) {
+		return errors.New("dovecot does not end")
+	}
+	return nil
+}
+
+// Verify reports when there is no master; one that was just started has not written its number yet.
+func (d *Dovecot) Verify(ctx context.Context) error {
+	if !d.await(ctx, true) {
 		return errors.New("it does not run any more")
 	}
 	return nil
+}
+
+// await waits until Running is what is wanted, and reports whether it came to that in time.
+func (d *Dovecot) await(ctx context.Context, running bool) bool {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for d.Running() != running {
+		select {
+		case <-ctx.Done():
+			return false
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	return true
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -135,6 +136,26 @@ func TestSetReloadsDovecot(t *testing.T) {
 	h.refused("/etc/dovecot/local.conf line 1: Unknown setting: no_such_setting", "set", "mail/dovecot/auth/cache_ttl=2m")
 	h.write("/etc/dovecot/local.conf", "login_greeting = hello\n")
 	h.run(0, "Setting mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=2m")
+}
+
+func TestSetRestartsDovecot(t *testing.T) {
+	h := newHost(t)
+	config := h.path("/etc/dovecot/dovecot.conf")
+	t.Cleanup(func() {
+		if out, err := exec.Command(harness.Program(t, "doveadm"), "-c", config, "stop").CombinedOutput(); err != nil {
+			t.Errorf("stopping dovecot: %v %s", err, out)
+		}
+	})
+	_, port, _ := net.SplitHostPort(h.Dovecot.IMAP)
+	h.run(0, "Setting mail/dovecot/listen\nFile: /etc/dovecot/dovecot.conf\nRestart: dovecot.service\n", "", "set", "mail/dovecot/listen=127.0.0.2")
+	conn, err := net.DialTimeout("tcp", "127.0.0.2:"+port, 5*time.Second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if line, err := bufio.NewReader(conn).ReadString('\n'); err != nil || !strings.HasPrefix(line, "* OK") {
+		t.Errorf("greeting %q, %v", line, err)
+	}
 }
 
 func TestWhatPostfixWouldStumbleOver(t *testing.T) {
