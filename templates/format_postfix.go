@@ -43,8 +43,6 @@ func writePostfixMaster(p place, it item) (string, error) {
 		switch {
 		case !inOption, !inValue:
 			err = v.checkWord("{}=,$#")
-		case alone && !balanced(v.text):
-			err = v.refuse("has a brace without partner")
 		default:
 			err = v.checkParameter(alone)
 		}
@@ -66,9 +64,11 @@ func writePostfixTable(p place, it item) (string, error) {
 		err := v.checkComment()
 		switch {
 		case err != nil:
+		case v.text == "":
+			err = v.refuse("is empty")
 		case it.list, first && !line:
-			err = v.checkWord(`,"`)
-		case line && (v.text == "" || strings.HasPrefix(v.text, `"`)):
+			err = v.checkWord(`,"\`)
+		case line && strings.ContainsAny(strings.Fields(v.text)[0], `"\`):
 			err = v.refuse("does not begin with a key")
 		default:
 			err = v.checkTrim()
@@ -123,7 +123,7 @@ func writeAliases(p place, it item) (string, error) {
 		var err error
 		switch {
 		case !inValue:
-			err = v.checkWord(`:;,"\<>()[]#|`)
+			err = v.checkWord(`:;,"\<>()[]#|@%!`)
 		case it.list:
 			err = v.checkWord(`,"\()`)
 		case v.text == "":
@@ -170,6 +170,8 @@ func (v *Value) checkQuotes() error {
 // checkParameter checks a value of a Postfix parameter: all of it, or one of several things in it.
 func (v *Value) checkParameter(whole bool) error {
 	switch {
+	case whole && !balanced(v.text):
+		return v.refuse("has a brace without partner")
 	case whole:
 		return v.checkTrim()
 	case v.phrase:

@@ -45,6 +45,7 @@ func (r *rendering) get(key string) *Value {
 	if v := r.value(key); v.text != "" {
 		return v
 	}
+	r.unset = key
 	return nil
 }
 

@@ -26,6 +26,8 @@ type rendering struct {
 	world  World
 	// items are what the actions wrote, each item or verbatim; the text of the templates holds their numbers.
 	items []any
+	// unset is the key that get last found to have no value, for the error when it is written all the same.
+	unset string
 	// seen holds what was looked at by kind: key, prefix, file, version.
 	seen map[string]map[string]bool
 }
@@ -60,7 +62,7 @@ func (r *rendering) emit(v any) (string, error) {
 	switch v := v.(type) {
 	case *Value:
 		if v == nil {
-			return "", nil
+			v = &Value{key: r.unset}
 		}
 		it = item{values: []*Value{v}}
 	case []*Value:
