@@ -1,5 +1,6 @@
-# Debian packages of the servers that tests, benchmarks and the demo run against, on instances of their own.
-SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap postfix postfix-ldap
+# Debian packages of the servers that tests, benchmarks and the demo run against, on instances of their own; strace kills
+# a command at a given step.
+SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap postfix postfix-ldap strace
 
 .PHONY: build test check lint bench demo servers
 
