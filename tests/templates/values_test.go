@@ -96,6 +96,19 @@ func ask(t *testing.T, program string, args ...string) string {
 	return string(out)
 }
 
+// query returns what a lookup table has for a key, "" when it has nothing. A table that does not work is a failure.
+func query(t *testing.T, dir, table, key string) string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), harness.Program(t, "postmap"), "-c", dir, "-q", key, table)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if exit := (*exec.ExitError)(nil); stderr.Len() > 0 || err != nil && !errors.As(err, &exit) {
+		t.Fatalf("looking for %s in %s: %v\n%s", key, table, err, stderr.String())
+	}
+	return strings.TrimSuffix(string(out), "\n")
+}
+
 // mustTake fails when a harmless value is refused: a writer that refuses all values would pass every other check.
 func mustTake(t *testing.T, taken map[string]bool, values ...string) {
 	t.Helper()
