@@ -158,6 +158,7 @@ func (l *Listener) batchWorker(id string) (*worker, error) {
 func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, error) {
 	count := 0
 	err := w.do(ctx, func() error {
+		w.stores = -1
 		return w.l.update(func(e *edit) error {
 			v := w.view(e.tx)
 			var list []decision

@@ -209,9 +209,26 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) {
 }
 
 func (w *worker) take(o outcome, e *edit) store.Take {
+	return store.Take{At: e.now, UUID: o.change.UUID, Removed: !w.kept(o.change.New)}
+}
+
+// kept reports whether an acknowledged entry has a store here.
+func (w *worker) kept(e *schema.Entry) bool {
 	keeps := w.keeps()
-	kept := o.change.New != nil && (keeps == nil || keeps(o.change.New))
-	return store.Take{At: e.now, UUID: o.change.UUID, Removed: !kept}
+	return e != nil && (keeps == nil || keeps(e))
+}
+
+// count keeps the number of stores, once it is known.
+func (w *worker) count(o outcome) {
+	if w.stores < 0 || o.err != nil || o.verb == setAside {
+		return
+	}
+	if o.mark.Before == nil && w.kept(o.change.Old) {
+		w.stores--
+	}
+	if w.kept(o.change.New) {
+		w.stores++
+	}
 }
 
 // settled takes in that a batch was stored, or was not.
@@ -227,15 +244,15 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 		}
 		return
 	}
-	w.stores = -1
 	if c.batch == nil {
-		w.pause = pause{}
+		w.pause, w.stores = pause{}, -1
 	}
 	for _, o := range c.batch {
 		w.touch(o.change.UUID)
 		if o.err == nil && o.verb != setAside || errors.Is(o.err, schema.ErrInvalid) && !o.mark.Doubt {
 			delete(w.tried, o.change.UUID)
 		}
+		w.count(o)
 		w.note(o)
 	}
 }

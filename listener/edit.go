@@ -49,7 +49,7 @@ func (e *edit) mark(w *worker, uuid schema.UUID, generation uint64, before *sche
 // supersede notes what a call for the state before may have done. It may be running, or have run before a crash, unless
 // the mark was not due.
 func (e *edit) supersede(w *worker, m *store.Mark, before *schema.Entry) {
-	if m.Generation > e.tx.State().Generation || !m.Doubt && (!m.BlockedBy.IsZero() || m.Class == store.Held) {
+	if !m.Called(e.tx.State().Generation) {
 		return
 	}
 	h := e.tx.Handler(w.name)

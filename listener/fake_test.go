@@ -57,7 +57,7 @@ type directory struct {
 	// presentPhase answers cookies with a present phase.
 	presentPhase bool
 	// pretend, when set, replaces a session.
-	pretend func(cookie string, yield func(Event, error) bool) error
+	pretend func(ctx context.Context, yield func(Event, error) bool) error
 	// verifyErr and positionErr are injected.
 	verifyErr, positionErr error
 	// silent leaves the cookies of live events out.
@@ -135,7 +135,7 @@ func (d *directory) Events(ctx context.Context, cookie []byte) iter.Seq2[Event, 
 		events, at := d.refresh(string(cookie))
 		d.mu.Unlock()
 		if pretend != nil {
-			if err := pretend(string(cookie), yield); err != nil {
+			if err := pretend(ctx, yield); err != nil {
 				yield(Event{}, err)
 			}
 			return
@@ -266,6 +266,11 @@ func (t *target) Claims(e *schema.Entry) []string {
 		return nil
 	}
 	return []string{e.First(schema.AttrPrimaryAddress)}
+}
+
+// Takes says that a removed or changed address takes mail away.
+func (t *target) Takes(c schema.Change) bool {
+	return c.Old != nil && (c.New == nil || c.New.First(schema.AttrPrimaryAddress) != c.Old.First(schema.AttrPrimaryAddress))
 }
 
 func (t *target) Apply(_ context.Context, c schema.Change) error { return t.act("", c) }

@@ -170,7 +170,7 @@ func (w *world) do(s step) {
 	case "cut":
 		w.dir.cut()
 	case "forget":
-		w.dir.change(func() { w.dir.pretend = func(string, func(Event, error) bool) error { return ErrCookie } })
+		w.dir.change(func() { w.dir.pretend = func(context.Context, func(Event, error) bool) error { return ErrCookie } })
 		w.dir.cut()
 		synctest.Wait()
 		w.dir.change(func() { w.dir.pretend = nil })

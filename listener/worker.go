@@ -233,7 +233,7 @@ func (w *worker) absorb() error {
 			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
 			for m := range h.Marks() {
 				w.index(tx, m, generation)
-				if !w.loaded && m.Generation <= generation && m.BlockedBy.IsZero() {
+				if !w.loaded && m.Called(generation) {
 					w.tried[m.UUID] = struct{}{}
 				}
 			}

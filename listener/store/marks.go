@@ -70,6 +70,13 @@ type Mark struct {
 // Waits reports whether the mark is held only because of another one.
 func (m *Mark) Waits() bool { return m.Class == Held && !m.BlockedBy.IsZero() }
 
+// Called reports whether the handler may have been called for the mark without acknowledging it: it was due, and nothing
+// kept it from being called.
+func (m *Mark) Called(generation uint64) bool {
+	left := m.Class == Held || m.Class == Parked && m.Attempts == 0 || !m.BlockedBy.IsZero()
+	return m.Doubt || m.Generation <= generation && !left
+}
+
 // Mark returns the mark of an entry and whether it has one.
 func (h *Handler) Mark(uuid schema.UUID) (Mark, bool) {
 	d := h.t.get(h.dirty, uuid[:])

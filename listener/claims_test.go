@@ -1,0 +1,317 @@
+package listener
+
+import (
+	"testing"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// table is a claimView made of maps.
+type table struct {
+	owners  map[string]int
+	users   map[string]int
+	holders map[string][]int
+	parties map[int]party
+}
+
+func one(m map[string]int, r string) (schema.UUID, bool) {
+	n, ok := m[r]
+	return id(n), ok
+}
+
+func (t table) owner(r string) (schema.UUID, bool) { return one(t.owners, r) }
+func (t table) user(r string) (schema.UUID, bool)  { return one(t.users, r) }
+func (t table) tried(r string) []schema.UUID {
+	var list []schema.UUID
+	for _, n := range t.holders[r] {
+		list = append(list, id(n))
+	}
+	return list
+}
+
+func (t table) rivals(r string) []schema.UUID {
+	var list []schema.UUID
+	for n := 1; n <= 9; n++ {
+		for _, want := range t.parties[n].wants {
+			if want == r {
+				list = append(list, id(n))
+			}
+		}
+	}
+	return list
+}
+
+func (t table) party(uuid schema.UUID) party { return t.parties[int(uuid[15])] }
+
+func TestJudge(t *testing.T) {
+	wants := func(s stand, created string, resources ...string) party {
+		return party{stand: s, created: created, wants: resources}
+	}
+	inDoubt := func(p party, known uint64) party {
+		p.doubt, p.known = true, known
+		return p
+	}
+	// Entry 1 is judged.
+	cases := []struct {
+		name string
+		view table
+		want judgement
+	}{
+		{"free", table{parties: map[int]party{1: wants(active, "", "a")}}, judgement{}},
+		{"own", table{owners: map[string]int{"a": 1}, parties: map[int]party{1: wants(active, "", "a")}}, judgement{}},
+		{
+			"owner is clean",
+			table{owners: map[string]int{"a": 2}, parties: map[int]party{1: wants(active, "", "a"), 2: wants(clean, "", "a")}},
+			judgement{by: id(2), resource: "a", conflict: true, stand: clean},
+		},
+		{
+			"owner keeps",
+			table{owners: map[string]int{"a": 2}, parties: map[int]party{1: wants(active, "1", "a"), 2: wants(active, "2", "a")}},
+			judgement{by: id(2), resource: "a", conflict: true, stand: active},
+		},
+		{
+			"owner lets go",
+			table{owners: map[string]int{"a": 2}, parties: map[int]party{1: wants(active, "", "a"), 2: wants(active, "", "b")}},
+			judgement{by: id(2), resource: "a", owned: true, stand: active},
+		},
+		{
+			"owner is held",
+			table{owners: map[string]int{"a": 2}, parties: map[int]party{1: wants(active, "", "a"), 2: wants(held, "")}},
+			judgement{by: id(2), resource: "a", owned: true, stand: held},
+		},
+		{
+			"elder rival",
+			table{parties: map[int]party{1: wants(active, "2", "a"), 2: wants(active, "1", "a")}},
+			judgement{by: id(2), resource: "a", stand: active},
+		},
+		{
+			"elder rival is parked",
+			table{parties: map[int]party{1: wants(active, "2", "a"), 2: wants(parked, "1", "a")}},
+			judgement{by: id(2), resource: "a", conflict: true, stand: parked},
+		},
+		{
+			"younger rival",
+			table{parties: map[int]party{1: wants(active, "1", "a"), 2: wants(active, "2", "a")}},
+			judgement{},
+		},
+		{
+			"rival of the same age: the lower UUID",
+			table{parties: map[int]party{1: wants(active, "1", "a"), 2: wants(active, "1", "a")}},
+			judgement{},
+		},
+		{
+			"rival without an age is young",
+			table{parties: map[int]party{1: wants(active, "1", "a"), 2: wants(active, "", "a")}},
+			judgement{},
+		},
+		{
+			"younger rival may have it",
+			table{parties: map[int]party{1: wants(active, "1", "a"), 2: inDoubt(wants(active, "2", "a"), 0)}},
+			judgement{by: id(2), resource: "a", stand: active},
+		},
+		{
+			"both may have it: the one that was first",
+			table{parties: map[int]party{1: inDoubt(wants(active, "1", "a"), 9), 2: inDoubt(wants(active, "2", "a"), 4)}},
+			judgement{by: id(2), resource: "a", stand: active},
+		},
+		{
+			"running",
+			table{users: map[string]int{"a": 2}, parties: map[int]party{1: wants(active, "1", "a"), 2: wants(active, "2", "a")}},
+			judgement{by: id(2), resource: "a", stand: active},
+		},
+		{
+			"another tried it and wants something else",
+			table{holders: map[string][]int{"a": {2}}, parties: map[int]party{1: wants(active, "", "a"), 2: wants(active, "", "b")}},
+			judgement{by: id(2), resource: "a", owned: true, maybe: true, stand: active},
+		},
+		{
+			"I tried it",
+			table{holders: map[string][]int{"a": {1}}, parties: map[int]party{1: wants(active, "2", "a"), 2: wants(active, "1", "a")}},
+			judgement{},
+		},
+		{
+			"the second claim is taken",
+			table{owners: map[string]int{"a": 1, "b": 2}, parties: map[int]party{1: wants(active, "", "a", "b"), 2: wants(clean, "", "b")}},
+			judgement{by: id(2), resource: "b", conflict: true, stand: clean},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if got := judge(c.view, id(1)); got != c.want {
+				t.Errorf("got %+v, want %+v", got, c.want)
+			}
+		})
+	}
+}
+
+func TestCycle(t *testing.T) {
+	c := newClaims()
+	c.wait(id(2), edge{by: id(3), owned: true})
+	c.wait(id(3), edge{by: id(4)})
+	if members, _ := c.cycle(id(4), edge{by: id(5)}); members != nil {
+		t.Errorf("no cycle: %v", members)
+	}
+	members, pivot := c.cycle(id(4), edge{by: id(2), owned: true})
+	if len(members) != 3 || pivot != id(2) {
+		t.Errorf("cycle %v, pivot %v", members, pivot)
+	}
+	if c.woken(id(3)); len(c.waits) != 1 {
+		t.Errorf("waits %v", c.waits)
+	}
+	if members, _ := c.cycle(id(4), edge{by: id(2), owned: true}); members != nil {
+		t.Errorf("no cycle any more: %v", members)
+	}
+}
+
+func TestClaims(t *testing.T) {
+	type entries map[int]string
+	cases := []struct {
+		name          string
+		before, after entries
+		calls         []string
+		marks         []string
+	}{
+		{
+			"chain", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c", 3: "d"},
+			[]string{"change u3 c d", "change u2 b c", "change u1 a b"}, nil,
+		},
+		{
+			"swap", entries{1: "a", 2: "b"}, entries{1: "b", 2: "a"},
+			[]string{"aside u1 a", "change u2 b a", "change u1 a b"}, nil,
+		},
+		{
+			"three in a circle", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c", 3: "a"},
+			[]string{"aside u1 a", "change u3 c a", "change u2 b c", "change u1 a b"}, nil,
+		},
+		{
+			"new owner of a freed address", entries{1: "a"}, entries{1: "", 2: "a"},
+			[]string{"remove u1 a", "add u2 a"}, nil,
+		},
+		{
+			"deleted and created anew", entries{1: "a"}, entries{1: "-", 2: "a"},
+			[]string{"remove u1 a", "add u2 a"}, nil,
+		},
+		{
+			"taken", entries{1: "a"}, entries{2: "a"},
+			nil, []string{"u2 parked: a is owned by uid=u1,ou=people, which claims it as well"},
+		},
+		{
+			"two new ones", nil, entries{2: "a", 1: "a"},
+			[]string{"add u1 a"}, []string{"u2 parked: a is owned by uid=u1,ou=people, which claims it as well"},
+		},
+		{
+			"owner's new address is bad", entries{1: "a"}, entries{1: "bad", 2: "a"},
+			[]string{"change u1 a bad"},
+			[]string{
+				"u1 parked: uid=u1,ou=people: bad address",
+				"u2 parked: waits for uid=u1,ou=people, which has a and is parked: uid=u1,ou=people: bad address",
+			},
+		},
+		{
+			"chain that ends at a taken one", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c"},
+			nil,
+			[]string{
+				"u1 parked: waits for uid=u2,ou=people, which has b and is parked: c is owned by uid=u3,ou=people, which claims it as well",
+				"u2 parked: c is owned by uid=u3,ou=people, which claims it as well",
+			},
+		},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t)
+				r.put(c.before)
+				r.start()
+				r.target.taken()
+				r.put(c.after)
+				r.expect(c.calls...)
+				r.expectMarks(c.marks...)
+			})
+		})
+	}
+}
+
+// put sets several entries to their addresses at once; "-" deletes one.
+func (r *rig) put(entries map[int]string) {
+	r.dir.change(func() {
+		for n := 1; n <= 99; n++ {
+			address, ok := entries[n]
+			switch {
+			case !ok:
+				continue
+			case address == "-":
+				delete(r.dir.entries, id(n))
+			default:
+				r.dir.entries[id(n)] = user(n, address)
+			}
+			r.dir.log = append(r.dir.log, id(n))
+		}
+	})
+}
+
+func TestConflictIsRearmed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "a"))
+		r.start()
+		r.expect("add u1 a")
+		if got, err := r.Parked(t.Context()); err != nil || len(got) != 1 || got[0].ID != "p1" || got[0].DN != "uid=u2,ou=people" {
+			t.Errorf("parked %v, %v", got, err)
+		}
+		r.dir.set(user(1, "b"))
+		r.expect("change u1 a b", "add u2 a")
+		r.expectMarks()
+	})
+}
+
+func TestConflictIsRearmedByTheLoser(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "a"))
+		r.start()
+		r.target.taken()
+		r.dir.set(user(2, "b"))
+		r.expect("add u2 b")
+		r.expectMarks()
+	})
+}
+
+func TestCircleWithoutSetAsideIsParked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "b"))
+		r.config.Handlers = []Handler{struct {
+			Handler
+			Claimer
+		}{r.target, r.target}}
+		r.start()
+		r.target.taken()
+		r.put(map[int]string{1: "b", 2: "a"})
+		r.expect()
+		got := r.marks()
+		if len(got) != 2 || got[1][:len("u2 parked: claims go in a circle")] != "u2 parked: claims go in a circle" {
+			t.Errorf("marks %q", got)
+		}
+		r.dir.set(user(2, "c"))
+		r.expect("change u2 b c", "change u1 a b")
+	})
+}
+
+func TestAnswerToSetAsideIsLost(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "b"))
+		r.start()
+		r.target.taken()
+		lost := false
+		r.target.after = func(schema.Change) error {
+			if !lost {
+				lost = true
+				return errCut
+			}
+			return nil
+		}
+		r.put(map[int]string{1: "b", 2: "a"})
+		r.expect("aside u1 a")
+		// Back to what was acknowledged: it must be put back all the same.
+		r.put(map[int]string{1: "a", 2: "b"})
+		r.expectAny("change u1 a a", "change u2 b b")
+		r.expectMarks()
+	})
+}
