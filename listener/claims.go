@@ -21,36 +21,43 @@ const (
 	held
 )
 
+// moment orders the transactions from which on marks can be worked on; those of one refresh have the same.
+type moment struct{ generation, known uint64 }
+
+func (m moment) compare(o moment) int {
+	return cmp.Or(cmp.Compare(m.generation, o.generation), cmp.Compare(m.known, o.known))
+}
+
 // party is what must be known of an entry to settle a dispute about a resource.
 type party struct {
 	stand stand
-	// wants are the claims of its newest state; those of a clean entry are what it owns.
+	// wants are the claims of its newest state, which can be had since due; those of a clean entry are what it owns.
 	wants []string
-	// doubt is set when a call for it may have had its effect without being acknowledged.
-	doubt bool
-	// generation and known order the moments from which on it could be called.
-	generation, known uint64
+	due   moment
+	// tried are claims of earlier states that a call without an answer may have taken, and since when.
+	tried map[string]moment
 	// created is the createTimestamp, which sorts as text (RFC 4517 §3.3.13, always in UTC).
 	created string
 }
 
-// precedes reports whether entry a, rather than b, gets a resource that both claim and neither owns: the one that may
-// have it already, else the elder, else the lower UUID. When both may have it, only the one that could be called first
-// does.
-func precedes(a, b schema.UUID, pa, pb party) bool {
-	if pa.doubt != pb.doubt {
-		return pa.doubt
+// since returns from when on a party that wants a resource can have had it.
+func (p party) since(resource string) moment {
+	if m, ok := p.tried[resource]; ok {
+		return m
 	}
-	if pa.doubt {
-		if c := cmp.Or(cmp.Compare(pa.generation, pb.generation), cmp.Compare(pa.known, pb.known)); c != 0 {
-			return c < 0
-		}
-	}
+	return p.due
+}
+
+// precedes reports whether entry a, rather than b, gets a resource that both claim and neither owns: the one that could
+// have it first, because it may have it already; among those of one transaction, such as all of a refresh, the elder, else
+// the lower UUID. All of that is stored, so that it comes out the same after a crash.
+func precedes(a, b schema.UUID, pa, pb party, resource string) bool {
 	late := func(p party) string { return cmp.Or(p.created, "~") }
-	if c := cmp.Compare(late(pa), late(pb)); c != 0 {
-		return c < 0
-	}
-	return bytes.Compare(a[:], b[:]) < 0
+	return cmp.Or(
+		pa.since(resource).compare(pb.since(resource)),
+		cmp.Compare(late(pa), late(pb)),
+		bytes.Compare(a[:], b[:]),
+	) < 0
 }
 
 // claimView is what a judgement rests on.
@@ -59,9 +66,8 @@ type claimView interface {
 	owner(resource string) (schema.UUID, bool)
 	// user returns whose call that claims the resource has not been acknowledged yet.
 	user(resource string) (schema.UUID, bool)
-	// tried returns whose earlier state may have taken the resource, without being acknowledged.
-	tried(resource string) []schema.UUID
-	// rivals returns whose newest state claims the resource and is not acknowledged.
+	// rivals returns whose newest state claims the resource without being acknowledged, or whose earlier one may have
+	// taken it. There may be some among them for whom that is not true any more.
 	rivals(resource string) []schema.UUID
 	party(uuid schema.UUID) party
 }
@@ -81,7 +87,7 @@ type judgement struct {
 }
 
 // judge decides whether an entry may be called with what it claims: each resource must be its own, or free. Whoever owns
-// one and does not claim it any more goes first; whoever owns and claims it keeps it. For a free one the elder of two
+// one and does not claim it any more goes first; whoever owns and claims it keeps it. For a free one the first of two
 // claimants goes first, and keeps it.
 func judge(view claimView, uuid schema.UUID) judgement {
 	self := view.party(uuid)
@@ -106,22 +112,17 @@ func judgeOne(view claimView, uuid schema.UUID, self party, resource string) jud
 		keeps := p.stand == clean || slices.Contains(p.wants, resource)
 		return judgement{by: owner, resource: resource, conflict: keeps, owned: !keeps, stand: p.stand}
 	}
-	holders := view.tried(resource)
-	if slices.Contains(holders, uuid) {
-		return judgement{}
-	}
-	for _, other := range holders {
-		p := view.party(other)
-		keeps := slices.Contains(p.wants, resource)
-		return judgement{by: other, resource: resource, conflict: keeps && p.stand != active, owned: !keeps, maybe: true, stand: p.stand}
-	}
 	for _, rival := range view.rivals(resource) {
 		if rival == uuid {
 			continue
 		}
 		p := view.party(rival)
-		if precedes(rival, uuid, p, self) {
+		_, maybe := p.tried[resource]
+		switch wants := slices.Contains(p.wants, resource); {
+		case wants && precedes(rival, uuid, p, self, resource):
 			return judgement{by: rival, resource: resource, conflict: p.stand != active, stand: p.stand}
+		case !wants && maybe:
+			return judgement{by: rival, resource: resource, owned: true, maybe: true, stand: p.stand}
 		}
 	}
 	return judgement{}

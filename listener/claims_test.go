@@ -10,7 +10,6 @@ import (
 type table struct {
 	owners  map[string]int
 	users   map[string]int
-	holders map[string][]int
 	parties map[int]party
 }
 
@@ -21,22 +20,10 @@ func one(m map[string]int, r string) (schema.UUID, bool) {
 
 func (t table) owner(r string) (schema.UUID, bool) { return one(t.owners, r) }
 func (t table) user(r string) (schema.UUID, bool)  { return one(t.users, r) }
-func (t table) tried(r string) []schema.UUID {
-	var list []schema.UUID
-	for _, n := range t.holders[r] {
-		list = append(list, id(n))
-	}
-	return list
-}
-
 func (t table) rivals(r string) []schema.UUID {
 	var list []schema.UUID
-	for n := 1; n <= 9; n++ {
-		for _, want := range t.parties[n].wants {
-			if want == r {
-				list = append(list, id(n))
-			}
-		}
+	for n := range t.parties {
+		list = append(list, id(n))
 	}
 	return list
 }
@@ -47,8 +34,12 @@ func TestJudge(t *testing.T) {
 	wants := func(s stand, created string, resources ...string) party {
 		return party{stand: s, created: created, wants: resources}
 	}
-	inDoubt := func(p party, known uint64) party {
-		p.doubt, p.known = true, known
+	since := func(p party, known uint64) party {
+		p.due.known = known
+		return p
+	}
+	tried := func(p party, resource string, known uint64) party {
+		p.tried = map[string]moment{resource: {known: known}}
 		return p
 	}
 	// Entry 1 is judged.
@@ -105,14 +96,19 @@ func TestJudge(t *testing.T) {
 			judgement{},
 		},
 		{
-			"younger rival may have it",
-			table{parties: map[int]party{1: wants(active, "1", "a"), 2: inDoubt(wants(active, "2", "a"), 0)}},
+			"younger rival could have it first",
+			table{parties: map[int]party{1: since(wants(active, "1", "a"), 9), 2: since(wants(active, "2", "a"), 4)}},
 			judgement{by: id(2), resource: "a", stand: active},
 		},
 		{
-			"both may have it: the one that was first",
-			table{parties: map[int]party{1: inDoubt(wants(active, "1", "a"), 9), 2: inDoubt(wants(active, "2", "a"), 4)}},
+			"younger rival has tried it first",
+			table{parties: map[int]party{1: since(wants(active, "1", "a"), 5), 2: tried(since(wants(active, "2", "a"), 9), "a", 4)}},
 			judgement{by: id(2), resource: "a", stand: active},
+		},
+		{
+			"I have tried it first",
+			table{parties: map[int]party{1: tried(since(wants(active, "2", "a"), 9), "a", 4), 2: since(wants(active, "1", "a"), 5)}},
+			judgement{},
 		},
 		{
 			"running",
@@ -121,13 +117,8 @@ func TestJudge(t *testing.T) {
 		},
 		{
 			"another tried it and wants something else",
-			table{holders: map[string][]int{"a": {2}}, parties: map[int]party{1: wants(active, "", "a"), 2: wants(active, "", "b")}},
+			table{parties: map[int]party{1: wants(active, "", "a"), 2: tried(wants(active, "", "b"), "a", 4)}},
 			judgement{by: id(2), resource: "a", owned: true, maybe: true, stand: active},
-		},
-		{
-			"I tried it",
-			table{holders: map[string][]int{"a": {1}}, parties: map[int]party{1: wants(active, "2", "a"), 2: wants(active, "1", "a")}},
-			judgement{},
 		},
 		{
 			"the second claim is taken",
@@ -193,26 +184,26 @@ func TestClaims(t *testing.T) {
 		},
 		{
 			"taken", entries{1: "a"}, entries{2: "a"},
-			nil, []string{"u2 parked: a is owned by uid=u1,ou=people, which claims it as well"},
+			nil, []string{"u2 parked: uid=u2,ou=people: a is owned by uid=u1,ou=people, which claims it as well"},
 		},
 		{
 			"two new ones", nil, entries{2: "a", 1: "a"},
-			[]string{"add u1 a"}, []string{"u2 parked: a is owned by uid=u1,ou=people, which claims it as well"},
+			[]string{"add u1 a"}, []string{"u2 parked: uid=u2,ou=people: a is owned by uid=u1,ou=people, which claims it as well"},
 		},
 		{
 			"owner's new address is bad", entries{1: "a"}, entries{1: "bad", 2: "a"},
 			[]string{"change u1 a bad"},
 			[]string{
 				"u1 parked: uid=u1,ou=people: bad address",
-				"u2 parked: waits for uid=u1,ou=people, which has a and is parked: uid=u1,ou=people: bad address",
+				"u2 parked: uid=u2,ou=people: waits for uid=u1,ou=people, which has a and is parked: uid=u1,ou=people: bad address",
 			},
 		},
 		{
 			"chain that ends at a taken one", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c"},
 			nil,
 			[]string{
-				"u1 parked: waits for uid=u2,ou=people, which has b and is parked: c is owned by uid=u3,ou=people, which claims it as well",
-				"u2 parked: c is owned by uid=u3,ou=people, which claims it as well",
+				"u1 parked: uid=u1,ou=people: waits for uid=u2,ou=people, which has b and is parked: uid=u2,ou=people: c is owned by uid=u3,ou=people, which claims it as well",
+				"u2 parked: uid=u2,ou=people: c is owned by uid=u3,ou=people, which claims it as well",
 			},
 		},
 	}

@@ -236,7 +236,7 @@ func (v view) names(uuids []schema.UUID) string {
 	return strings.Join(list, ", ")
 }
 
-// owner, user, tried, rivals and party make the view a claimView.
+// owner, user, rivals and party make the view a claimView.
 func (v view) owner(resource string) (schema.UUID, bool) { return v.h.Owner(resource) }
 
 func (v view) user(resource string) (schema.UUID, bool) {
@@ -244,9 +244,9 @@ func (v view) user(resource string) (schema.UUID, bool) {
 	return uuid, ok
 }
 
-func (v view) tried(resource string) []schema.UUID { return v.w.claims.holders[resource] }
-
-func (v view) rivals(resource string) []schema.UUID { return v.w.claims.wanters[resource] }
+func (v view) rivals(resource string) []schema.UUID {
+	return slices.Concat(v.w.claims.wanters[resource], v.w.claims.holders[resource])
+}
 
 func (v view) party(uuid schema.UUID) party {
 	entry := v.tx.Entry(uuid)
@@ -256,7 +256,7 @@ func (v view) party(uuid schema.UUID) party {
 	}
 	m, dirty := v.h.Mark(uuid)
 	_, busy := v.w.busy[uuid]
-	p.doubt, p.generation, p.known = v.doubt(m), m.Generation, m.Known
+	p.due, p.tried = moment{m.Generation, m.Known}, trials(m)
 	switch {
 	case dirty && m.Class == store.Parked:
 		p.stand = parked
@@ -271,4 +271,15 @@ func (v view) party(uuid schema.UUID) party {
 	}
 	_, p.wants, _ = v.w.target(entry)
 	return p
+}
+
+func trials(m store.Mark) map[string]moment {
+	if len(m.Tried) == 0 {
+		return nil
+	}
+	tried := map[string]moment{}
+	for _, t := range m.Tried {
+		tried[t.Resource] = moment{t.Generation, t.Known}
+	}
+	return tried
 }

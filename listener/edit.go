@@ -59,8 +59,9 @@ func (e *edit) supersede(w *worker, m *store.Mark, before *schema.Entry) {
 		m.Before = seen
 	}
 	for _, r := range claimed {
-		if owner, owned := h.Owner(r); (!owned || owner != m.UUID) && !slices.Contains(m.Tried, r) {
-			m.Tried = append(m.Tried, r)
+		tried := slices.ContainsFunc(m.Tried, func(t store.Trial) bool { return t.Resource == r })
+		if owner, owned := h.Owner(r); (!owned || owner != m.UUID) && !tried {
+			m.Tried = append(m.Tried, store.Trial{Resource: r, Generation: m.Generation, Known: m.Known})
 		}
 	}
 }

@@ -152,6 +152,11 @@ func (e *edit) prepare(names []string) error {
 		if added || !slices.Contains(state.Handlers, w.name) {
 			e.markAll(w, state.Generation+1)
 		}
+		for m := range e.tx.Handler(w.name).Marks() {
+			if m.Called(state.Generation) {
+				w.tried[m.UUID] = struct{}{}
+			}
+		}
 	}
 	if !slices.Equal(state.Handlers, names) {
 		state.Handlers = names

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -264,7 +263,7 @@ func (w *world) check() {
 		}
 		for r, uuid := range w.target.stores {
 			m, _ := h.Mark(uuid)
-			if owner, _ := h.Owner(r); owner != uuid && !slices.Contains(m.Tried, r) {
+			if owner, _ := h.Owner(r); owner != uuid && !has(m, r) {
 				w.errorf("%s has %s, which belongs to %s", uuid, r, owner)
 			}
 		}
@@ -307,11 +306,16 @@ func (w *world) checkEntry(tx *store.Tx, h *store.Handler, n int) {
 	}
 }
 
+func has(m store.Mark, resource string) bool {
+	_, tried := trials(m)[resource]
+	return tried
+}
+
 // contested reports whether another living entry claims an address, or one that is parked has it still or perhaps.
 func (w *world) contested(h *store.Handler, n int, address string) bool {
 	for i := 1; i <= 5; i++ {
 		m, _ := h.Mark(id(i))
-		if i != n && (w.address(i) == address || w.target.stores[address] == id(i) || slices.Contains(m.Tried, address)) {
+		if i != n && (w.address(i) == address || w.target.stores[address] == id(i) || has(m, address)) {
 			return true
 		}
 	}

@@ -197,9 +197,11 @@ func TestChangeInWorkWaitsForTheRefreshThatTouchesIt(t *testing.T) {
 		r.target.fail = func(schema.Change) error { return errCut }
 		r.dir.set(user(1, "b"))
 		r.expectMarks("u1 retry: connection lost")
-		r.target.fail = nil
 		r.pretend(errCut, content(user(1, "c"))...)
 		r.dir.cut()
+		time.Sleep(3 * time.Second)
+		r.expectMarks("u1 ready: ")
+		r.target.fail = nil
 		time.Sleep(time.Hour)
 		r.expect()
 		r.dir.set(user(1, "c"))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -58,9 +59,8 @@ type worker struct {
 	claims claims
 	// busy holds what is being called or waits for its acknowledgement to be stored.
 	busy map[schema.UUID]decision
-	// tried holds what may have been called without being acknowledged: since the start, and when it was due then already.
-	tried  map[schema.UUID]struct{}
-	loaded bool
+	// tried holds what may have been called without being acknowledged: since the start, or before.
+	tried map[schema.UUID]struct{}
 	// running counts calls, done are the finished ones that are not being acknowledged yet.
 	running    int
 	done       []outcome
@@ -233,11 +233,7 @@ func (w *worker) absorb() error {
 			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
 			for m := range h.Marks() {
 				w.index(tx, m, generation)
-				if !w.loaded && m.Called(generation) {
-					w.tried[m.UUID] = struct{}{}
-				}
 			}
-			w.loaded = true
 			return nil
 		}
 		for _, uuid := range touched {
@@ -257,7 +253,7 @@ func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 	if w.claimer != nil {
 		entry := tx.Entry(m.UUID)
 		_, wanted, _ := w.target(entry)
-		w.claims.want(m.UUID, wanted, m.Tried)
+		w.claims.want(m.UUID, wanted, slices.Sorted(maps.Keys(trials(m))))
 	}
 	w.claims.unwait(m.UUID)
 	due := m.Generation <= generation && m.Class != store.Parked && m.Class != store.Held

@@ -62,13 +62,19 @@ type Mark struct {
 	// Doubt says that a call which was not acknowledged may have had an effect, for this state or an earlier one.
 	Doubt bool
 	// Tried are the claims of earlier states that such a call may have taken; they are free once the entry is acknowledged.
-	Tried []string
+	Tried []Trial
 	// Before is the last such state, kept when the handler has acknowledged nothing: it must be undone all the same.
 	Before *schema.Entry
 }
 
 // Waits reports whether the mark is held only because of another one.
 func (m *Mark) Waits() bool { return m.Class == Held && !m.BlockedBy.IsZero() }
+
+// Trial is a resource that a call may have taken from a moment on, which is given like that of a mark.
+type Trial struct {
+	Resource          string
+	Generation, Known uint64
+}
 
 // Called reports whether the handler may have been called for the mark without acknowledging it: it was due, and nothing
 // kept it from being called.
@@ -89,7 +95,10 @@ func (h *Handler) Mark(uuid schema.UUID) (Mark, bool) {
 func (h *Handler) mark(uuid schema.UUID, d *decoder) (Mark, bool) {
 	m := Mark{
 		UUID: uuid, First: d.uint(), Last: d.uint(), Known: d.uint(), Since: d.time(), Generation: d.uint(), Class: Class(d.uint()),
-		Attempts: int(d.uint()), Next: d.time(), Reason: d.str(), ID: d.str(), Batch: d.str(), BlockedBy: d.uuid(), Tried: d.strs(),
+		Attempts: int(d.uint()), Next: d.time(), Reason: d.str(), ID: d.str(), Batch: d.str(), BlockedBy: d.uuid(),
+	}
+	for range d.count() {
+		m.Tried = append(m.Tried, Trial{d.str(), d.uint(), d.uint()})
 	}
 	before := false
 	d.flags(&m.Resync, &m.Approved, &m.Checked, &m.SetAside, &m.Doubt, &before)
@@ -117,7 +126,12 @@ func (h *Handler) PutMark(m Mark) {
 	e.str(m.ID)
 	e.str(m.Batch)
 	e.uuid(m.BlockedBy)
-	e.strs(m.Tried)
+	e.uint(uint64(len(m.Tried)))
+	for _, trial := range m.Tried {
+		e.str(trial.Resource)
+		e.uint(trial.Generation)
+		e.uint(trial.Known)
+	}
 	e.flags(m.Resync, m.Approved, m.Checked, m.SetAside, m.Doubt, m.Before != nil)
 	if m.Before != nil {
 		e.entry(m.Before)

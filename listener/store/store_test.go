@@ -192,7 +192,7 @@ func TestMarksSurvive(t *testing.T) {
 	full := store.Mark{
 		UUID: id(1), First: 1, Last: 300, Known: 7, Since: now, Generation: 2, Class: store.Retry, Attempts: 3, Next: now.Add(time.Second),
 		Reason: "why", ID: "p1", BlockedBy: id(2), Resync: true, Approved: true, Checked: true, SetAside: true, Doubt: true,
-		Tried: []string{"mailbox:a@x"}, Before: entry(1, "v"),
+		Tried: []store.Trial{{Resource: "mailbox:a@x", Generation: 2, Known: 1 << 20}}, Before: entry(1, "v"),
 	}
 	d.update(func(tx *store.Tx) {
 		tx.AddHandler("h")
