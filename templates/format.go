@@ -115,6 +115,9 @@ func after(parts []string) string {
 
 func (f format) encodeItem(p place, it any) (string, error) {
 	if text, ok := it.(verbatim); ok {
+		if text == "" {
+			return "", nil
+		}
 		if p.before != "" && !strings.HasSuffix(p.before, "\n") || p.after != "" && !strings.HasPrefix(p.after, "\n") {
 			return "", fmt.Errorf("a header or included file does not stand on a line of its own")
 		}

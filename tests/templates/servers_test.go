@@ -22,8 +22,10 @@ func newHost(t *testing.T, set ...string) *harness.Host {
 	h := harness.NewHost(t, harness.HostConfig{Set: set, NoDovecot: true, NoPostfix: true, NoListener: true})
 	h.Slapd.AddDomain(harness.MailDomain)
 	h.Slapd.AddPerson(harness.Person{UID: "alice", Mail: "Alice.A@example.test", Aliases: []string{"a@example.test"}})
-	h.Slapd.AddPerson(harness.Person{UID: "bob", Mail: "bob@example.test", Home: harness.HostName,
-		Aliases: []string{"alice.a@example.test"}})
+	h.Slapd.AddPerson(harness.Person{
+		UID: "bob", Mail: "bob@example.test", Home: harness.HostName,
+		Aliases: []string{"alice.a@example.test"},
+	})
 	h.Slapd.AddPerson(harness.Person{UID: "carol", Mail: "carol@example.test", Home: "mail2.example.test"})
 	secret := filepath.Join(h.Dir, "hostile.secret")
 	if err := os.WriteFile(secret, []byte(hostileSecret+"\n"), 0o600); err != nil {

@@ -1,0 +1,105 @@
+package templates_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/templates"
+)
+
+// folder makes a folder of local templates.
+func folder(t *testing.T, files map[string]string) string {
+	t.Helper()
+	dir := t.TempDir()
+	for name, text := range files {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func TestLocalTemplatesOverrideByName(t *testing.T) {
+	set := mustLoad(t, folder(t, map[string]string{
+		"postfix/main.cf/60-tls.tmpl":    "# no TLS here\n",
+		"postfix/main.cf/9-first.tmpl":   "first_restrictions = permit\n",
+		"postfix/main.cf/100-after.tmpl": "after_restrictions = permit\n",
+		"postfix/main.cf/60-tls.tmpl~":   "{{broken",
+		"postfix/main.cf/.hidden.tmpl":   "{{broken",
+		"site.ini":                       "[/etc/site.conf]\nService = site\nFormat = dovecot\nTemplate = site\nMode = 0600\nWhen = site/on\n",
+		"site.tmpl":                      "name = {{get \"site/name\"}}\n",
+		"README":                         "{{broken",
+	}))
+	main := output(t, set, "/etc/postfix/main.cf")
+	if main.Parts[0] != "postfix/main.cf/9-first" || main.Parts[len(main.Parts)-1] != "postfix/main.cf/100-after" {
+		t.Errorf("parts in the order %q", main.Parts)
+	}
+	data, _, err := set.Render(main, world("/", small, nil, nil))
+	if err != nil || !strings.Contains(string(data), "# no TLS here") || strings.Contains(string(data), "smtpd_tls") {
+		t.Errorf("the local part is not used: %v\n%s", err, data)
+	}
+	want := templates.Output{
+		Path: "/etc/site.conf", Service: "site", Format: "dovecot", Mode: 0o600, Parts: []string{"site"}, When: "site/on",
+	}
+	if diff := cmp.Diff(want, output(t, set, "/etc/site.conf")); diff != "" {
+		t.Errorf("local output (-want +got):\n%s", diff)
+	}
+}
+
+func TestMissingFolder(t *testing.T) {
+	set := mustLoad(t, filepath.Join(t.TempDir(), "none"))
+	paths := func(outputs []templates.Output) (all []string) {
+		for _, o := range outputs {
+			all = append(all, o.Path)
+		}
+		return all
+	}
+	if got := paths(set.Outputs()); !slices.IsSorted(got) || len(got) < 10 {
+		t.Errorf("outputs %q", got)
+	}
+}
+
+func TestLoadErrors(t *testing.T) {
+	manifest := func(lines ...string) string {
+		return "[/etc/x]\nService = x\nFormat = dovecot\nTemplate = x\n" + strings.Join(lines, "\n") + "\n"
+	}
+	for _, test := range []struct{ name, file, text, want string }{
+		{"syntax", "x.tmpl", "{{if}}", "template: x:1"},
+		{"missing function", "x.tmpl", "{{shell \"id\"}}", `"shell" not defined`},
+		{"function that builds text", "x.tmpl", "{{printf \"%s\" 1}}", `template x: function "printf" is not for templates`},
+		{"function in an argument", "x.tmpl", "{{if eq (print 1) \"1\"}}{{end}}", `function "print" is not for templates`},
+		{"function in a chain", "x.tmpl", "{{(index (slice \"a\" 1) 0).X}}", `function "slice" is not for templates`},
+		{"function in a branch", "x.tmpl", "{{with 1}}{{else}}{{html 1}}{{end}}", `function "html" is not for templates`},
+		{"writer", "x.tmpl", "{{_emit 1}}", `function "_emit" is not for templates`},
+		{"NUL", "x.tmpl", "a\x00b", "template x has a NUL byte"},
+		{"no service", "x.ini", "[/etc/x]\nFormat = dovecot\nTemplate = x\n", "reading manifest x.ini: [/etc/x]: no Service"},
+		{"no format", "x.ini", "[/etc/x]\nService = x\nTemplate = x\n", "no Format"},
+		{"no template", "x.ini", "[/etc/x]\nService = x\nFormat = dovecot\n", "no Template"},
+		{"unknown format", "x.ini", "[/etc/x]\nFormat = xml\n", `no format "xml"; there are aliases, dovecot`},
+		{"unknown template", "x.ini", "[/etc/x]\nTemplate = y\n", `no template "y"`},
+		{"unknown option", "x.ini", manifest("Color = red"), `unknown option "Color"`},
+		{"unknown table", "x.ini", manifest("Table = btree"), `no table type "btree"`},
+		{"mode", "x.ini", manifest("Mode = rw"), `mode "rw" is not octal`},
+		{"relative path", "x.ini", "[etc/x]\nService = x\n", "[etc/x]: not the path of a file"},
+		{"path that goes up", "x.ini", "[/etc/../x]\nService = x\n", "not the path of a file"},
+		{"stock path again", "x.ini", strings.ReplaceAll(manifest(), "/etc/x", "/etc/postfix/main.cf"), "two manifests declare the file /etc/postfix/main.cf"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			files := map[string]string{"x.tmpl": "x = y\n"}
+			files[test.file] = test.text
+			_, err := templates.Load(folder(t, files))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("got %v, want %q", err, test.want)
+			}
+		})
+	}
+}
