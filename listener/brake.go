@@ -34,15 +34,16 @@ func (v view) overLimit() (string, bool) {
 		return "", false
 	}
 	recent, removed := v.h.Takes(v.w.l.cfg.Now().Add(-window))
-	for _, d := range v.w.busy {
-		if d.takes && !d.mark.Approved {
+	for uuid, d := range v.w.busy {
+		// The worker hears of an acknowledgement some time after it was stored; then the take is among the recent ones.
+		if m, ok := v.h.Mark(uuid); ok && m.First <= d.mark.Last && d.takes && !d.mark.Approved {
 			recent++
 		}
 	}
 	if v.w.stores < 0 {
-		v.w.stores = v.h.CountAcked(v.w.keeps())
+		v.w.stores = v.h.CountAcked(v.w.keeps()) + removed
 	}
-	return exceeds(recent+1, v.w.stores+removed, count, percent)
+	return exceeds(recent+1, v.w.stores, count, percent)
 }
 
 // brake looks at all that a refresh would take away, together with what was taken in the last ten minutes, before its

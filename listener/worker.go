@@ -68,7 +68,7 @@ type worker struct {
 	// reconcile is set when the handler is to set its whole target right before anything else.
 	reconcile bool
 	pause     pause
-	// stores is the number of stores here, -1 when it must be counted again.
+	// stores is the number of stores here and of those taken away lately, -1 when it must be counted again.
 	stores int
 }
 
