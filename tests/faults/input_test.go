@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/go-ldap/ldap/v3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailreg/mailreg/tests/harness"
@@ -85,6 +86,47 @@ func TestBadAddress(t *testing.T) {
 	host.Wait()
 	checkWaiting(t, host, 0, 0)
 	checkHomes(t, host, homesOf(host, "address"))
+}
+
+// TestBadServerAndDomain proves the same for the other texts of the directory that become paths or settings: a mail home
+// server and the name of a mail domain.
+func TestBadServerAndDomain(t *testing.T) {
+	t.Parallel()
+	host := newHost(t)
+	host.Slapd.AddDomain("example.test")
+	host.Wait()
+	bad := []string{"../../etc", "a b", "x\ny", "a,b.test", "a$b.test", "-a.test", strings.Repeat("a", 64) + ".test", "jörg.test"}
+	before := fingerprint(t, host)
+	want := map[string]bool{}
+	for i, name := range bad {
+		uid := fmt.Sprintf("p%d", i)
+		host.Slapd.AddPerson(harness.Person{UID: uid, Mail: uid + "@example.test", Home: name})
+		domain := fmt.Sprintf("ou=d%d,%s", i, harness.DomainsDN)
+		host.Slapd.Add(domain, map[string][]string{
+			"objectClass": {"organizationalUnit"}, "ou": {fmt.Sprintf("d%d", i)},
+		})
+		rdn := "cn=" + ldap.EscapeDN(name)
+		host.Slapd.Add(rdn+","+domain, map[string][]string{"objectClass": {"univentionMailDomainname"}, "cn": {name}})
+		want[harness.DN(uid)] = true
+		want[domain] = true
+	}
+	host.Wait()
+	for _, p := range parked(host) {
+		for dn := range want {
+			if strings.HasSuffix(p.DN, dn) && strings.Contains(p.Reason, p.DN) {
+				delete(want, dn)
+			}
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not parked with DN and reason: %v; parked: %+v", want, parked(host))
+	}
+	if got := host.Must("get", "mail/hosteddomains"); got != "example.test\n" {
+		t.Errorf("hosted domains %q", got)
+	}
+	if diff := cmp.Diff(before, fingerprint(t, host)); diff != "" {
+		t.Errorf("files outside the state directory, -before +after:\n%s", diff)
+	}
 }
 
 // fingerprint returns the hash of each file below the sandbox but the listener's own state, the directory's and logs.

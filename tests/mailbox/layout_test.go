@@ -52,8 +52,8 @@ func TestAddressUnderDovecot(t *testing.T) {
 		Set:       []string{"mail/dovecot/location/key=address"},
 	})
 	host.Slapd.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
-	if r := host.Run("listener", "wait", "--timeout", "1s"); r.Code == 0 && r.Stdout == "" {
-		t.Errorf("wait: %s, want that something waits", r)
+	if out := host.Wait(); !strings.Contains(out, harness.DN("anna")) || !strings.Contains(out, "layout address") {
+		t.Errorf("wait printed %q, want who waits and why", out)
 	}
 	if homes := host.Spool.Homes(); len(homes) > 0 {
 		t.Errorf("homes %q, want none", homes)
