@@ -158,7 +158,6 @@ func (l *Listener) batchWorker(id string) (*worker, error) {
 func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, error) {
 	count := 0
 	err := w.do(ctx, func() error {
-		w.stores = -1
 		return w.l.update(func(e *edit) error {
 			v := w.view(e.tx)
 			var list []decision
@@ -229,6 +228,7 @@ func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.R
 			state := h.State()
 			state.Reconcile, state.From = true, e.tx.State().Generation
 			h.SetState(state)
+			e.anew = []*worker{w}
 		}
 	}
 	list := func(tx *store.Tx) []*schema.Entry {
@@ -245,9 +245,6 @@ func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.R
 		mark(e, list(e.tx))
 		return nil
 	})
-	if all {
-		w.touchAll()
-	}
 	return result, err
 }
 

@@ -26,24 +26,32 @@ func exceeds(takes, stores, count, percent int) (string, bool) {
 	}
 }
 
-// overLimit reports whether one more take is too many after those of the last ten minutes, running ones included. Stores
-// that went in that time count among those that there were.
-func (v view) overLimit() (string, bool) {
+// tooMany reports whether so many takes are too many after those of the last ten minutes, and why. Stores that went in
+// that time count among those that there were.
+func (v view) tooMany(takes int) (string, bool) {
 	count, percent := v.w.l.cfg.Guard()
-	if count <= 0 {
-		return "", false
-	}
 	recent, removed := v.h.Takes(v.w.l.cfg.Now().Add(-window))
+	takes += recent
+	if count <= 0 || takes <= min(count, 5) {
+		return "", false // of 10 stores, more than half are 6
+	}
+	enough := 2 * takes
+	if percent > 0 {
+		enough = max(enough, 100*takes/percent+1)
+	}
+	return exceeds(takes, v.h.CountAcked(v.w.keeps(), enough)+removed, count, percent)
+}
+
+// overLimit reports whether one more take is too many, running ones included.
+func (v view) overLimit() (string, bool) {
+	takes := 1
 	for uuid, d := range v.w.busy {
 		// The worker hears of an acknowledgement some time after it was stored; then the take is among the recent ones.
 		if m, ok := v.h.Mark(uuid); ok && m.First <= d.mark.Last && d.takes && !d.mark.Approved {
-			recent++
+			takes++
 		}
 	}
-	if v.w.stores < 0 {
-		v.w.stores = v.h.CountAcked(v.w.keeps()) + removed
-	}
-	return exceeds(recent+1, v.w.stores, count, percent)
+	return v.tooMany(takes)
 }
 
 // brake looks at all that a refresh would take away, together with what was taken in the last ten minutes, before its
@@ -54,13 +62,10 @@ func (e *edit) brake(w *worker, generation uint64) {
 		return
 	}
 	takes := e.planned(w, generation)
-	h := e.tx.Handler(w.name)
-	count, percent := e.l.cfg.Guard()
-	reason, over := "", false
-	if count > 0 && len(takes) > 0 {
-		recent, removed := h.Takes(e.now.Add(-window))
-		reason, over = exceeds(recent+len(takes), h.CountAcked(w.keeps())+removed, count, percent)
+	if len(takes) == 0 {
+		return
 	}
+	reason, over := w.view(e.tx).tooMany(len(takes))
 	batch := ""
 	for _, m := range takes {
 		old, ok := e.tx.Batch(m.Batch)
@@ -84,7 +89,7 @@ func (e *edit) brake(w *worker, generation uint64) {
 
 // planned lists the marks of a refresh that take mail away.
 func (e *edit) planned(w *worker, generation uint64) []store.Mark {
-	v := view{w: w, tx: e.tx, h: e.tx.Handler(w.name)}
+	v := w.view(e.tx)
 	var list []store.Mark
 	for m := range v.h.Marks() {
 		if _, outside := e.tx.Outside(m.UUID); outside || m.Generation != generation {

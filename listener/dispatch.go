@@ -218,19 +218,6 @@ func (w *worker) kept(e *schema.Entry) bool {
 	return e != nil && (keeps == nil || keeps(e))
 }
 
-// count keeps the number of stores, once it is known.
-func (w *worker) count(o outcome) {
-	if w.stores < 0 || o.err != nil || o.verb == setAside {
-		return
-	}
-	if o.mark.Before == nil && w.kept(o.change.Old) {
-		w.stores--
-	}
-	if w.kept(o.change.New) {
-		w.stores++
-	}
-}
-
 // settled takes in that a batch was stored, or was not.
 func (w *worker) settled(ctx context.Context, c commitment) {
 	w.committing = false
@@ -245,14 +232,13 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 		return
 	}
 	if c.batch == nil {
-		w.pause, w.stores = pause{}, -1
+		w.pause = pause{}
 	}
 	for _, o := range c.batch {
 		w.touch(o.change.UUID)
 		if o.err == nil && o.verb != setAside || errors.Is(o.err, schema.ErrInvalid) && !o.mark.Doubt {
 			delete(w.tried, o.change.UUID)
 		}
-		w.count(o)
 		w.note(o)
 	}
 }

@@ -15,6 +15,8 @@ type edit struct {
 	tx      *store.Tx
 	now     time.Time
 	touched map[*worker][]schema.UUID
+	// anew holds the workers that are to read all of their marks.
+	anew []*worker
 	// base is the number of the last mark before this transaction.
 	base uint64
 }

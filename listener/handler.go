@@ -35,7 +35,7 @@ type SetAsider interface {
 // Taker is a handler whose effects can take mail away from where it is; the brake counts those.
 type Taker interface {
 	// Takes reports whether Apply of the change would move a store away or make it unreachable. It must be pure but for
-	// reading settings; a change that Apply would refuse takes nothing.
+	// reading settings; a change that Apply would refuse takes nothing. It is not asked about a change without Old.
 	Takes(c schema.Change) bool
 }
 

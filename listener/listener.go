@@ -207,7 +207,7 @@ func (l *Listener) update(fn func(*edit) error) error {
 	e := &edit{l: l, now: l.cfg.Now()}
 	var refused error
 	err := l.store.Update(func(tx *store.Tx) error {
-		e.tx, e.touched, e.base = tx, map[*worker][]schema.UUID{}, tx.State().Seq
+		e.tx, e.touched, e.anew, e.base = tx, map[*worker][]schema.UUID{}, nil, tx.State().Seq
 		if refused = fn(e); refused != nil {
 			return refused
 		}
@@ -224,6 +224,10 @@ func (l *Listener) update(fn func(*edit) error) error {
 	l.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("writing the store: %w", err)
+	}
+	for _, w := range e.anew {
+		delete(e.touched, w)
+		w.touchAll()
 	}
 	for w, uuids := range e.touched {
 		w.touch(uuids...)

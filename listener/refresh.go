@@ -85,6 +85,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 			e.brake(w, state.Generation+1)
 		}
 		state.Generation++
+		e.anew = l.workers
 		if len(end.Cookie) > 0 || state.Fingerprint != in.fingerprint {
 			state.Fingerprint, state.Cookie = in.fingerprint, end.Cookie
 		}
@@ -98,9 +99,6 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	l.setSession(func(s *sessionState) {
 		s.phase, s.err, s.reload, s.refused, s.ended = phasePersist, nil, false, false, in.serial
 	})
-	for _, w := range l.workers {
-		w.touchAll()
-	}
 	return nil
 }
 

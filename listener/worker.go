@@ -68,8 +68,6 @@ type worker struct {
 	// reconcile is set when the handler is to set its whole target right before anything else.
 	reconcile bool
 	pause     pause
-	// stores is the number of stores here and of those taken away lately, -1 when it must be counted again.
-	stores int
 }
 
 // pause keeps a worker from calling its handler while a target, or the store, does not work.
@@ -96,7 +94,7 @@ func newWorker(l *Listener, h Handler) *worker {
 		l: l, name: h.Name(), log: l.log.With("handler", h.Name()), handler: h,
 		results: make(chan outcome, l.cfg.Workers), committed: make(chan commitment, 1),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
-		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, stores: -1, all: true,
+		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, all: true,
 	}
 	w.claimer, _ = h.(Claimer)
 	w.aside, _ = h.(SetAsider)
@@ -209,7 +207,6 @@ func (w *worker) reset() {
 	for uuid, d := range w.busy {
 		w.claims.use(uuid, d.resources())
 	}
-	w.stores = -1
 }
 
 // absorb reads the marks that have changed.
@@ -326,8 +323,9 @@ func (w *worker) target(entry *schema.Entry) (target *schema.Entry, claimed []st
 	return target, slices.Compact(claimed), err
 }
 
+// takes asks the handler about a change. What it has never acknowledged holds no mail.
 func (w *worker) takes(c schema.Change) (takes bool, err error) {
-	if w.taker == nil {
+	if w.taker == nil || c.Old == nil {
 		return false, nil
 	}
 	err = safely(func() error { takes = w.taker.Takes(c); return nil })

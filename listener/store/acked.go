@@ -170,15 +170,14 @@ func (h *Handler) Acknowledge(uuid schema.UUID, entry *schema.Entry, claims []st
 // AckedIDs yields the entries that the handler has acknowledged. Nothing may be acknowledged meanwhile.
 func (h *Handler) AckedIDs() iter.Seq[schema.UUID] { return h.t.uuids(h.acked) }
 
-// CountAcked returns how many acknowledged entries satisfy keep; nil stands for all.
-func (h *Handler) CountAcked(keep func(*schema.Entry) bool) int {
-	if keep == nil {
-		return h.acked.Stats().KeyN
-	}
+// CountAcked counts the acknowledged entries that satisfy keep, nil for all, and stops when there are enough.
+func (h *Handler) CountAcked(keep func(*schema.Entry) bool, enough int) int {
 	n := 0
 	c := h.acked.Cursor()
-	for k, v := c.First(); k != nil && h.t.err == nil; k, v = c.Next() {
-		if d := h.t.open(k, v); d != nil && keep(h.record(d).Entry) {
+	for k, v := c.First(); k != nil && n < enough && h.t.err == nil; k, v = c.Next() {
+		if keep == nil {
+			n++
+		} else if d := h.t.open(k, v); d != nil && keep(h.record(d).Entry) {
 			n++
 		}
 	}

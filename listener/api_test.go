@@ -1,0 +1,285 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/schema"
+)
+
+func TestStatus(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "bad"), user(3, "c"), user(4, ""))
+		r.config.Kind, r.config.URL = "syncrepl", "ldap://x"
+		r.target.fail = func(c schema.Change) error {
+			if c.UUID == id(3) {
+				return errors.New("no luck")
+			}
+			return nil
+		}
+		r.start()
+		s, err := r.Status(t.Context())
+		if err != nil || !s.Ready || s.Entries != 4 || s.Source.Phase != "persist" || s.Source.URL != "ldap://x" || s.Source.LastMessage.IsZero() {
+			t.Errorf("%+v %v", s, err)
+		}
+		h := s.Handlers[0]
+		if h.Name != "target" || h.Pending != 0 || h.Retrying != 1 || h.Parked != 1 || h.LastSuccess.IsZero() || h.LastError == "" {
+			t.Errorf("%+v", h)
+		}
+		time.Sleep(61 * time.Second)
+		r.expectReason("handler target: 1 changes older than 1m0s, such as uid=u3,ou=people (no luck)")
+		time.Sleep(time.Hour) // parked does not make unready
+		if s, _ := r.Status(t.Context()); !s.Ready || s.Handlers[0].Parked != 2 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestRetryOneOrAll(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "bad1"), user(2, "bad2"))
+		r.start()
+		r.target.taken()
+		if n, err := r.Retry(t.Context(), "p2"); n != 1 || err != nil {
+			t.Error(n, err)
+		}
+		r.expectCount(1)
+		if n, err := r.Retry(t.Context(), ""); n != 2 || err != nil {
+			t.Error(n, err)
+		}
+		r.expectCount(2)
+		list, _ := r.Parked(t.Context())
+		if len(list) != 2 || list[0].ID != "p1" || list[1].ID != "p2" {
+			t.Errorf("IDs change: %+v", list)
+		}
+		if _, err := r.Retry(t.Context(), "p9"); err == nil {
+			t.Error("no error")
+		}
+	})
+}
+
+func TestRetryEndsAPause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		r.target.fail = func(schema.Change) error { return &schema.TargetDown{Target: "t", Err: errCut} }
+		r.start()
+		time.Sleep(time.Hour)
+		r.target.fail = nil
+		if n, err := r.Retry(t.Context(), ""); n != 1 || err != nil {
+			t.Error(n, err)
+		}
+		r.expect("add u1 a")
+	})
+}
+
+func TestDrop(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "bad"))
+		r.start()
+		r.target.taken()
+		if err := r.Drop(t.Context(), "p1"); err != nil {
+			t.Error(err)
+		}
+		r.expect()
+		r.expectMarks()
+		if err := r.Drop(t.Context(), "p1"); err == nil {
+			t.Error("no error")
+		}
+		r.dir.set(user(2, "b"))
+		r.expect("change u2 bad b")
+	})
+}
+
+func TestResync(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a@x", attr(schema.AttrAlternativeAddress, "alias@x")), user(2, "b@x"), user(3, ""))
+		r.start()
+		r.target.taken()
+		one := []string{"change u1 a@x a@x"}
+		both := []string{"change u1 a@x a@x", "change u2 b@x b@x"}
+		cases := []struct {
+			name  string
+			s     control.Selection
+			calls []string
+		}{
+			{"all", control.Selection{}, both},
+			{"address", control.Selection{Address: "A@X"}, one},
+			{"alias", control.Selection{Address: "alias@X"}, one},
+			{"uuid", control.Selection{UUID: id(1).String()}, one},
+			{"dn", control.Selection{DN: "UID=u1, ou=People"}, one},
+			{"what the handler does not match", control.Selection{UUID: id(3).String()}, nil},
+		}
+		for _, c := range cases {
+			dry, err := r.Resync(t.Context(), control.ResyncRequest{Handler: "target", Selection: c.s, DryRun: true})
+			if err != nil || len(dry.Entries) != len(c.calls) {
+				t.Errorf("%s: dry run %+v, %v", c.name, dry, err)
+			}
+			r.expect()
+			if _, err := r.Resync(t.Context(), control.ResyncRequest{Handler: "target", Selection: c.s}); err != nil {
+				t.Error(err)
+			}
+			r.expectAny(c.calls...)
+			r.expectMarks()
+		}
+		for _, bad := range []control.ResyncRequest{{Handler: "nobody"}, {Handler: "target", Selection: control.Selection{UUID: "x"}}} {
+			if _, err := r.Resync(t.Context(), bad); err == nil {
+				t.Errorf("%+v: no error", bad)
+			}
+		}
+	})
+}
+
+func TestEntries(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a@x"), user(2, "b@x"))
+		r.start()
+		list, err := r.Entries(t.Context(), control.Selection{Address: "b@X"})
+		if err != nil || len(list) != 1 || list[0].UUID != id(2) || list[0].Attrs["mailprimaryaddress"][0] != "b@x" {
+			t.Errorf("%+v %v", list, err)
+		}
+		if list, _ := r.Entries(t.Context(), control.Selection{}); len(list) != 2 {
+			t.Errorf("%+v", list)
+		}
+	})
+}
+
+// reconciling is a plain handler that can set its whole target right.
+type reconciling struct {
+	calls      []string
+	reconciled [][]string
+	err        error
+}
+
+func (r *reconciling) Name() string               { return "target" }
+func (r *reconciling) Match(e *schema.Entry) bool { return schema.IsMailbox(e) }
+
+func (r *reconciling) Apply(_ context.Context, c schema.Change) error {
+	r.calls = append(r.calls, describe("", c))
+	return nil
+}
+
+func (r *reconciling) Reconcile(_ context.Context, entries iter.Seq[*schema.Entry]) error {
+	var list []string
+	for e := range entries {
+		list = append(list, e.First(schema.AttrPrimaryAddress))
+	}
+	r.reconciled = append(r.reconciled, list)
+	return r.err
+}
+
+func TestReconcile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, append(crowd(1100), user(2000, ""))...)
+		h := &reconciling{err: errors.New("not yet")}
+		r.config.Handlers = []Handler{h}
+		r.start()
+		returned := r.wait(time.Hour)
+		if ok, _ := returned(); ok {
+			t.Error("Wait returned before Reconcile succeeded")
+		}
+		h.err = nil
+		time.Sleep(2 * time.Minute)
+		if ok, err := returned(); !ok || err != nil {
+			t.Error(ok, err)
+		}
+		if n := len(h.reconciled); n < 2 || len(h.reconciled[n-1]) != 1100 || h.calls != nil {
+			t.Errorf("%d times, calls %q", n, h.calls)
+		}
+		r.expectMarks()
+		r.dir.set(user(1, "b"))
+		synctest.Wait()
+		if !slices.Equal(h.calls, []string{"change u1 a1 b"}) {
+			t.Errorf("calls %q", h.calls)
+		}
+		h.reconciled = nil
+		r.start()
+		if _, err := r.Resync(t.Context(), control.ResyncRequest{Handler: "target"}); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if len(h.reconciled) != 1 || len(h.calls) != 1 {
+			t.Errorf("%d times, calls %q", len(h.reconciled), h.calls)
+		}
+		r.expectMarks()
+	})
+}
+
+func TestReconcileOfAClaimerIsFollowedByCalls(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "a"))
+		h := &reconciling{}
+		r.config.Handlers = []Handler{struct {
+			Handler
+			Claimer
+			Reconciler
+		}{r.target, r.target, h}}
+		r.start()
+		r.expect("add u1 a")
+		if len(h.reconciled) != 1 {
+			t.Errorf("%d times", len(h.reconciled))
+		}
+	})
+}
+
+func TestStopLetsCallsFinish(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, crowd(10)...)
+		r.target.fail = func(schema.Change) error { time.Sleep(5 * time.Second); return nil }
+		r.start()
+		begun := time.Now()
+		r.stop()
+		if took := time.Since(begun); took != 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+		r.expectCount(4)
+		if n := len(r.marks()); n != 6 {
+			t.Errorf("%d marks", n)
+		}
+	})
+}
+
+// stubborn waits in its calls until they are cancelled.
+type stubborn struct{ *reconciling }
+
+func (stubborn) Apply(ctx context.Context, _ schema.Change) error { <-ctx.Done(); return ctx.Err() }
+
+func TestStopEndsAfterTheGraceTime(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, crowd(1)...)
+		r.config.Handlers = []Handler{struct{ Handler }{stubborn{&reconciling{}}}}
+		r.start()
+		begun := time.Now()
+		r.stop()
+		if took := time.Since(begun); took != 10*time.Second {
+			t.Errorf("took %v", took)
+		}
+		r.expectMarks("u1 ready: ")
+	})
+}
+
+func TestStoreThatFailsMakesUnready(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		var full error
+		r.config.fault = func(committed bool) error { return full }
+		r.start()
+		r.target.taken()
+		full = errors.New("disk full")
+		r.dir.set(user(1, "b"))
+		time.Sleep(10 * time.Second)
+		r.expectReason("disk full")
+		r.expect()
+		full = nil
+		time.Sleep(3 * time.Minute)
+		r.expect("change u1 a b")
+		if s, _ := r.Status(t.Context()); !s.Ready {
+			t.Errorf("%+v", s)
+		}
+	})
+}

@@ -1,0 +1,225 @@
+package listener
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+func TestCovers(t *testing.T) {
+	a1, a2, b1 := "20260101000000.000001Z#000000#001#000000", "20260101000000.000002Z#000000#001#000000", "20250101000000.000000Z#000000#002#000000"
+	cases := []struct {
+		name           string
+		cookie         string
+		position       []string
+		covered, known bool
+	}{
+		{"same", "rid=001,csn=" + a1, []string{a1}, true, true},
+		{"past", "rid=001,sid=001,csn=" + a2, []string{a1}, true, true},
+		{"behind", "rid=001,csn=" + a1, []string{a2}, false, true},
+		{"two servers", "rid=001,csn=" + a1 + ";" + b1, []string{b1, a1}, true, true},
+		{"one of two behind", "rid=001,csn=" + a1 + ";" + b1, []string{a2, b1}, false, true},
+		{"unknown server", "rid=001,csn=" + a1, []string{a1, b1}, false, true},
+		{"what was deleted says nothing", "rid=001,csn=" + a1 + ",delcsn=" + a2, []string{a2}, false, true},
+		{"389-ds", "ldap.example:389#cn=x:dc=x#17", []string{a1}, false, false},
+		{"no cookie", "", []string{a1}, false, false},
+		{"no position", "rid=001,csn=" + a1, nil, false, false},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if covered, known := covers(c.cookie, c.position); covered != c.covered || known != c.known {
+				t.Errorf("%v %v", covered, known)
+			}
+		})
+	}
+}
+
+// waiting runs Wait and returns a function that tells whether it has returned, and with what.
+func (r *rig) wait(timeout time.Duration) func() (bool, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ended := make(chan error, 1)
+	go func() {
+		defer cancel()
+		_, err := r.Wait(ctx)
+		ended <- err
+	}()
+	return func() (bool, error) {
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			return true, err
+		default:
+			return false, nil
+		}
+	}
+}
+
+func TestWaitForTheProvider(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		r.start()
+		gate := make(chan struct{})
+		r.target.fail = func(schema.Change) error { <-gate; return nil }
+		r.dir.set(user(1, "b"))
+		returned := r.wait(time.Hour)
+		if ok, err := returned(); ok {
+			t.Fatal("returned before the handler had done it", err)
+		}
+		close(gate)
+		if ok, err := returned(); !ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
+}
+
+func TestWaitWithoutCookiesBeginsARefresh(t *testing.T) {
+	for name, spoil := range map[string]func(*directory){
+		"live events have no cookie": func(d *directory) { d.silent = true },
+		"position cannot be read":    func(d *directory) { d.positionErr = errCut },
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, user(1, "a"))
+				r.start()
+				spoil(r.dir)
+				r.dir.set(user(1, "b"))
+				synctest.Wait()
+				sessions := len(r.dir.sessions)
+				if _, err := r.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if n := len(r.dir.sessions); n != sessions+1 {
+					t.Errorf("%d more sessions", n-sessions)
+				}
+				if _, err := r.Wait(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+func TestWaitSaysWhatItWaitsFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "b"))
+		r.target.fail = func(c schema.Change) error {
+			return &schema.TargetDown{Target: "dovecot", Err: errors.New("refused")}
+		}
+		r.start()
+		returned := r.wait(time.Minute)
+		time.Sleep(time.Minute)
+		_, err := returned()
+		want := "still waiting for handler target: 2 changes, such as uid=u1,ou=people (dovecot is down: refused)"
+		if err == nil || err.Error() != want {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestWaitForAProviderThatIsAway(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		r.pretend(errors.New("refused"))
+		r.start()
+		returned := r.wait(time.Minute)
+		time.Sleep(time.Minute)
+		if _, err := returned(); err == nil || err.Error() != "still waiting for the source: down: refused" {
+			t.Errorf("error %v", err)
+		}
+		returned = r.wait(time.Hour)
+		r.honest()
+		time.Sleep(2 * time.Minute)
+		if ok, err := returned(); !ok || err != nil {
+			t.Error(ok, err)
+		}
+		r.expect("add u1 a")
+	})
+}
+
+func TestWaitReturnsWhatIsParked(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "bad"), user(2, "b"))
+		r.start()
+		result, err := r.Wait(t.Context())
+		if err != nil || len(result.Parked) != 1 || !strings.Contains(result.Parked[0].Reason, "bad address") || result.Parked[0].Attempts != 1 {
+			t.Errorf("%+v %v", result, err)
+		}
+	})
+}
+
+func TestWaitIncludesFlush(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		gate := make(chan struct{})
+		f := &flushing{target: r.target, flush: func() error { <-gate; return nil }}
+		r.config.Handlers = []Handler{f}
+		r.start()
+		returned := r.wait(time.Hour)
+		if ok, _ := returned(); ok {
+			t.Error("returned before Flush")
+		}
+		close(gate)
+		if ok, err := returned(); !ok || err != nil {
+			t.Error(ok, err)
+		}
+	})
+}
+
+// flushing is a target that finishes its work in Flush.
+type flushing struct {
+	*target
+	flush func() error
+	count int
+}
+
+func (f *flushing) Flush(context.Context) error {
+	f.count++
+	if f.flush != nil {
+		return f.flush()
+	}
+	return nil
+}
+
+func TestFlushOnceForABurst(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, crowd(300)...)
+		f := &flushing{target: r.target}
+		r.config.Handlers = []Handler{f}
+		r.start()
+		r.expectCount(300)
+		if f.count != 2 { // 256 and the rest
+			t.Errorf("%d flushes", f.count)
+		}
+		r.dir.set(user(1, "b"))
+		r.expectCount(1)
+		if f.count != 3 {
+			t.Errorf("%d flushes", f.count)
+		}
+	})
+}
+
+func TestFailedFlushIsThatOfEveryEntry(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, crowd(3)...)
+		failed := false
+		f := &flushing{target: r.target, flush: func() error {
+			if !failed {
+				failed = true
+				return errors.New("no reload")
+			}
+			return nil
+		}}
+		r.config.Handlers = []Handler{f}
+		r.start()
+		r.expectCount(3)
+		r.expectMarks("u1 retry: no reload", "u2 retry: no reload", "u3 retry: no reload")
+		time.Sleep(10 * time.Second)
+		r.expectCount(3)
+		r.expectMarks()
+	})
+}
