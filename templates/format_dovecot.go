@@ -34,7 +34,7 @@ func writeDovecot(p place, it item) (string, error) {
 		case quoted:
 			text = escapeQuoted(text)
 		case !ok:
-			return v.dovecotSection(p)
+			return v.dovecotSection(p, text)
 		case !alone:
 			err = v.checkSafe(":@")
 		}
@@ -59,20 +59,20 @@ func quoteDovecot(text string) string {
 	return `"` + escapeQuoted(text) + `"`
 }
 
-// dovecotSection writes the name of a section, or a part of it. Its reader takes no double quote in it, however it is
-// written.
-func (v *Value) dovecotSection(p place) (string, error) {
+// dovecotSection writes the name of a section, or a part of it; text is the value without variables. Its reader takes no
+// double quote in it, however it is written.
+func (v *Value) dovecotSection(p place, text string) (string, error) {
 	switch {
 	case !strings.HasSuffix(strings.TrimSpace(p.after), "{"):
 		return "", v.refuse("stands where no value belongs")
 	case !strings.HasPrefix(strings.TrimSpace(p.after), "{") || !strings.HasSuffix(p.before, " "):
-		return v.text, v.checkSafe(":@")
+		return text, v.checkSafe(":@")
 	case v.text == "" || strings.Contains(v.text, `"`):
 		return "", v.refuse("cannot be the name of a section")
-	case strings.Trim(v.text, safe+":@") == "":
-		return v.text, nil
+	case strings.Trim(text, safe+":@") == "":
+		return text, nil
 	}
-	return `"` + escapeQuoted(v.text) + `"`, nil
+	return `"` + escapeQuoted(text) + `"`, nil
 }
 
 func escapeQuoted(text string) string {

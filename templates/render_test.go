@@ -126,6 +126,12 @@ func TestLetterVariables(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", version, got, err, want)
 		}
 	}
+	for version, want := range map[string]string{"2.3.19": `mailbox "%{user}" {`, "2.4.1": `mailbox "%%{user}" {`} {
+		w := world("/", map[string]string{"name": "%{user}"}, nil, map[string]string{"dovecot": version})
+		if got, _, err := renderText(t, "dovecot", "mailbox {{get \"name\"}} {\n}", w); !strings.HasPrefix(got, want) || err != nil {
+			t.Errorf("%s: %q, %v; want %q", version, got, err, want)
+		}
+	}
 	for _, value := range []string{"/s/%h", "/s/%{user}", "/s/%"} {
 		if got, err := render("2.3.19", value); err == nil {
 			t.Errorf("%q is taken as %q", value, got)

@@ -87,6 +87,10 @@ func TestDovecotAsksTheDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	conf := filepath.Join(h.Root(), "etc/dovecot/dovecot.conf")
+	if got := ask(t, "doveadm", "-c", conf, "user", "*"); got != "alice.a@example.test\nbob@example.test\n" {
+		t.Errorf("the list of all users is %q", got)
+	}
 	got := strings.Join(h.Dovecot.Subjects("alice", harness.Password), ", ")
 	if got != "to A@example.test, to alice.a@example.test" {
 		t.Errorf("alice has %q", got)
