@@ -2,6 +2,7 @@ package listener
 
 import (
 	"testing"
+	"testing/synctest"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -251,6 +252,21 @@ func TestConflictIsRearmed(t *testing.T) {
 		r.dir.set(user(1, "b"))
 		r.expect("change u1 a b", "add u2 a")
 		r.expectMarks()
+	})
+}
+
+func TestFreedAddressGoesToTheElder(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "b"))
+		r.start()
+		r.dir.set(user(3, "a")) // asks first
+		synctest.Wait()
+		r.dir.set(user(2, "a"))
+		synctest.Wait()
+		r.target.taken()
+		r.dir.set(user(1, "c"))
+		r.expect("change u1 a c", "change u2 b a")
+		r.expectMarks("u3 parked: uid=u3,ou=people: a is owned by uid=u2,ou=people, which claims it as well")
 	})
 }
 

@@ -68,8 +68,11 @@ func (e *edit) supersede(w *worker, m *store.Mark, before *schema.Entry) {
 	}
 }
 
-// ready makes a mark due now, as if nothing had been tried.
+// ready makes a mark due now, as if nothing had been tried. One that was never called could be called from now on only.
 func (e *edit) ready(w *worker, m store.Mark) store.Mark {
+	if now := e.tx.State().Generation; m.Generation <= now && !m.Called(now) {
+		m.Generation, m.Known = now, e.base
+	}
 	if m.Class == store.Parked || m.Class == store.Held {
 		m.Since = e.now
 	}
