@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
-	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -106,7 +104,7 @@ func (l *Listener) Reject(ctx context.Context, id string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return w.abandon(ctx, func(m store.Mark) bool { return m.Batch == id && !m.Waits() })
+	return w.abandon(ctx, func(m store.Mark) bool { return m.Batch == id && m.Class == store.Held && !m.Waits() })
 }
 
 // Approve lets a held batch run.
@@ -117,7 +115,7 @@ func (l *Listener) Approve(_ context.Context, id string) (int, error) {
 	}
 	count := 0
 	err = l.update(func(e *edit) error {
-		marks := selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool { return m.Batch == id })
+		marks := selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool { return m.Batch == id && m.Class == store.Held })
 		for _, m := range marks {
 			m.Approved = !m.Waits()
 			e.ready(w, withoutBatch(m))
@@ -198,137 +196,6 @@ func (w *worker) resume() {
 	w.retryNow = true
 	w.mu.Unlock()
 	w.poke()
-}
-
-// Resync marks entries of a handler to be applied again, whether they have changed or not.
-func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
-	var w *worker
-	for _, candidate := range l.workers {
-		if candidate.name == r.Handler {
-			w = candidate
-		}
-	}
-	if w == nil {
-		return control.ResyncResult{}, fmt.Errorf("no handler is called %q", r.Handler)
-	}
-	pick, err := selector(r.Selection)
-	if err != nil {
-		return control.ResyncResult{}, err
-	}
-	result := control.ResyncResult{Entries: []control.Entry{}}
-	all := r.Selection == (control.Selection{})
-	mark := func(e *edit, chosen []*schema.Entry) {
-		for _, entry := range chosen {
-			m := e.mark(w, entry.UUID, e.tx.State().Generation, nil)
-			m.Resync = true
-			e.put(w, m)
-		}
-		if all && w.reconciler != nil {
-			h := e.tx.Handler(w.name)
-			state := h.State()
-			state.Reconcile, state.From = true, e.tx.State().Generation
-			h.SetState(state)
-			e.anew = []*worker{w}
-		}
-	}
-	list := func(tx *store.Tx) []*schema.Entry {
-		chosen := w.chosen(tx, pick)
-		for _, entry := range chosen {
-			result.Entries = append(result.Entries, control.Entry{UUID: entry.UUID, DN: entry.DN})
-		}
-		return chosen
-	}
-	if r.DryRun {
-		return result, l.store.View(func(tx *store.Tx) error { list(tx); return nil })
-	}
-	err = l.update(func(e *edit) error {
-		mark(e, list(e.tx))
-		return nil
-	})
-	return result, err
-}
-
-// chosen lists the entries of a selection that the handler matches or has acknowledged, in their newest known state.
-func (w *worker) chosen(tx *store.Tx, pick func(*schema.Entry) bool) []*schema.Entry {
-	h := tx.Handler(w.name)
-	var list []*schema.Entry
-	for entry := range tx.Entries(schema.UUID{}) {
-		if pick(entry) && (w.mayMatch(entry) || h.HasAcked(entry.UUID)) {
-			list = append(list, entry)
-		}
-	}
-	for uuid := range h.AckedIDs() {
-		if tx.HasEntry(uuid) {
-			continue
-		}
-		if entry := h.Acked(uuid).Entry; entry != nil && pick(entry) {
-			list = append(list, entry)
-		}
-	}
-	return list
-}
-
-// Entries returns the replica's entries that a selection picks.
-func (l *Listener) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
-	pick, err := selector(s)
-	if err != nil {
-		return nil, err
-	}
-	list := []control.Entry{}
-	err = l.store.View(func(tx *store.Tx) error {
-		for entry := range tx.Entries(schema.UUID{}) {
-			if !pick(entry) {
-				continue
-			}
-			attrs := map[string][]string{}
-			for _, a := range entry.Attrs {
-				attrs[a.Name] = a.Values
-			}
-			list = append(list, control.Entry{UUID: entry.UUID, DN: entry.DN, Attrs: attrs})
-		}
-		return nil
-	})
-	return list, err
-}
-
-// selector returns the function that picks the entries of a selection.
-func selector(s control.Selection) (func(*schema.Entry) bool, error) {
-	var uuid schema.UUID
-	if s.UUID != "" {
-		parsed, err := schema.ParseUUID(s.UUID)
-		if err != nil {
-			return nil, err
-		}
-		uuid = parsed
-	}
-	dn := foldDN(s.DN)
-	return func(e *schema.Entry) bool {
-		return (s.UUID == "" || e.UUID == uuid) && (dn == "" || foldDN(e.DN) == dn) && (s.Address == "" || hasAddress(e, s.Address))
-	}, nil
-}
-
-// foldDN makes spellings of one DN equal as far as case and blanks around the separators go.
-func foldDN(dn string) string {
-	parts := strings.Split(strings.ToLower(dn), ",")
-	for i, part := range parts {
-		name, value, ok := strings.Cut(part, "=")
-		if ok {
-			part = strings.TrimSpace(name) + "=" + strings.TrimSpace(value)
-		}
-		parts[i] = part
-	}
-	return strings.Join(parts, ",")
-}
-
-func hasAddress(e *schema.Entry, address string) bool {
-	for _, name := range []string{schema.AttrPrimaryAddress, schema.AttrAlternativeAddress} {
-		for _, v := range e.Values(name) {
-			if strings.EqualFold(v, address) {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 var errStopping = errors.New("the listener is stopping")

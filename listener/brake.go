@@ -71,12 +71,12 @@ func (e *edit) brake(w *worker, generation uint64) {
 		old, ok := e.tx.Batch(m.Batch)
 		switch {
 		case ok && m.Batch != "":
-			e.hold(w, m, m.Batch, old.Reason, schema.UUID{})
+			e.hold(w, m, m.Batch, old.Reason)
 		case over:
 			if batch == "" {
 				batch = e.openBatch(w, "refresh: "+reason, false)
 			}
-			e.hold(w, m, batch, "refresh: "+reason, schema.UUID{})
+			e.hold(w, m, batch, "refresh: "+reason)
 		default:
 			m.Checked = true
 			e.put(w, m)
@@ -92,7 +92,8 @@ func (e *edit) planned(w *worker, generation uint64) []store.Mark {
 	v := w.view(e.tx)
 	var list []store.Mark
 	for m := range v.h.Marks() {
-		if _, outside := e.tx.Outside(m.UUID); outside || m.Generation != generation {
+		_, outside := e.tx.Outside(m.UUID)
+		if outside || m.Generation != generation || !w.remembers(e.tx, m.UUID) {
 			continue
 		}
 		d := decision{mark: m, change: schema.Change{UUID: m.UUID}}

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"bytes"
 	"cmp"
 	"slices"
 
@@ -48,15 +47,21 @@ func (p party) since(resource string) moment {
 	return p.due
 }
 
-// precedes reports whether entry a, rather than b, gets a resource that both claim and neither owns: the one that could
-// have it first, because it may have it already; among those of one transaction, such as all of a refresh, the elder, else
-// the lower UUID. All of that is stored, so that it comes out the same after a crash.
-func precedes(a, b schema.UUID, pa, pb party, resource string) bool {
+// claimant is an entry that wants a resource.
+type claimant struct {
+	uuid schema.UUID
+	party
+}
+
+// precedes reports whether one claimant, rather than another, gets a resource that both claim and neither owns: the one
+// that could have it first, because it may have it already; among those of one transaction, such as all of a refresh, the
+// elder, else the lower UUID. All of that is stored, so that it comes out the same after a crash.
+func (c claimant) precedes(o claimant, resource string) bool {
 	late := func(p party) string { return cmp.Or(p.created, "~") }
 	return cmp.Or(
-		pa.since(resource).compare(pb.since(resource)),
-		cmp.Compare(late(pa), late(pb)),
-		bytes.Compare(a[:], b[:]),
+		c.since(resource).compare(o.since(resource)),
+		cmp.Compare(late(c.party), late(o.party)),
+		compareUUID(c.uuid, o.uuid),
 	) < 0
 }
 
@@ -90,21 +95,21 @@ type judgement struct {
 // one and does not claim it any more goes first; whoever owns and claims it keeps it. For a free one the first of two
 // claimants goes first, and keeps it.
 func judge(view claimView, uuid schema.UUID) judgement {
-	self := view.party(uuid)
+	self := claimant{uuid, view.party(uuid)}
 	for _, r := range self.wants {
-		if j := judgeOne(view, uuid, self, r); !j.by.IsZero() {
+		if j := judgeOne(view, self, r); !j.by.IsZero() {
 			return j
 		}
 	}
 	return judgement{}
 }
 
-func judgeOne(view claimView, uuid schema.UUID, self party, resource string) judgement {
+func judgeOne(view claimView, self claimant, resource string) judgement {
 	owner, owned := view.owner(resource)
-	if owned && owner == uuid {
+	if owned && owner == self.uuid {
 		return judgement{}
 	}
-	if user, used := view.user(resource); used && user != uuid {
+	if user, used := view.user(resource); used && user != self.uuid {
 		return judgement{by: user, resource: resource, stand: active, owned: owned && owner == user}
 	}
 	if owned {
@@ -113,13 +118,13 @@ func judgeOne(view claimView, uuid schema.UUID, self party, resource string) jud
 		return judgement{by: owner, resource: resource, conflict: keeps, owned: !keeps, stand: p.stand}
 	}
 	for _, rival := range view.rivals(resource) {
-		if rival == uuid {
+		if rival == self.uuid {
 			continue
 		}
 		p := view.party(rival)
 		_, maybe := p.tried[resource]
 		switch wants := slices.Contains(p.wants, resource); {
-		case wants && precedes(rival, uuid, p, self, resource):
+		case wants && (claimant{rival, p}).precedes(self, resource):
 			return judgement{by: rival, resource: resource, conflict: p.stand != active, stand: p.stand}
 		case !wants && maybe:
 			return judgement{by: rival, resource: resource, owned: true, maybe: true, stand: p.stand}
@@ -240,22 +245,20 @@ func (c *claims) unuse(uuid schema.UUID, resources []string) {
 // owns, the elder goes first, and that has no cycles.
 func (c *claims) cycle(uuid schema.UUID, e edge) (members []schema.UUID, pivot schema.UUID) {
 	at := uuid
-	for {
+	for range len(c.waits) + 1 {
 		members = append(members, at)
-		if e.owned && (pivot.IsZero() || bytes.Compare(e.by[:], pivot[:]) < 0) {
+		if e.owned && (pivot.IsZero() || compareUUID(e.by, pivot) < 0) {
 			pivot = e.by
 		}
 		if e.by == uuid {
 			return members, pivot
 		}
-		if slices.Contains(members, e.by) {
-			return nil, schema.UUID{}
-		}
 		at = e.by
 		next, ok := c.waits[at]
 		if !ok {
-			return nil, schema.UUID{}
+			break
 		}
 		e = next
 	}
+	return nil, schema.UUID{}
 }

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 
@@ -164,35 +165,57 @@ func TestClaims(t *testing.T) {
 		marks         []string
 	}{
 		{
-			"chain", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c", 3: "d"},
-			[]string{"change u3 c d", "change u2 b c", "change u1 a b"}, nil,
+			"chain",
+			entries{1: "a", 2: "b", 3: "c"},
+			entries{1: "b", 2: "c", 3: "d"},
+			[]string{"change u3 c d", "change u2 b c", "change u1 a b"},
+			nil,
 		},
 		{
-			"swap", entries{1: "a", 2: "b"}, entries{1: "b", 2: "a"},
-			[]string{"aside u1 a", "change u2 b a", "change u1 a b"}, nil,
+			"swap",
+			entries{1: "a", 2: "b"},
+			entries{1: "b", 2: "a"},
+			[]string{"aside u1 a", "change u2 b a", "change u1 a b"},
+			nil,
 		},
 		{
-			"three in a circle", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c", 3: "a"},
-			[]string{"aside u1 a", "change u3 c a", "change u2 b c", "change u1 a b"}, nil,
+			"three in a circle",
+			entries{1: "a", 2: "b", 3: "c"},
+			entries{1: "b", 2: "c", 3: "a"},
+			[]string{"aside u1 a", "change u3 c a", "change u2 b c", "change u1 a b"},
+			nil,
 		},
 		{
-			"new owner of a freed address", entries{1: "a"}, entries{1: "", 2: "a"},
-			[]string{"remove u1 a", "add u2 a"}, nil,
+			"new owner of a freed address",
+			entries{1: "a"},
+			entries{1: "", 2: "a"},
+			[]string{"remove u1 a", "add u2 a"},
+			nil,
 		},
 		{
-			"deleted and created anew", entries{1: "a"}, entries{1: "-", 2: "a"},
-			[]string{"remove u1 a", "add u2 a"}, nil,
+			"deleted and created anew",
+			entries{1: "a"},
+			entries{1: "-", 2: "a"},
+			[]string{"remove u1 a", "add u2 a"},
+			nil,
 		},
 		{
-			"taken", entries{1: "a"}, entries{2: "a"},
-			nil, []string{"u2 parked: uid=u2,ou=people: a is owned by uid=u1,ou=people, which claims it as well"},
+			"taken",
+			entries{1: "a"},
+			entries{2: "a"},
+			nil,
+			[]string{"u2 parked: uid=u2,ou=people: a is owned by uid=u1,ou=people, which claims it as well"},
 		},
 		{
-			"two new ones", nil, entries{2: "a", 1: "a"},
-			[]string{"add u1 a"}, []string{"u2 parked: uid=u2,ou=people: a is owned by uid=u1,ou=people, which claims it as well"},
+			"two new ones", nil,
+			entries{2: "a", 1: "a"},
+			[]string{"add u1 a"},
+			[]string{"u2 parked: uid=u2,ou=people: a is owned by uid=u1,ou=people, which claims it as well"},
 		},
 		{
-			"owner's new address is bad", entries{1: "a"}, entries{1: "bad", 2: "a"},
+			"owner's new address is bad",
+			entries{1: "a"},
+			entries{1: "bad", 2: "a"},
 			[]string{"change u1 a bad"},
 			[]string{
 				"u1 parked: uid=u1,ou=people: bad address",
@@ -200,7 +223,9 @@ func TestClaims(t *testing.T) {
 			},
 		},
 		{
-			"chain that ends at a taken one", entries{1: "a", 2: "b", 3: "c"}, entries{1: "b", 2: "c"},
+			"chain that ends at a taken one",
+			entries{1: "a", 2: "b", 3: "c"},
+			entries{1: "b", 2: "c"},
 			nil,
 			[]string{
 				"u1 parked: uid=u1,ou=people: waits for uid=u2,ou=people, which has b and is parked: uid=u2,ou=people: c is owned by uid=u3,ou=people, which claims it as well",
@@ -319,6 +344,22 @@ func TestAnswerToSetAsideIsLost(t *testing.T) {
 		// Back to what was acknowledged: it must be put back all the same.
 		r.put(map[int]string{1: "a", 2: "b"})
 		r.expectAny("change u1 a a", "change u2 b b")
+		r.expectMarks()
+	})
+}
+
+func TestLongChain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const n = 1000
+		r := newRig(t, crowd(n)...)
+		r.start()
+		r.target.taken()
+		r.stop()
+		for i := 1; i <= n; i++ {
+			r.dir.set(user(i, fmt.Sprintf("a%d", i+1)))
+		}
+		r.start()
+		r.expectCount(n)
 		r.expectMarks()
 	})
 }

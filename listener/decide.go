@@ -95,12 +95,12 @@ func (v view) decide(uuid schema.UUID) decision {
 // examine loads a mark with its change and reports whether it is still open what to do about it.
 func (v view) examine(uuid schema.UUID) (decision, bool) {
 	m, ok := v.h.Mark(uuid)
-	d := decision{mark: m, change: schema.Change{UUID: uuid}}
+	d := decision{verb: skip, mark: m, change: schema.Change{UUID: uuid}}
 	_, busy := v.w.busy[uuid]
 	switch {
 	case !ok || busy || m.Generation > v.tx.State().Generation || m.Class == store.Parked || m.Class == store.Held:
 		return d, false
-	case m.Class == store.Retry && m.Next.After(v.w.l.cfg.Now()):
+	case m.Class == store.Retry && soon(m.Next, v.w.l.cfg.Now()):
 		d.verb, d.at = later, m.Next
 		return d, false
 	}
@@ -124,6 +124,9 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 	}
 	return d, false
 }
+
+// soon reports whether a retry is still to come. One that is far ahead is due: the clock was set back.
+func soon(next, now time.Time) bool { return next.After(now) && next.Before(now.Add(maxDelay)) }
 
 func (v view) load(d *decision) {
 	acked := v.h.Acked(d.change.UUID)

@@ -110,30 +110,43 @@ func (w *worker) settle(uuids []schema.UUID) error {
 	if len(uuids) == 0 {
 		return nil
 	}
-	return w.l.update(func(e *edit) error {
+	var left []decision
+	err := w.l.update(func(e *edit) error {
 		for _, uuid := range uuids {
 			d := w.view(e.tx).decide(uuid)
-			switch d.verb {
-			case wait:
-				e.block(w, d.mark, d.reason, d.edge.by)
-			case call, setAside:
-				d.mark.Doubt = true
-				e.put(w, d.mark)
-			case park:
-				e.park(w, d.mark, d.reason, d.by)
-			case hold:
-				if d.batch == "" {
-					d.batch = e.openBatch(w, d.reason, true)
-				}
-				e.hold(w, d.mark, d.batch, d.reason, d.by)
-			}
+			e.settle(w, d)
 			e.touch(w, uuid)
 			if d.verb == park || d.verb == hold {
-				w.log.Warn("waits for a person", "op", "park", "dn", d.change.DN(), "uuid", d.change.UUID.String(), "err", d.reason)
+				left = append(left, d)
 			}
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
+	for _, d := range left {
+		w.log.Warn("waits for a person", "op", "park", "dn", d.change.DN(), "uuid", d.change.UUID.String(), "err", d.reason)
+	}
+	return nil
+}
+
+// settle writes one such decision.
+func (e *edit) settle(w *worker, d decision) {
+	switch d.verb {
+	case wait:
+		e.block(w, d.mark, d.reason, d.edge.by)
+	case call, setAside:
+		d.mark.Doubt = true
+		e.put(w, d.mark)
+	case park:
+		e.park(w, d.mark, d.reason, d.by)
+	case hold:
+		if d.batch == "" {
+			d.batch = e.openBatch(w, d.reason, true)
+		}
+		e.holdBack(w, d)
+	}
 }
 
 // finish takes in the result of a call.
@@ -154,7 +167,7 @@ func (w *worker) flush(ctx, work context.Context) {
 	}
 	batch := w.done
 	w.done, w.committing = nil, true
-	go func() { w.committed <- commitment{batch, w.commit(work, batch)} }()
+	go func() { w.committed <- commitment{batch, "store", w.commit(work, batch)} }()
 }
 
 // commit flushes and then stores a batch of outcomes in one transaction.
@@ -227,7 +240,7 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 	}
 	if c.err != nil {
 		if ctx.Err() == nil {
-			w.distrust(c.err)
+			w.distrust(c.op, c.err)
 		}
 		return
 	}
@@ -264,9 +277,7 @@ func (w *worker) note(o outcome) {
 		w.log.Debug("done", attrs...)
 	}
 	if o.err != nil {
-		w.mu.Lock()
-		w.lastErr = o.err.Error()
-		w.mu.Unlock()
+		w.failed(o.err)
 	}
 }
 

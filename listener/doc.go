@@ -3,4 +3,36 @@
 //
 // The promise (design §7): for every handler and every entry, the handler is called with the newest known state at least
 // once after each change, or the pair is visible as parked or held.
+//
+// # How
+//
+// A session (session.go) reads a Source into transactions (ingest.go). Each writes the entries, a mark for every handler
+// concerned, and the cookie. In a refresh (refresh.go) the marks are not due and the cookie stays, until its end has been
+// stored together with what the Probe said about everything that seems gone (verify.go).
+//
+// A mark says only that something is to be done. What that is follows, whenever it is looked at, from what the handler has
+// acknowledged and what the replica holds now; so changes coalesce, and a crash loses nothing. One goroutine per handler
+// (worker.go, dispatch.go) decides about marks (decide.go), calls the handler, and acknowledges in transactions as large
+// as what has finished meanwhile. Only it changes who owns which claim. Decisions are functions of the store and of an
+// index in memory that is thrown away after any error.
+//
+// # What a call may have done
+//
+// Between a call and its acknowledgement the process may die, and an answer may be an error although the effect is there.
+// So a mark that may have been called is in doubt: its handler is called again even when the entry is back to what was
+// acknowledged, what its earlier states claimed counts as held until then, and an entry that is gone before anything was
+// acknowledged is still presented with the state that was tried as Old. A mark that waits for another entry is stored as
+// waiting, which tells after a crash that it was never called.
+//
+// # Claims
+//
+// claims.go judges, without I/O, whether an entry may have what it claims: what nobody owns, or it owns itself. An owner
+// that is about to let go goes first; one that keeps the claim makes the other parked; of two that claim what nobody owns
+// the first comes first, of those that came in one transaction the elder. Waiting in a circle is broken by setting one
+// aside. Whoever waits is looked at again in the transaction in which the other one changes.
+//
+// # The brake
+//
+// brake.go counts what takes mail away, over a refresh together with the ten minutes before it, and live over any ten
+// minutes. What was approved does not count.
 package listener

@@ -84,12 +84,17 @@ func (e *edit) ready(w *worker, m store.Mark) store.Mark {
 	return m
 }
 
-// rearm makes the marks due that were parked or held because of this entry, and those because of them.
+// rearm makes the marks due that waited for this entry, and those that were left to a person because of one of them.
 func (e *edit) rearm(w *worker, uuid schema.UUID) {
 	h := e.tx.Handler(w.name)
 	for _, blocked := range h.BlockedBy(uuid) {
-		if m, ok := h.Mark(blocked); ok {
-			e.ready(w, m)
+		m, ok := h.Mark(blocked)
+		if !ok {
+			continue
+		}
+		left := m.Class == store.Parked || m.Class == store.Held
+		e.ready(w, m)
+		if left {
 			e.rearm(w, blocked)
 		}
 	}
@@ -110,9 +115,16 @@ func (e *edit) park(w *worker, m store.Mark, reason string, by schema.UUID) {
 	e.put(w, m)
 }
 
-// hold puts a mark into a batch. A mark that only waits for a held one names that in by.
-func (e *edit) hold(w *worker, m store.Mark, batch, reason string, by schema.UUID) {
-	m.Class, m.Reason, m.BlockedBy, m.Batch = store.Held, reason, by, batch
+// hold puts a mark into a batch.
+func (e *edit) hold(w *worker, m store.Mark, batch, reason string) {
+	m.Class, m.Reason, m.BlockedBy, m.Batch = store.Held, reason, schema.UUID{}, batch
+	e.put(w, m)
+}
+
+// holdBack puts a mark that takes nothing away into the batch of one that it waits for.
+func (e *edit) holdBack(w *worker, d decision) {
+	m := d.mark
+	m.Class, m.Reason, m.BlockedBy, m.Batch = store.Held, d.reason, d.by, d.batch
 	e.put(w, m)
 }
 

@@ -251,8 +251,6 @@ type target struct {
 	wrong []string
 	// fail, when set, is asked before each call; after is asked when the effect is there.
 	fail, after func(schema.Change) error
-	flushes     int
-	flushErr    error
 }
 
 func newTarget() *target { return &target{stores: map[string]schema.UUID{}} }

@@ -28,7 +28,8 @@ type Claimer interface {
 
 // SetAsider is a Claimer that can free the claims of an entry before the change itself is possible, to break a cycle.
 type SetAsider interface {
-	// SetAside frees what c.Old claims, keeping it where the later Apply of the same change finds it. Idempotent.
+	// SetAside frees what c.Old claims, and whatever else an earlier call without an answer has taken for the entry, keeping
+	// it where the later Apply finds it. That Apply may be of another New, also one that equals Old. Idempotent.
 	SetAside(ctx context.Context, c schema.Change) error
 }
 

@@ -49,13 +49,15 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 // run returns nil when the events are over.
 func (in *intake) run(ctx context.Context, events <-chan Event) error {
 	for {
+		kick := in.l.kick
+		if in.refresh != nil {
+			kick = nil // a refresh is not cut short; who asks for another gets it afterwards
+		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-in.l.kick:
-			if in.refresh == nil {
-				return errRestart
-			}
+		case <-kick:
+			return errRestart
 		case event, ok := <-events:
 			if !ok {
 				return nil

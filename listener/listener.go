@@ -83,6 +83,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// maxDelay is more than any pause that was meant.
+const maxDelay = time.Hour
+
 func exponential() backoff.BackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.Multiplier, b.MaxInterval = time.Second, 2, time.Minute
@@ -97,7 +100,7 @@ func (c Config) delay(failures int) time.Duration {
 	for range failures - 1 {
 		d = b.NextBackOff()
 	}
-	return max(d, 0)
+	return min(max(d, 0), maxDelay/2)
 }
 
 // Listener follows a source and drives handlers. It implements control.API.

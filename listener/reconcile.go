@@ -20,7 +20,7 @@ func (w *worker) startReconcile(work context.Context) {
 	}
 	w.reconcile = false
 	w.committing = true
-	go func() { w.committed <- commitment{nil, w.reconcileAll(work)} }()
+	go func() { w.committed <- commitment{nil, "reconcile", w.reconcileAll(work)} }()
 }
 
 func (w *worker) reconcileAll(work context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"log/slog"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -73,7 +74,11 @@ func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.U
 		case verdict == InScope && l.inReplica(entry):
 			answer.entry = entry
 		}
-		l.log.Info("looked up an entry that seems gone", "op", "verify", "dn", f.dn, "uuid", f.uuid.String(),
+		level := slog.LevelInfo
+		if verdict == Deleted {
+			level = slog.LevelDebug // as expected
+		}
+		l.log.Log(ctx, level, "looked up an entry that seems gone", "op", "verify", "dn", f.dn, "uuid", f.uuid.String(),
 			"verdict", verdict.String())
 		answers[f.uuid] = answer
 	}

@@ -86,6 +86,7 @@ type outcome struct {
 // commitment is what came of storing outcomes.
 type commitment struct {
 	batch []outcome
+	op    string
 	err   error
 }
 
@@ -144,7 +145,7 @@ func (w *worker) step(ctx, work context.Context) error {
 		return err
 	}
 	if err != nil {
-		w.distrust(err)
+		w.distrust("store", err)
 	}
 	w.flush(ctx, work)
 	return nil
@@ -186,11 +187,21 @@ func (w *worker) do(ctx context.Context, fn func() error) error {
 	}
 }
 
-// distrust throws the index away and rests, after the store has failed.
-func (w *worker) distrust(err error) {
-	w.log.Error("reading or writing the store", "op", "store", "err", err)
+// distrust throws the index away and rests, after the store or Reconcile has failed.
+func (w *worker) distrust(op string, err error) {
+	if w.pause.reason != err.Error() {
+		w.log.Error("failed", "op", op, "err", err)
+	}
+	w.failed(err)
 	w.rest(err.Error())
 	w.touchAll()
+}
+
+// failed keeps an error for the status.
+func (w *worker) failed(err error) {
+	w.mu.Lock()
+	w.lastErr = err.Error()
+	w.mu.Unlock()
 }
 
 func (w *worker) rest(reason string) {

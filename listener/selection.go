@@ -1,0 +1,73 @@
+package listener
+
+import (
+	"context"
+	"strings"
+
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Entries returns the replica's entries that a selection picks.
+func (l *Listener) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
+	pick, err := selector(s)
+	if err != nil {
+		return nil, err
+	}
+	list := []control.Entry{}
+	err = l.store.View(func(tx *store.Tx) error {
+		for entry := range tx.Entries(schema.UUID{}) {
+			if !pick(entry) {
+				continue
+			}
+			attrs := map[string][]string{}
+			for _, a := range entry.Attrs {
+				attrs[a.Name] = a.Values
+			}
+			list = append(list, control.Entry{UUID: entry.UUID, DN: entry.DN, Attrs: attrs})
+		}
+		return nil
+	})
+	return list, err
+}
+
+// selector returns the function that picks the entries of a selection.
+func selector(s control.Selection) (func(*schema.Entry) bool, error) {
+	var uuid schema.UUID
+	if s.UUID != "" {
+		parsed, err := schema.ParseUUID(s.UUID)
+		if err != nil {
+			return nil, err
+		}
+		uuid = parsed
+	}
+	dn := foldDN(s.DN)
+	return func(e *schema.Entry) bool {
+		return (s.UUID == "" || e.UUID == uuid) && (dn == "" || foldDN(e.DN) == dn) && (s.Address == "" || hasAddress(e, s.Address))
+	}, nil
+}
+
+// foldDN makes spellings of one DN equal as far as case and blanks around the separators go.
+func foldDN(dn string) string {
+	parts := strings.Split(strings.ToLower(dn), ",")
+	for i, part := range parts {
+		name, value, ok := strings.Cut(part, "=")
+		if ok {
+			part = strings.TrimSpace(name) + "=" + strings.TrimSpace(value)
+		}
+		parts[i] = part
+	}
+	return strings.Join(parts, ",")
+}
+
+func hasAddress(e *schema.Entry, address string) bool {
+	for _, name := range []string{schema.AttrPrimaryAddress, schema.AttrAlternativeAddress} {
+		for _, v := range e.Values(name) {
+			if strings.EqualFold(v, address) {
+				return true
+			}
+		}
+	}
+	return false
+}
