@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // InCommit is the environment variable that tells programs that a commit has started them.
@@ -81,12 +83,13 @@ func said(r result) error {
 	return errors.New(strings.Join(strings.Split(text, "\n"), "; "))
 }
 
+// scratch returns a file without a name, which nothing can leave behind.
 func scratch() (*os.File, error) {
-	f, err := os.CreateTemp("", "mailreg-")
+	fd, err := unix.MemfdCreate("mailreg", unix.MFD_CLOEXEC)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("making a scratch file: %w", err)
 	}
-	return f, os.Remove(f.Name())
+	return os.NewFile(uintptr(fd), "scratch"), nil
 }
 
 func content(f *os.File) string {
