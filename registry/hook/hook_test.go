@@ -57,6 +57,7 @@ func TestMessagesAboutLocalFiles(t *testing.T) {
 		"postconf: warning: " + stage + "/main.cf: undefined parameter: theirs",
 		"/usr/sbin/postconf: warning: " + stage + "/master.cf: unused parameter: braced=2",
 		"postmap: fatal: bad numerical configuration: opt = x",
+		"postconf: warning: " + stage + "/main.cf: #comment after other text is not allowed: # x...",
 		"postconf: warning: " + stage + "/main.cf: unused parameter: ours=1",
 		"postconf: warning: " + stage + "/main.cf: unused parameter: ours=1",
 		"postconf: warning: " + stage + "/main.cf: unused parameter: foo=mine",
@@ -68,6 +69,7 @@ func TestMessagesAboutLocalFiles(t *testing.T) {
 		"/etc/postfix/main.cf: unused parameter: mine=1", "/etc/postfix/main.cf, line 3: overriding earlier entry: other=2",
 		"/etc/postfix/main.cf: undefined parameter: theirs", "/etc/postfix/master.cf: unused parameter: braced=2",
 		"bad numerical configuration: opt = x",
+		"/etc/postfix/main.cf: #comment after other text is not allowed: # x...",
 	}
 	if diff := cmp.Diff(warnings, c.warnings); diff != "" {
 		t.Errorf("warnings:\n%s", diff)
