@@ -81,7 +81,7 @@ func escapeQuoted(text string) string {
 
 // letterVariables are the variables of Dovecot 2.3 that a value with expansions may use, in their form of 2.4.
 var letterVariables = map[string]string{
-	"%u": "%{user}", "%n": "%{user | username}", "%d": "%{user | domain}", "%%": "%",
+	"%u": "%{user}", "%n": "%{user | username}", "%d": "%{user | domain}", "%%": "%{literal('%')}",
 	"%Lu": "%{user | lower}", "%Ln": "%{user | username | lower}", "%Ld": "%{user | domain | lower}",
 }
 

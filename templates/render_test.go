@@ -120,7 +120,7 @@ func TestLetterVariables(t *testing.T) {
 		return strings.TrimSuffix(text, "\n"), err
 	}
 	for version, want := range map[string]string{
-		"2.3.19": "mail_home = /s/%Ld/%Ln/100%%", "2.4.1": `mail_home = "/s/%{user | domain | lower}/%{user | username | lower}/100%"`,
+		"2.3.19": "mail_home = /s/%Ld/%Ln/100%%", "2.4.1": `mail_home = "/s/%{user | domain | lower}/%{user | username | lower}/100%{literal('%')}"`,
 	} {
 		if got, err := render(version, "/s/%Ld/%Ln/100%%"); got != want || err != nil {
 			t.Errorf("%s: %q, %v; want %q", version, got, err, want)
