@@ -5,10 +5,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/mailreg/mailreg/registry/hook"
 	"github.com/mailreg/mailreg/templates"
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -83,15 +85,19 @@ func write(t *testing.T, path, text string) {
 	}
 }
 
-// ask returns what a server's program prints; anything on stderr is a failure.
+// ask returns what a server's program prints; anything on stderr is a failure, but that Postfix 3.9 and later suspect a
+// word with "#" in a value to be a comment, and then take it as it is.
 func ask(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), harness.Program(t, program), args...)
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
-	if err != nil || stderr.Len() > 0 {
-		t.Fatalf("%s %q: %v\n%s", program, args, err, stderr.String())
+	said := slices.DeleteFunc(slices.Collect(strings.Lines(stderr.String())), func(line string) bool {
+		return strings.Contains(line, "#comment after other text is not allowed")
+	})
+	if err != nil || len(said) > 0 {
+		t.Fatalf("%s %q: %v\n%s", program, args, err, strings.Join(said, ""))
 	}
 	return string(out)
 }
@@ -266,15 +272,43 @@ func records(all string) string {
 }
 
 func TestDovecot(t *testing.T) {
-	whole := newRenderer(t, "dovecot", "2.3.19.1", "instance_name = {{get \"k\"}}\nlogin_trusted_networks = end\n")
-	inside := newRenderer(t, "dovecot", "2.3.19.1", "instance_name = \"pre {{get \"k\"}} post\"\nlogin_trusted_networks = end\n")
-	beside := newRenderer(t, "dovecot", "2.3.19.1", "instance_name = pre-{{get \"k\"}}/post\nlogin_trusted_networks = end\n")
-	expands := newRenderer(t, "dovecot", "2.3.19.1", "mail_home = {{get \"k\"}}\nlogin_trusted_networks = end\n")
+	version := hook.NewDovecot("/").Version()
+	first := ""
+	as := func(variable string) func(string) string { // what doveconf prints: it does not take back the doubling
+		return func(value string) string { return strings.ReplaceAll(value, variable, "%"+variable) }
+	}
+	// Before 2.4, "%" begins a variable in some settings; from then on "%{" does so in all.
 	same := func(value string) string { return value }
-	checkDovecot(t, whole, "instance_name", same, "plain", "a b", "$ENV:HOME", "</etc/hostname", "a # b", "\"a\"", "a\\", "%{user}", "}")
-	checkDovecot(t, inside, "instance_name", func(value string) string { return "pre " + value + " post" }, "plain", "\"a\"", "a\\")
-	checkDovecot(t, beside, "instance_name", func(value string) string { return "pre-" + value + "/post" }, "plain")
-	checkDovecot(t, expands, "mail_home", func(value string) string { return strings.ReplaceAll(value, "%", "%%") }, "plain", "%{user}")
+	plain, home, printed := same, as("%"), same
+	if strings.HasPrefix(version, "2.4") {
+		plain, home, printed = as("%{"), as("%{"), quoted
+		first = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
+	}
+	tests := []struct {
+		line, setting string
+		want          func(value string) string
+		harmless      []string
+	}{
+		{`instance_name = {{get "k"}}`, "instance_name", plain,
+			[]string{"plain", "a b", "$ENV:HOME", "</etc/hostname", "a # b", "\"a\"", "a\\", "%{user}", "}"}},
+		{`instance_name = "pre {{get "k"}} post"`, "instance_name",
+			func(value string) string { return "pre " + plain(value) + " post" }, []string{"plain", "\"a\"", "a\\"}},
+		{`instance_name = pre-{{get "k"}}/post`, "instance_name",
+			func(value string) string { return "pre-" + value + "/post" }, []string{"plain"}},
+		{`mail_home = {{get "k"}}`, "mail_home", home, []string{"plain", "%{user}"}},
+	}
+	for _, test := range tests {
+		r := newRenderer(t, "dovecot", version, first+test.line+"\nlogin_trusted_networks = end\n")
+		checkDovecot(t, r, test.setting, func(value string) string { return printed(test.want(value)) }, test.harmless...)
+	}
+}
+
+// quoted is how doveconf 2.4 prints a value: in quotes when it has a "#", or a blank at an end.
+func quoted(value string) string {
+	if !strings.Contains(value, "#") && strings.TrimSpace(value) == value {
+		return value
+	}
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `'`, `\'`).Replace(value) + `"`
 }
 
 func checkDovecot(t *testing.T, r renderer, setting string, want func(value string) string, harmless ...string) {
