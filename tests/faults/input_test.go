@@ -166,8 +166,8 @@ func TestDuplicateAddress(t *testing.T) {
 	addPeople(host, 2)
 	host.Wait()
 	mail := mailByUUID(host, "address")
-	host.Slapd.AddPerson(harness.Person{UID: "second", Mail: "P00@example.test"})
 	host.Slapd.SetMail(harness.DN("p01"), "p00@EXAMPLE.test")
+	host.Slapd.AddPerson(harness.Person{UID: "second", Mail: "P00@example.test"})
 	host.Wait()
 	items := parked(host)
 	if len(items) != 2 {
@@ -178,7 +178,7 @@ func TestDuplicateAddress(t *testing.T) {
 			t.Errorf("parked %s: the reason %q does not name both entries", p.DN, p.Reason)
 		}
 	}
-	// The owner goes; the older of the two that wait comes next, and the last one after it.
+	// The owner goes; of the two that wait the older, which came first as well, is next, and then the last one.
 	host.Slapd.SetMail(harness.DN("p00"), "other@example.test")
 	host.Wait()
 	if items := parked(host); len(items) != 1 || items[0].DN != harness.DN("second") {
