@@ -29,6 +29,7 @@ var ops = []string{
 	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
 	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
 	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync",
+	"guard", "approve", "minutes",
 }
 
 func steps() *rapid.Generator[[]step] {
@@ -42,7 +43,7 @@ type world struct {
 	dir    *directory
 	target *target
 	store  *store.Store
-	guard  int
+	guard  *atomic.Int64
 	// wrong is what was found to be wrong: rapid looks for a shorter way to it.
 	wrong []string
 	// faults is what the next calls do: fail before the effect, or lose the answer after it.
@@ -64,13 +65,13 @@ func (w *world) errorf(format string, args ...any) {
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-func newWorld(path string, guard int) *world {
+func newWorld(path string) *world {
 	st, err := store.Open(path)
 	if err != nil {
 		panic(err)
 	}
 	w := &world{
-		dir: newDirectory(), target: newTarget(), store: st, guard: guard,
+		dir: newDirectory(), target: newTarget(), store: st, guard: &atomic.Int64{},
 		failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
 	}
 	w.target.fail = func(c schema.Change) error {
@@ -103,7 +104,7 @@ func (w *world) start() {
 	l, err := New(Config{
 		Store: w.store, Source: w.dir, Probe: w.dir, Handlers: []Handler{w.target}, Fingerprint: "f",
 		InFilter: func(e *schema.Entry) bool { return e.HasClass(schema.ClassMail) },
-		Guard:    func() (int, int) { return w.guard, 0 },
+		Guard:    func() (int, int) { return int(w.guard.Load()), 0 },
 		fault: func(committed bool) error {
 			if !dead.Load() && committed == after && crashIn.Load() > 0 && crashIn.Add(-1) == 0 {
 				dead.Store(true)
@@ -179,6 +180,12 @@ func (w *world) do(s step) {
 		synctest.Wait()
 	case "quiet":
 		time.Sleep(2 * time.Second)
+	case "guard":
+		w.guard.Store(1 - w.guard.Load())
+	case "approve":
+		w.approve()
+	case "minutes":
+		time.Sleep(3 * time.Minute)
 	case "hour":
 		time.Sleep(time.Hour)
 	case "crash":
@@ -235,6 +242,19 @@ func (w *world) heal() {
 	w.dir.change(func() { w.dir.verifyErr = nil })
 }
 
+// approve lets run all that is held, and reports whether there was anything.
+func (w *world) approve() bool {
+	list, err := w.listener.Held(context.Background())
+	w.must(nil, err)
+	for _, h := range list {
+		if h.Reason == "" || h.Handler != "target" {
+			w.errorf("held %+v", h)
+		}
+		w.must(w.listener.Approve(context.Background(), h.ID))
+	}
+	return len(list) > 0
+}
+
 // settle takes all faults away and gives the listener the time it needs.
 func (w *world) settle() {
 	w.heal()
@@ -244,6 +264,9 @@ func (w *world) settle() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	w.must(w.listener.Wait(ctx))
+	for w.approve() {
+		w.must(w.listener.Wait(ctx))
+	}
 	synctest.Wait()
 }
 
@@ -331,7 +354,7 @@ func TestModel(t *testing.T) {
 		path := filepath.Join(dir, fmt.Sprintf("%d.db", run))
 		var wrong []string
 		synctest.Test(t, func(*testing.T) {
-			w := newWorld(path, 0)
+			w := newWorld(path)
 			for _, s := range list {
 				w.do(s)
 			}
