@@ -29,7 +29,7 @@ var ops = []string{
 	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
 	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
 	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync",
-	"guard", "approve", "minutes",
+	"guard", "approve", "minutes", "undelete", "undelete", "slow",
 }
 
 func steps() *rapid.Generator[[]step] {
@@ -49,7 +49,8 @@ type world struct {
 	// faults is what the next calls do: fail before the effect, or lose the answer after it.
 	mu              sync.Mutex
 	failing, losing map[schema.UUID]bool
-	down            bool
+	down, slow      bool
+	deleted         map[schema.UUID]*schema.Entry
 	listener        *Listener
 	stop            func()
 	// dead makes every transaction of the running listener fail, as if the process had ended; crashIn counts down to it.
@@ -72,9 +73,15 @@ func newWorld(path string) *world {
 	}
 	w := &world{
 		dir: newDirectory(), target: newTarget(), store: st, guard: &atomic.Int64{},
-		failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
+		deleted: map[schema.UUID]*schema.Entry{}, failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
 	}
 	w.target.fail = func(c schema.Change) error {
+		w.mu.Lock()
+		slow := w.slow
+		w.mu.Unlock()
+		if slow {
+			time.Sleep(time.Duration(c.UUID[15]) * time.Second)
+		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch {
@@ -153,7 +160,16 @@ func (w *world) do(s step) {
 	case "bad":
 		w.set(s.A, "bad")
 	case "delete":
+		if e := w.dir.entries[id(s.A)]; e != nil {
+			w.deleted[id(s.A)] = e
+		}
 		w.dir.delete(id(s.A))
+	case "undelete":
+		if e := w.deleted[id(s.A)]; e != nil {
+			w.dir.set(e)
+		}
+	case "slow":
+		w.fault(func() { w.slow = !w.slow })
 	case "swap":
 		a, b := w.address(s.A), w.address(s.B)
 		w.set(s.A, b)
@@ -237,7 +253,7 @@ func (w *world) heal() {
 	w.fault(func() {
 		clear(w.failing)
 		clear(w.losing)
-		w.down = false
+		w.down, w.slow = false, false
 	})
 	w.dir.change(func() { w.dir.verifyErr = nil })
 }
@@ -260,7 +276,13 @@ func (w *world) settle() {
 	w.heal()
 	w.dead.Store(false)
 	time.Sleep(3 * time.Minute)
-	w.must(w.listener.Retry(context.Background(), ""))
+	list, err := w.listener.Parked(context.Background())
+	w.must(nil, err)
+	for _, p := range list {
+		if p.Attempts > 0 {
+			w.must(w.listener.Retry(context.Background(), p.ID))
+		}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 	defer cancel()
 	w.must(w.listener.Wait(ctx))
