@@ -3,15 +3,13 @@ package maildir
 import (
 	"cmp"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"hash/fnv"
 	"path"
-	"slices"
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/confine"
+	"github.com/mailreg/mailreg/handlers/backend/maildir/merge"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -44,31 +42,6 @@ const (
 	// Unmarked: older than the claim of who got the address, and nobody knows whose it was.
 	Unmarked Cause = "unmarked"
 )
-
-// infoName and homeName are what an item of an area holds.
-const (
-	infoName = "info"
-	homeName = "home"
-)
-
-// info is the file beside a store that was moved aside.
-type info struct {
-	Version int       `json:"version"`
-	Cause   Cause     `json:"cause"`
-	UUID    string    `json:"uuid,omitempty"`
-	Address string    `json:"address,omitempty"`
-	Time    time.Time `json:"time"`
-	Path    string    `json:"path"`
-}
-
-// item is a store that was moved aside.
-type item struct {
-	area area
-	id   string
-	info info
-}
-
-func (i item) rel() string { return path.Join(i.area.dir(), i.id) }
 
 func asidePlace(uuid schema.UUID) string {
 	return path.Join(quarantine.dir(), ".aside", uuid.String())
@@ -159,23 +132,23 @@ func (w *work) put(to area, h home, why Cause) (item, error) {
 	if err != nil {
 		return item{}, err
 	}
-	defer area.close()
+	defer area.Close()
 	if i.id, err = freeID(area, i.info); err != nil {
 		return item{}, err
 	}
-	made, err := area.make(i.id, 0o700, keepOwner())
+	made, err := area.Make(i.id, 0o700, confine.Caller())
 	if err != nil {
 		return item{}, err
 	}
-	defer made.close()
-	if err := made.create(infoName, line(i.info), keepOwner()); err != nil {
+	defer made.Close()
+	if err := made.Create(infoName, line(i.info), confine.Caller()); err != nil {
 		return item{}, err
 	}
-	if err := cmp.Or(made.f.Sync(), area.f.Sync()); err != nil {
+	if err := cmp.Or(made.Sync(), area.Sync()); err != nil {
 		return item{}, err
 	}
 	if err := w.move(h.rel, path.Join(i.rel(), homeName)); err != nil {
-		return item{}, cmp.Or(err, area.removeAll(i.id))
+		return item{}, cmp.Or(err, area.RemoveAll(i.id))
 	}
 	w.report(i)
 	if !h.marked {
@@ -190,85 +163,6 @@ func (w *work) report(i item) {
 		return
 	}
 	w.cfg.Logger.Warn("store quarantined", "uuid", i.info.UUID, "id", i.id, "cause", i.info.Cause)
-}
-
-// freeID returns an id that no item of the area has: the time, and eight digits by which the stores of an owner are found.
-func freeID(area *dir, in info) (string, error) {
-	stem := in.Time.Format("20060102T150405Z") + "-" + idTail(in)
-	for n := 1; ; n++ {
-		id := stem
-		if n > 1 {
-			id = fmt.Sprintf("%s.%d", stem, n)
-		}
-		if _, found, err := area.stat(id); err != nil || !found {
-			return id, err
-		}
-	}
-}
-
-func idTail(in info) string {
-	if in.UUID != "" {
-		return in.UUID[:8]
-	}
-	h := fnv.New32a()
-	h.Write([]byte(in.Path))
-	return fmt.Sprintf("%08x", h.Sum32())
-}
-
-// items returns what an area holds, oldest first. Names that are no item, and leftovers without a store, are passed over.
-func (w *work) items(of area) ([]item, error) {
-	return w.itemsWhere(of, func(string) bool { return true })
-}
-
-func (w *work) itemsWhere(of area, want func(id string) bool) ([]item, error) {
-	d, err := w.base.sub(of.dir())
-	if absent(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer d.close()
-	names, err := d.names()
-	if err != nil {
-		return nil, err
-	}
-	var all []item
-	for _, id := range names {
-		if strings.HasPrefix(id, ".") || !want(id) {
-			continue
-		}
-		in, found, err := readInfo(d, id)
-		if err != nil {
-			return nil, err
-		}
-		if found {
-			all = append(all, item{area: of, id: id, info: in})
-		}
-	}
-	return all, nil
-}
-
-func readInfo(area *dir, id string) (in info, found bool, err error) {
-	d, err := area.sub(id)
-	if absent(err) || errors.Is(err, schema.ErrInvalid) {
-		return info{}, false, nil
-	}
-	if err != nil {
-		return info{}, false, err
-	}
-	defer d.close()
-	if _, there, err := d.stat(homeName); err != nil || !there {
-		return info{}, false, err
-	}
-	data, err := d.read(infoName, smallFile)
-	if err != nil {
-		return info{}, false, err
-	}
-	if err := json.Unmarshal(data, &in); err != nil {
-		return info{}, false, fmt.Errorf("reading %s: %w", d.path(infoName), err)
-	}
-	return in, true, nil
 }
 
 // returning finds the newest store that comes back to an owner who has none (design §7): any that left because the owner
@@ -309,115 +203,25 @@ func (w *work) takeBack(i item, want string, o Owner) error {
 	return w.discard(i)
 }
 
-// discard removes an item and what is left of its store. The store gets another name first, so that one half removed
-// never comes back.
-func (w *work) discard(i item) error {
-	d, err := w.base.walk(i.rel())
+// merge moves what an item's store holds into the store at a place. The item goes when nothing of value is left in it.
+func (w *work) merge(i item, into string) error {
+	source, err := w.base.Walk(path.Join(i.rel(), homeName))
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	if _, found, err := d.stat(homeName); err != nil {
-		return err
-	} else if found {
-		if err := d.over(homeName, "dead"); err != nil {
-			return err
-		}
-	}
-	area, err := w.base.sub(i.area.dir())
+	defer source.Close()
+	target, err := w.base.Walk(into)
 	if err != nil {
 		return err
 	}
-	defer area.close()
-	return area.removeAll(i.id)
-}
-
-// Purge removes what the trash has kept long enough, and leftovers of interrupted work. Quarantined stores stay. It
-// returns the ids of the stores removed.
-func (s *Spool) Purge(ctx context.Context) ([]string, error) {
-	return s.purge(ctx, func(w *work) ([]item, error) {
-		all, err := w.items(trash)
-		return slices.DeleteFunc(all, func(i item) bool { return i.info.Time.Add(s.cfg.Keep).After(s.cfg.Now()) }), err
-	})
-}
-
-// Empty is Purge for all that the trash holds, whatever its age.
-func (s *Spool) Empty(ctx context.Context) ([]string, error) {
-	return s.purge(ctx, func(w *work) ([]item, error) { return w.items(trash) })
-}
-
-// PurgeIDs is Purge for the stores with these ids, quarantined ones too. Unless all exist, none is removed.
-func (s *Spool) PurgeIDs(ctx context.Context, ids ...string) ([]string, error) {
-	return s.purge(ctx, func(w *work) (doomed []item, err error) {
-		for _, id := range ids {
-			i, err := w.byID(id)
-			if err != nil {
-				return nil, err
-			}
-			doomed = append(doomed, i)
-		}
-		return doomed, nil
-	})
-}
-
-func (s *Spool) purge(ctx context.Context, choose func(*work) ([]item, error)) (removed []string, err error) {
-	w, err := s.begin(ctx)
+	defer target.Close()
+	left, err := merge.Homes(source, target, w.owner)
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("merging %s: %w", i.id, err)
 	}
-	defer w.end()
-	doomed, err := choose(w)
-	if err != nil {
-		return nil, err
-	}
-	for _, i := range doomed {
-		if err := w.discard(i); err != nil {
-			return removed, fmt.Errorf("removing %s: %w", i.id, err)
-		}
-		removed = append(removed, i.id)
-	}
-	return removed, cmp.Or(w.sweep(trash), w.sweep(quarantine))
-}
-
-func (w *work) byID(id string) (item, error) {
-	for _, of := range []area{trash, quarantine} {
-		all, err := w.itemsWhere(of, func(name string) bool { return name == id })
-		if err != nil {
-			return item{}, err
-		}
-		if len(all) == 1 {
-			return all[0], nil
-		}
-	}
-	return item{}, fmt.Errorf("no store with the id %q was moved aside", id)
-}
-
-// sweep removes stores half made and items half removed.
-func (w *work) sweep(of area) error {
-	d, err := w.base.sub(of.dir())
-	if absent(err) {
+	w.cfg.Logger.Info("store merged", "uuid", i.info.UUID, "id", i.id, "left", left)
+	if left > 0 {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	defer d.close()
-	names, err := d.names()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		leftover := strings.HasPrefix(name, ".new-")
-		if !strings.HasPrefix(name, ".") {
-			_, found, err := readInfo(d, name)
-			leftover = err == nil && !found
-		}
-		if !leftover {
-			continue
-		}
-		if err := d.removeAll(name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.discard(i)
 }

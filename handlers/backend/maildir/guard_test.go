@@ -30,6 +30,9 @@ func TestMarkIsThereBeforeTheStore(t *testing.T) {
 			if err == nil {
 				break
 			}
+			if !errors.Is(err, errCrash) {
+				t.Fatalf("%s, crash %d: %v", layout, n, err)
+			}
 		}
 	}
 }
@@ -42,7 +45,7 @@ func TestOwnership(t *testing.T) {
 	for _, name := range []string{home, home + "/Maildir", home + "/Maildir/cur", home + "/Maildir/new", home + "/Maildir/tmp"} {
 		var st unix.Stat_t
 		w.must(unix.Stat(name, &st))
-		if want := uint32(w.owner.uid); os.Getuid() == 0 && (st.Uid != want || st.Gid != want) || st.Mode&0o777 != 0o700 {
+		if want := uint32(w.owner.UID); os.Getuid() == 0 && (st.Uid != want || st.Gid != want) || st.Mode&0o777 != 0o700 {
 			t.Errorf("%s: owner %d:%d, mode %o", name, st.Uid, st.Gid, st.Mode&0o777)
 		}
 	}
@@ -165,57 +168,6 @@ func TestLinksInsideAStoreStayLinks(t *testing.T) {
 	}
 }
 
-func TestOtherFileSystem(t *testing.T) {
-	memory, err := os.MkdirTemp("/dev/shm", "maildir")
-	if err != nil {
-		t.Skip("no second file system here")
-	}
-	t.Cleanup(func() { _ = os.RemoveAll(memory) })
-	open := func(name string) *dir {
-		f, err := os.Open(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = f.Close() })
-		return &dir{f: f}
-	}
-	here, there := open(t.TempDir()), open(memory)
-	if err := os.Mkdir(here.path("home"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	err = here.move("home", there, "home")
-	if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), here.path("home")) || !strings.Contains(err.Error(), there.path("home")) {
-		t.Errorf("error %v must name both and park", err)
-	}
-}
-
-func TestMoveReplacesNothing(t *testing.T) {
-	f, err := os.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	d := &dir{f: f}
-	for _, name := range []string{"a", "b"} {
-		if err := os.Mkdir(d.path(name), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, move := range map[string]func(string, *dir, string) error{"renameat2": d.move, "checked": d.moveChecked} {
-		if err := move("a", d, "b"); !errors.Is(err, fs.ErrExist) {
-			t.Errorf("%s onto an empty directory: %v", name, err)
-		}
-	}
-	if err := d.moveChecked("a", d, "c"); err != nil {
-		t.Error(err)
-	}
-	for _, name := range []string{"", ".", "..", "a/b", "a\x00"} {
-		if err := d.move("b", d, name); !errors.Is(err, unix.EINVAL) {
-			t.Errorf("name %q: %v", name, err)
-		}
-	}
-}
-
 func TestAdoption(t *testing.T) {
 	o := owner("a", "a@example.test")
 	now := time.Now() // stores are born now
@@ -262,18 +214,6 @@ func TestAdoption(t *testing.T) {
 				t.Errorf("state:\n%s\nwant %s", state, tt.want)
 			}
 		})
-	}
-}
-
-func TestBornWithoutBirthTime(t *testing.T) {
-	f, err := os.Open(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	at, err := born(&dir{f: f})
-	if err != nil || time.Since(at) > time.Hour || time.Since(at) < -time.Minute {
-		t.Errorf("born %s, %v", at, err)
 	}
 }
 

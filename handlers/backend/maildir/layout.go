@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -125,17 +126,17 @@ func (h homes) address(rel string) schema.Address {
 
 // checkLayout compares the layout asked for with the one that the spool has, and returns its record; a spool without
 // record returns a zero one. A spool that holds stores but no record has layout address, unless they lie in by-id.
-func checkLayout(base *dir, h homes) (record, error) {
-	private, err := base.sub(h.private)
+func checkLayout(base *confine.Dir, h homes) (record, error) {
+	private, err := base.Sub(h.private)
 	if errors.Is(err, fs.ErrNotExist) {
 		return record{}, nil
 	}
 	if err != nil {
 		return record{}, err
 	}
-	defer private.close()
+	defer private.Close()
 	var r record
-	data, err := private.read(recordName, smallFile)
+	data, err := private.Read(recordName, smallFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if r.Layout, err = guessLayout(private); err != nil {
@@ -145,11 +146,11 @@ func checkLayout(base *dir, h homes) (record, error) {
 		return record{}, err
 	default:
 		if err := json.Unmarshal(data, &r); err != nil || r.Version != 1 {
-			return record{}, fmt.Errorf("layout record %s cannot be read", private.path(recordName))
+			return record{}, fmt.Errorf("layout record %s cannot be read", private.Path(recordName))
 		}
 	}
 	if r.Layout != "" && r.Layout != h.layout {
-		return record{}, &LayoutError{Spool: private.f.Name(), Has: r.Layout, Wanted: h.layout}
+		return record{}, &LayoutError{Spool: private.Name(), Has: r.Layout, Wanted: h.layout}
 	}
 	if r.Version == 0 {
 		return record{}, nil
@@ -157,8 +158,8 @@ func checkLayout(base *dir, h homes) (record, error) {
 	return r, nil
 }
 
-func guessLayout(private *dir) (Layout, error) {
-	names, err := private.names()
+func guessLayout(private *confine.Dir) (Layout, error) {
+	names, err := private.Names()
 	if err != nil {
 		return "", err
 	}
@@ -166,15 +167,15 @@ func guessLayout(private *dir) (Layout, error) {
 		if strings.HasPrefix(name, ".") || name == "by-address" {
 			continue
 		}
-		sub, err := private.sub(name)
+		sub, err := private.Sub(name)
 		if errors.Is(err, schema.ErrInvalid) {
 			continue // no directory
 		}
 		if err != nil {
 			return "", err
 		}
-		below, err := sub.names()
-		sub.close()
+		below, err := sub.Names()
+		sub.Close()
 		switch {
 		case err != nil:
 			return "", err

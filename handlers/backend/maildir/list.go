@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -111,23 +112,23 @@ func (w *work) below(rel string, depth int, yield func(home, error) bool) bool {
 		}
 		return yield(h, err) && err == nil
 	}
-	d, err := w.base.walk(rel)
+	d, err := w.base.Walk(rel)
 	if absent(err) || errors.Is(err, schema.ErrInvalid) {
 		return true
 	}
 	if err != nil {
 		return yield(home{rel: rel}, err)
 	}
-	names, err := d.names()
+	names, err := d.Names()
 	if err != nil {
-		d.close()
+		d.Close()
 		return yield(home{rel: rel}, err)
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {
-		ok, err := d.isDir(name)
+		ok, err := d.IsDir(name)
 		return strings.HasPrefix(name, ".") || err != nil || !ok
 	})
-	d.close()
+	d.Close()
 	for _, name := range names {
 		if !w.below(path.Join(rel, name), depth-1, yield) {
 			return false
@@ -201,9 +202,9 @@ func (w *work) holder(a schema.Address) (home, bool, error) {
 	rel := ""
 	if w.cfg.Layout == ByAddress {
 		rel = w.homes.home(schema.UUID{}, a)
-	} else if links, err := w.base.walk(path.Join(w.homes.private, "by-address")); err == nil {
-		uuid, err := schema.ParseUUID(path.Base(links.target(a.String())))
-		links.close()
+	} else if links, err := w.base.Walk(path.Join(w.homes.private, "by-address")); err == nil {
+		uuid, err := schema.ParseUUID(path.Base(links.Target(a.String())))
+		links.Close()
 		if err == nil {
 			rel = w.homes.home(uuid, a)
 		}
@@ -235,51 +236,17 @@ func (s *Spool) Count(ctx context.Context, st Store) (messages int, bytes int64,
 		return 0, 0, err
 	}
 	defer w.end()
-	d, err := w.base.walk(st.rel)
+	d, err := w.base.Walk(st.rel)
 	if err != nil {
 		return 0, 0, err
 	}
-	defer d.close()
-	err = d.each(func(in *dir, _ string, stat unix.Stat_t) {
-		folder := path.Base(in.f.Name())
+	defer d.Close()
+	err = d.Each(func(in *confine.Dir, _ string, stat unix.Stat_t) {
+		folder := path.Base(in.Name())
 		if (folder == "cur" || folder == "new") && stat.Mode&unix.S_IFMT == unix.S_IFREG {
 			messages++
 			bytes += stat.Size
 		}
 	})
 	return messages, bytes, err
-}
-
-// each visits all names below d, directories before what is in them.
-func (d *dir) each(visit func(in *dir, name string, st unix.Stat_t)) error {
-	names, err := d.names()
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		st, found, err := d.stat(name)
-		if err != nil {
-			return err
-		}
-		if !found {
-			continue
-		}
-		visit(d, name, st)
-		if st.Mode&unix.S_IFMT != unix.S_IFDIR {
-			continue
-		}
-		sub, err := d.sub(name)
-		if absent(err) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		err = sub.each(visit)
-		sub.close()
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -39,8 +40,8 @@ func line(v any) []byte {
 
 // readMark returns the owner mark of an open home; found is false when it has none. A mark that cannot be read is
 // invalid data: whose the store is must be decided by a person.
-func readMark(home *dir) (m mark, found bool, err error) {
-	data, err := home.read(MarkName, smallFile)
+func readMark(home *confine.Dir) (m mark, found bool, err error) {
+	data, err := home.Read(MarkName, smallFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return mark{}, false, nil
 	}
@@ -48,10 +49,10 @@ func readMark(home *dir) (m mark, found bool, err error) {
 		return mark{}, false, err
 	}
 	if err := json.Unmarshal(data, &m); err != nil {
-		return mark{}, false, schema.Invalidf("owner mark %s: %w", home.path(MarkName), err)
+		return mark{}, false, schema.Invalidf("owner mark %s: %w", home.Path(MarkName), err)
 	}
 	if m.address, err = schema.ParseAddress(m.Address); err != nil || m.Version != 1 || m.UUID.IsZero() {
-		return mark{}, false, schema.Invalidf("owner mark %s names no owner", home.path(MarkName))
+		return mark{}, false, schema.Invalidf("owner mark %s names no owner", home.Path(MarkName))
 	}
 	return m, true, nil
 }

@@ -29,7 +29,7 @@ func (s *Spool) Restore(ctx context.Context, id string, asked, as schema.Address
 	if err != nil {
 		return "", fmt.Errorf("restoring %s: %w", id, err)
 	}
-	return w.shown(w.base.path(rel)), nil
+	return w.shown(w.base.Path(rel)), nil
 }
 
 func (w *work) restoreAs(i item, as schema.Address) (string, error) {
@@ -86,7 +86,7 @@ func (w *work) restoreOwn(i item, asked schema.Address) (string, error) {
 	case !there.marked && w.cfg.Layout == ByUUID:
 		err = w.merge(i, rel)
 	default:
-		err = fmt.Errorf("%s holds a store that is not marked as the owner's", w.shown(w.base.path(rel)))
+		err = fmt.Errorf("%s holds a store that is not marked as the owner's", w.shown(w.base.Path(rel)))
 	}
 	if err != nil {
 		return "", err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -15,8 +16,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -61,7 +61,7 @@ type Config struct {
 type Spool struct {
 	cfg   Config
 	homes homes
-	owner ids
+	owner confine.Owner
 }
 
 // Open checks the configuration. It neither reads nor changes the spool.
@@ -84,10 +84,10 @@ func Open(cfg Config) (*Spool, error) {
 		return nil, err
 	}
 	s := &Spool{cfg: cfg, homes: places}
-	if s.owner.uid, err = accountID("mail/dovecot/location/uid", cfg.UID, lookupUser); err != nil {
+	if s.owner.UID, err = accountID("mail/dovecot/location/uid", cfg.UID, lookupUser); err != nil {
 		return nil, err
 	}
-	if s.owner.gid, err = accountID("mail/dovecot/location/gid", cfg.GID, lookupGroup); err != nil {
+	if s.owner.GID, err = accountID("mail/dovecot/location/gid", cfg.GID, lookupGroup); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -106,7 +106,7 @@ func (s *Spool) Check() error {
 	if err != nil {
 		return err
 	}
-	defer base.close()
+	defer base.Close()
 	_, err = checkLayout(base, s.homes)
 	return err
 }
@@ -140,19 +140,19 @@ func lookupGroup(name string) (string, error) {
 	return g.Gid, nil
 }
 
-func (s *Spool) openBase() (*dir, error) {
-	f, err := os.Open(s.homes.base)
+func (s *Spool) openBase() (*confine.Dir, error) {
+	base, err := confine.Open(s.homes.base, s.cfg.Fault)
 	if err != nil {
 		return nil, fmt.Errorf("opening the spool: %w", err)
 	}
-	return &dir{f: f, fault: s.cfg.Fault}, nil
+	return base, nil
 }
 
 // work is one change of the spool, under its lock.
 type work struct {
 	*Spool
-	base   *dir
-	lock   *os.File
+	base   *confine.Dir
+	lock   io.Closer
 	record record
 }
 
@@ -169,7 +169,8 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	w := &work{Spool: s, base: base}
-	if err := w.take(); err != nil {
+	// Who holds the lock is at work for milliseconds, so that the wait needs no end of its own.
+	if w.lock, err = base.Lock(".mailreg-lock"); err != nil {
 		w.end()
 		return nil, fmt.Errorf("locking the spool: %w", err)
 	}
@@ -190,38 +191,23 @@ func (s *Spool) beginChange(ctx context.Context) (*work, error) {
 	return s.begin(ctx)
 }
 
-// take waits for the lock. Who holds it is at work for milliseconds, so that the wait needs no end of its own.
-func (w *work) take() error {
-	const name = ".mailreg-lock"
-	fd, err := unix.Openat(w.base.fd(), name, unix.O_RDWR|unix.O_CREAT|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o600)
-	if err != nil {
-		return w.base.fail("open", name, err)
-	}
-	w.lock = os.NewFile(uintptr(fd), w.base.path(name))
-	for {
-		if err := unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
-			return w.base.fail("flock", name, err)
-		}
-	}
-}
-
 func (w *work) end() {
 	if w.lock != nil {
 		_ = w.lock.Close()
 	}
-	w.base.close()
+	w.base.Close()
 }
 
 // parent opens the directory of a place and returns the place's name in it.
-func (w *work) parent(rel string) (*dir, string, error) {
-	d, err := w.base.walk(path.Dir(rel))
+func (w *work) parent(rel string) (*confine.Dir, string, error) {
+	d, err := w.base.Walk(path.Dir(rel))
 	return d, path.Base(rel), err
 }
 
 // makeParent is parent, with the directories made that are missing: the mail user's in the fixed part, where Dovecot
 // makes homes as well, and ours elsewhere.
-func (w *work) makeParent(rel string) (*dir, string, error) {
-	at, err := w.base.sub(".")
+func (w *work) makeParent(rel string) (*confine.Dir, string, error) {
+	at, err := w.base.Walk(".")
 	if err != nil {
 		return nil, "", err
 	}
@@ -229,8 +215,8 @@ func (w *work) makeParent(rel string) (*dir, string, error) {
 	for name := range strings.SplitSeq(path.Dir(rel), "/") {
 		made = path.Join(made, name)
 		perm, owner := w.permission(made)
-		next, err := at.make(name, perm, owner)
-		at.close()
+		next, err := at.Make(name, perm, owner)
+		at.Close()
 		if err != nil {
 			return nil, "", err
 		}
@@ -239,13 +225,13 @@ func (w *work) makeParent(rel string) (*dir, string, error) {
 	return at, path.Base(rel), nil
 }
 
-func (w *work) permission(rel string) (uint32, ids) {
+func (w *work) permission(rel string) (uint32, confine.Owner) {
 	below, inside := strings.CutPrefix(rel, w.homes.private)
 	switch {
 	case !inside:
-		return 0o700, keepOwner()
+		return 0o700, confine.Caller()
 	case below == "/by-address", below == "/.mailreg-owners", below == "" && w.cfg.Layout == ByUUID:
-		return 0o755, keepOwner()
+		return 0o755, confine.Caller()
 	default:
 		return 0o700, w.owner
 	}
@@ -257,16 +243,16 @@ func (w *work) move(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer source.close()
+	defer source.Close()
 	target, toName, err := w.makeParent(to)
 	if err != nil {
 		return err
 	}
-	defer target.close()
-	if err := source.move(fromName, target, toName); err != nil {
+	defer target.Close()
+	if err := source.Move(fromName, target, toName); err != nil {
 		return err
 	}
-	return cmp.Or(target.f.Sync(), source.f.Sync())
+	return cmp.Or(target.Sync(), source.Sync())
 }
 
 // absent reports whether an error says that a place or a directory above it does not exist.
@@ -283,14 +269,14 @@ type home struct {
 // look reads the owner mark of a place. Something else than a directory there is invalid data.
 func (w *work) look(rel string) (home, error) {
 	h := home{rel: rel}
-	d, err := w.base.walk(rel)
+	d, err := w.base.Walk(rel)
 	if absent(err) {
 		return h, nil
 	}
 	if err != nil {
 		return h, err
 	}
-	defer d.close()
+	defer d.Close()
 	h.found = true
 	h.mark, h.marked, err = readMark(d)
 	return h, err

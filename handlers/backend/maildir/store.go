@@ -7,8 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
-
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -73,9 +72,9 @@ func (w *work) firstStore() error {
 	if err != nil {
 		return err
 	}
-	defer private.close()
+	defer private.Close()
 	w.record = record{Version: 1, Layout: w.cfg.Layout, Time: w.cfg.Now().UTC()}
-	return private.replace(recordName, line(w.record), keepOwner())
+	return private.Replace(recordName, line(w.record), confine.Caller())
 }
 
 // Address returns the address that the owner's store is marked with; found is false when the owner has none in place.
@@ -137,12 +136,12 @@ func (w *work) scan(uuid schema.UUID) (home, bool, error) {
 
 // linked returns the place that the owner's link in .mailreg-owners names, "" when there is none.
 func (w *work) linked(uuid schema.UUID) string {
-	index, err := w.base.walk(path.Join(w.homes.private, ".mailreg-owners"))
+	index, err := w.base.Walk(path.Join(w.homes.private, ".mailreg-owners"))
 	if err != nil {
 		return ""
 	}
-	defer index.close()
-	rel := path.Join(w.homes.private, index.target(uuid.String()))
+	defer index.Close()
+	rel := path.Join(w.homes.private, index.Target(uuid.String()))
 	if w.homes.address(rel).IsZero() {
 		return ""
 	}
@@ -209,31 +208,13 @@ func (w *work) adoptable(h home, o Owner) (bool, error) {
 	if !o.Changed.After(w.record.Time) {
 		return true, nil
 	}
-	d, err := w.base.walk(h.rel)
+	d, err := w.base.Walk(h.rel)
 	if err != nil {
 		return false, err
 	}
-	defer d.close()
-	at, err := born(d)
+	defer d.Close()
+	at, err := d.Born()
 	return !at.Before(o.Changed.Add(-bornBefore)), err
-}
-
-// born returns when a directory was made, or the oldest change of anything in it where the file system does not tell.
-func born(d *dir) (time.Time, error) {
-	var x unix.Statx_t
-	if err := unix.Statx(d.fd(), "", unix.AT_EMPTY_PATH, unix.STATX_BTIME|unix.STATX_CTIME, &x); err != nil {
-		return time.Time{}, d.fail("statx", ".", err)
-	}
-	if x.Mask&unix.STATX_BTIME != 0 {
-		return time.Unix(x.Btime.Sec, int64(x.Btime.Nsec)), nil
-	}
-	oldest := time.Unix(x.Ctime.Sec, int64(x.Ctime.Nsec))
-	err := d.each(func(_ *dir, _ string, st unix.Stat_t) {
-		if at := time.Unix(st.Ctim.Unix()); at.Before(oldest) {
-			oldest = at
-		}
-	})
-	return oldest, err
 }
 
 // bring moves the owner's store to its new place (layout address). What was delivered there before is the owner's too.
@@ -283,22 +264,22 @@ func (w *work) createStore(want string, o Owner) error {
 	if err != nil {
 		return err
 	}
-	defer parent.close()
-	if err := parent.removeAll(name); err != nil {
+	defer parent.Close()
+	if err := parent.RemoveAll(name); err != nil {
 		return err
 	}
-	made, err := parent.make(name, 0o700, w.owner)
+	made, err := parent.Make(name, 0o700, w.owner)
 	if err != nil {
 		return err
 	}
-	defer made.close()
+	defer made.Close()
 	if err := w.maildir(made); err != nil {
 		return err
 	}
-	if err := made.create(MarkName, newMark(o, w.cfg.Now()).bytes(), keepOwner()); err != nil {
+	if err := made.Create(MarkName, newMark(o, w.cfg.Now()).bytes(), confine.Caller()); err != nil {
 		return err
 	}
-	if err := made.f.Sync(); err != nil {
+	if err := made.Sync(); err != nil {
 		return err
 	}
 	if err := w.point(o.UUID, want); err != nil {
@@ -310,20 +291,20 @@ func (w *work) createStore(want string, o Owner) error {
 	return w.label(want, o)
 }
 
-func (w *work) maildir(home *dir) error {
-	maildir, err := home.make("Maildir", 0o700, w.owner)
+func (w *work) maildir(home *confine.Dir) error {
+	maildir, err := home.Make("Maildir", 0o700, w.owner)
 	if err != nil {
 		return err
 	}
-	defer maildir.close()
+	defer maildir.Close()
 	for _, name := range []string{"cur", "new", "tmp"} {
-		sub, err := maildir.make(name, 0o700, w.owner)
+		sub, err := maildir.Make(name, 0o700, w.owner)
 		if err != nil {
 			return err
 		}
-		sub.close()
+		sub.Close()
 	}
-	return maildir.f.Sync()
+	return maildir.Sync()
 }
 
 // label brings links and mark in line with the owner. The mark comes last: when it is right, all is.
@@ -350,12 +331,12 @@ func (w *work) label(rel string, o Owner) error {
 }
 
 func (w *work) remark(rel string, o Owner) error {
-	d, err := w.base.walk(rel)
+	d, err := w.base.Walk(rel)
 	if err != nil {
 		return err
 	}
-	defer d.close()
-	return d.replace(MarkName, newMark(o, w.cfg.Now()).bytes(), keepOwner())
+	defer d.Close()
+	return d.Replace(MarkName, newMark(o, w.cfg.Now()).bytes(), confine.Caller())
 }
 
 // point makes the link of .mailreg-owners that locate follows (layout address). It is on the disk before the store moves.
@@ -367,15 +348,15 @@ func (w *work) point(uuid schema.UUID, rel string) error {
 	if err != nil {
 		return err
 	}
-	defer index.close()
+	defer index.Close()
 	target := strings.TrimPrefix(rel, w.homes.private+"/")
-	if index.target(uuid.String()) == target {
+	if index.Target(uuid.String()) == target {
 		return nil
 	}
-	if err := index.link(uuid.String(), target); err != nil {
+	if err := index.Link(uuid.String(), target); err != nil {
 		return err
 	}
-	return index.f.Sync()
+	return index.Sync()
 }
 
 // show makes the link of by-address that people read (layout uuid).
@@ -387,8 +368,8 @@ func (w *work) show(o Owner) error {
 	if err != nil {
 		return err
 	}
-	defer links.close()
-	return links.link(o.Address.String(), "../by-id/"+o.UUID.String())
+	defer links.Close()
+	return links.Link(o.Address.String(), "../by-id/"+o.UUID.String())
 }
 
 // hide removes the links of a store that is no longer under the address, unless they belong to somebody else by now.
@@ -400,16 +381,16 @@ func (w *work) hide(uuid schema.UUID, a schema.Address) error {
 		}
 		folder, name, target = ".mailreg-owners", uuid.String(), ""
 	}
-	links, err := w.base.walk(path.Join(w.homes.private, folder))
+	links, err := w.base.Walk(path.Join(w.homes.private, folder))
 	if absent(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	defer links.close()
-	if target != "" && links.target(name) != target {
+	defer links.Close()
+	if target != "" && links.Target(name) != target {
 		return nil
 	}
-	return links.remove(name)
+	return links.Remove(name)
 }

@@ -1,49 +1,35 @@
-package maildir
+// Package merge joins two mail homes: messages with their flags and keywords, folders, subscriptions, scripts and other
+// files. Nothing in the target is overwritten.
+package merge
 
 import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 )
 
-// merge moves what an item's store holds into the store at a place: messages with their flags, folders, subscriptions and
-// other files. Nothing there is overwritten. The item goes when nothing of value is left in it.
-func (w *work) merge(i item, into string) error {
-	source, err := w.base.walk(path.Join(i.rel(), homeName))
-	if err != nil {
-		return err
-	}
-	defer source.close()
-	target, err := w.base.walk(into)
-	if err != nil {
-		return err
-	}
-	defer target.close()
-	m := merger{owner: w.owner}
-	if err := m.directory(source, target); err != nil {
-		return fmt.Errorf("merging %s: %w", i.id, err)
-	}
-	w.cfg.Logger.Info("store merged", "uuid", i.info.UUID, "id", i.id, "left", m.left)
-	if m.left > 0 {
-		return nil
-	}
-	return w.discard(i)
+// Homes moves what one mail home holds into another. It returns how many files it left behind because the target has
+// others of their names; Dovecot's own files, which belong to the very directory they lie in, do not count. Called again
+// after a crash it goes on.
+func Homes(source, target *confine.Dir, owner confine.Owner) (left int, err error) {
+	m := merger{owner: owner}
+	err = m.directory(source, target)
+	return m.left, err
 }
 
 // merger counts what it had to leave behind because the target has another of that name.
 type merger struct {
-	owner ids
+	owner confine.Owner
 	left  int
 }
 
 // directory merges one directory of a home: the home itself, a Maildir or a folder of it, a directory of scripts.
-func (m *merger) directory(source, target *dir) error {
-	names, err := source.names()
+func (m *merger) directory(source, target *confine.Dir) error {
+	names, err := source.Names()
 	if err != nil {
 		return err
 	}
@@ -65,27 +51,27 @@ func (m *merger) directory(source, target *dir) error {
 			return err
 		}
 	}
-	return target.f.Sync()
+	return target.Sync()
 }
 
 // rebuilt tells the files of Dovecot that belong to the very directory they lie in, and ours.
 func rebuilt(name string) bool {
-	return name == MarkName || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
+	return name == ".mailreg-owner" || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
 		strings.HasPrefix(name, "dovecot.index") || strings.HasPrefix(name, "dovecot.list.index") ||
 		strings.HasPrefix(name, "dovecot-uid") || strings.HasPrefix(name, ".mailreg-tmp")
 }
 
 // other moves a file or directory that the target lacks, and merges a directory that both have.
-func (m *merger) other(source, target *dir, name string) error {
-	err := source.move(name, target, name)
+func (m *merger) other(source, target *confine.Dir, name string) error {
+	err := source.Move(name, target, name)
 	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	mine, err := source.isDir(name)
+	mine, err := source.IsDir(name)
 	if err != nil {
 		return err
 	}
-	theirs, err := target.isDir(name)
+	theirs, err := target.IsDir(name)
 	if err != nil {
 		return err
 	}
@@ -95,41 +81,36 @@ func (m *merger) other(source, target *dir, name string) error {
 		}
 		return nil
 	}
-	below, err := source.sub(name)
+	below, err := source.Sub(name)
 	if err != nil {
 		return err
 	}
-	defer below.close()
-	into, err := target.sub(name)
+	defer below.Close()
+	into, err := target.Sub(name)
 	if err != nil {
 		return err
 	}
-	defer into.close()
+	defer into.Close()
 	return m.directory(below, into)
 }
 
-func (d *dir) isDir(name string) (bool, error) {
-	st, found, err := d.stat(name)
-	return found && st.Mode&unix.S_IFMT == unix.S_IFDIR, err
-}
-
 // messages moves the messages of cur or new.
-func (m *merger) messages(source, target *dir, name string, letters func(byte) (byte, bool)) error {
-	from, err := source.sub(name)
+func (m *merger) messages(source, target *confine.Dir, name string, letters func(byte) (byte, bool)) error {
+	from, err := source.Sub(name)
 	if err != nil {
 		return err
 	}
-	defer from.close()
+	defer from.Close()
 	taken, err := messageBases(target)
 	if err != nil {
 		return err
 	}
-	into, err := target.make(name, 0o700, m.owner)
+	into, err := target.Make(name, 0o700, m.owner)
 	if err != nil {
 		return err
 	}
-	defer into.close()
-	names, err := from.names()
+	defer into.Close()
+	names, err := from.Names()
 	if err != nil {
 		return err
 	}
@@ -137,26 +118,26 @@ func (m *merger) messages(source, target *dir, name string, letters func(byte) (
 		base, flags := splitMessage(message)
 		base = freeBase(base, taken)
 		taken[base] = true
-		if err := from.move(message, into, base+mapFlags(flags, letters)); err != nil {
+		if err := from.Move(message, into, base+mapFlags(flags, letters)); err != nil {
 			return err
 		}
 	}
-	return into.f.Sync()
+	return into.Sync()
 }
 
 // messageBases returns the unique parts of the names of all messages of a folder.
-func messageBases(folder *dir) (map[string]bool, error) {
+func messageBases(folder *confine.Dir) (map[string]bool, error) {
 	bases := map[string]bool{}
 	for _, name := range []string{"cur", "new"} {
-		d, err := folder.sub(name)
-		if absent(err) {
+		d, err := folder.Sub(name)
+		if errors.Is(err, fs.ErrNotExist) {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		names, err := d.names()
-		d.close()
+		names, err := d.Names()
+		d.Close()
 		if err != nil {
 			return nil, err
 		}
@@ -209,7 +190,7 @@ func mapFlags(flags string, letters func(byte) (byte, bool)) string {
 
 // keywordLetters returns how a letter of the source's dovecot-keywords reads in the target's; nil when they are the same
 // or the target takes over the source's file. A keyword that the target does not know is lost: its file is Dovecot's.
-func keywordLetters(source, target *dir) (func(byte) (byte, bool), error) {
+func keywordLetters(source, target *confine.Dir) (func(byte) (byte, bool), error) {
 	mine, found, err := readKeywords(source)
 	if err != nil || !found {
 		return nil, err
@@ -229,9 +210,9 @@ func keywordLetters(source, target *dir) (func(byte) (byte, bool), error) {
 }
 
 // readKeywords reads lines such as "0 $Forwarded": the number stands for a letter, 0 for a.
-func readKeywords(d *dir) (map[byte]string, bool, error) {
-	data, err := d.read("dovecot-keywords", 1<<16)
-	if absent(err) {
+func readKeywords(d *confine.Dir) (map[byte]string, bool, error) {
+	data, err := d.Read("dovecot-keywords", 1<<16)
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil, false, nil
 	}
 	if err != nil {
@@ -248,16 +229,16 @@ func readKeywords(d *dir) (map[byte]string, bool, error) {
 }
 
 // subscriptions adds the lines that the target's file lacks. Files of two versions are not mixed.
-func (m *merger) subscriptions(source, target *dir) error {
+func (m *merger) subscriptions(source, target *confine.Dir) error {
 	const name, limit = "subscriptions", 1 << 20
-	if err := source.move(name, target, name); !errors.Is(err, fs.ErrExist) {
+	if err := source.Move(name, target, name); !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	mine, err := source.read(name, limit)
+	mine, err := source.Read(name, limit)
 	if err != nil {
 		return err
 	}
-	theirs, err := target.read(name, limit)
+	theirs, err := target.Read(name, limit)
 	if err != nil {
 		return err
 	}
@@ -278,5 +259,5 @@ func (m *merger) subscriptions(source, target *dir) error {
 	if len(merged) == len(theirs) {
 		return nil
 	}
-	return target.replace(name, merged, m.owner)
+	return target.Replace(name, merged, m.owner)
 }
