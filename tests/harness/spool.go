@@ -2,10 +2,12 @@ package harness
 
 import (
 	"bufio"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 )
 
 // Spool is the mail spool below a root, looked at as files.
@@ -34,10 +36,14 @@ func (s Spool) Deliver(home, subject string) {
 	s.t.Helper()
 	name := strings.ReplaceAll(subject, "/", "_") + ".1.test"
 	inbox := filepath.Join(s.Dir, home, "Maildir")
-	err := os.WriteFile(filepath.Join(inbox, "tmp", name), letter("sender@client.test", "you@example.test", subject), 0o600)
-	if err == nil {
-		err = os.Rename(filepath.Join(inbox, "tmp", name), filepath.Join(inbox, "new", name))
-	}
+	unread := filepath.Join(inbox, "tmp", name)
+	var owner syscall.Stat_t
+	err := errors.Join(
+		os.WriteFile(unread, letter("sender@client.test", "you@example.test", subject), 0o600),
+		syscall.Stat(inbox, &owner),
+		os.Chown(unread, int(owner.Uid), int(owner.Gid)),
+		os.Rename(unread, filepath.Join(inbox, "new", name)),
+	)
 	if err != nil {
 		s.t.Fatalf("delivering %q: %v", subject, err)
 	}
