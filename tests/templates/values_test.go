@@ -289,12 +289,20 @@ func TestDovecot(t *testing.T) {
 		want          func(value string) string
 		harmless      []string
 	}{
-		{`instance_name = {{get "k"}}`, "instance_name", plain,
-			[]string{"plain", "a b", "$ENV:HOME", "</etc/hostname", "a # b", "\"a\"", "a\\", "%{user}", "}"}},
-		{`instance_name = "pre {{get "k"}} post"`, "instance_name",
-			func(value string) string { return "pre " + plain(value) + " post" }, []string{"plain", "\"a\"", "a\\"}},
-		{`instance_name = pre-{{get "k"}}/post`, "instance_name",
-			func(value string) string { return "pre-" + value + "/post" }, []string{"plain"}},
+		{
+			`instance_name = {{get "k"}}`, "instance_name", plain,
+			[]string{"plain", "a b", "$ENV:HOME", "</etc/hostname", "a # b", "\"a\"", "a\\", "%{user}", "}"},
+		},
+		{
+			`instance_name = "pre {{get "k"}} post"`, "instance_name",
+			func(value string) string { return "pre " + plain(value) + " post" },
+			[]string{"plain", "\"a\"", "a\\"},
+		},
+		{
+			`instance_name = pre-{{get "k"}}/post`, "instance_name",
+			func(value string) string { return "pre-" + value + "/post" },
+			[]string{"plain"},
+		},
 		{`mail_home = {{get "k"}}`, "mail_home", home, []string{"plain", "%{user}"}},
 	}
 	for _, test := range tests {
