@@ -49,6 +49,7 @@ type options struct {
 	verbose   bool
 }
 
+// parseOptions returns the command line; what is wrong with it is a settingsError, because a restart does not mend it.
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var opts options
 	flags := flag.NewFlagSet("mailreg-listener", flag.ContinueOnError)

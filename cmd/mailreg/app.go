@@ -55,6 +55,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	return a.exitCode(err)
 }
 
+// exitCode finds the class of an error: its own code, a pending action, a wrong call when no command was running yet.
 func (a *app) exitCode(err error) int {
 	var own exitError
 	switch {

@@ -32,6 +32,7 @@ type layerJSON struct {
 	Wins  bool   `json:"wins"`
 }
 
+// info asks the registry which files a key drives; those were recorded when the files were rendered.
 func (a *app) info(keys []string) error {
 	view, err := a.view()
 	if err != nil {
@@ -75,6 +76,7 @@ func layersOf(view *registry.View, v variable) []layerJSON {
 	return layers
 }
 
+// printInfo prints the lines of a verbose search, then layers and files.
 func (a *app) printInfo(v variable, info infoJSON) {
 	a.printf("%s: %s\n", v.key, v.shown())
 	if info.Description != "" {
@@ -116,6 +118,7 @@ escaped. With --json it prints one object that "mailreg set --file" reads back.`
 	return command
 }
 
+// dump prints defaults too: what is in force, wherever it comes from.
 func (a *app) dump() error {
 	view, err := a.view()
 	if err != nil {

@@ -48,6 +48,7 @@ func ask[T any](a *app, command *cobra.Command, call func(context.Context, contr
 	return command
 }
 
+// newStatusCommand exits 0 whatever the state is: that the daemon answers is what was asked.
 func newStatusCommand(a *app) *cobra.Command {
 	return ask(a, &cobra.Command{
 		Use:   "status",
@@ -75,6 +76,7 @@ is not done and exits 1.`,
 	return command
 }
 
+// wait leaves the deadline to the daemon, which knows what it still waited for.
 func (a *app) wait(ctx context.Context, timeout time.Duration) error {
 	if timeout > 0 {
 		var cancel context.CancelFunc
@@ -93,6 +95,7 @@ func (a *app) wait(ctx context.Context, timeout time.Duration) error {
 	return nil
 }
 
+// newResyncCommand without a selection has the handler look at everything again; it is safe, for handlers are idempotent.
 func newResyncCommand(a *app) *cobra.Command {
 	var request control.ResyncRequest
 	command := &cobra.Command{
@@ -153,6 +156,7 @@ func newHeldCommand(a *app) *cobra.Command {
 	}, a.showHeld)
 }
 
+// newApproveCommand takes the ID of a batch, not of an entry: what belongs together happens together.
 func newApproveCommand(a *app) *cobra.Command {
 	return ask(a, &cobra.Command{
 		Use:   "approve ID",
@@ -163,6 +167,7 @@ func newApproveCommand(a *app) *cobra.Command {
 	}, func(n int) { a.printf("Approved: %d\n", n) })
 }
 
+// newRejectCommand is for a mistake in the directory: once it is mended there, the entries change again and are looked at anew.
 func newRejectCommand(a *app) *cobra.Command {
 	return ask(a, &cobra.Command{
 		Use:   "reject ID",

@@ -81,6 +81,7 @@ func (a *app) reportAction(action registry.ActionOutcome) {
 	}
 }
 
+// outcomeToJSON gives programs words of their own for what happened, so that the peer's may change.
 func outcomeToJSON(outcome registry.Outcome) outcomeJSON {
 	verbs := map[string]string{"Create": "create", "Setting": "set", "Not updating": "keep", "Unsetting": "unset"}
 	out := outcomeJSON{

@@ -85,6 +85,7 @@ func cause(err error) error {
 	}
 }
 
+// remoteError makes an error of an answer; one that is not ours, from whatever holds the socket, has only a status.
 func remoteError(status int, data []byte) error {
 	var f failure
 	if err := json.Unmarshal(data, &f); err != nil || f.Error == "" {

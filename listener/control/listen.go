@@ -79,6 +79,7 @@ func checkFree(path string) error {
 	}
 }
 
+// publish gives the socket its group and mode and only then its name.
 func publish(draft, path string) error {
 	if gid, ok := groupID(); ok {
 		if err := os.Chown(draft, -1, gid); err != nil {

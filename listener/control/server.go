@@ -47,6 +47,7 @@ func Serve(ctx context.Context, l net.Listener, api API, logger *slog.Logger) er
 	return <-stopped
 }
 
+// routes is the whole API: one line for each operation.
 func routes(api API, logger *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/status", operation(logger, func(ctx context.Context, _ none) (Status, error) {
@@ -140,6 +141,7 @@ func answer(w http.ResponseWriter, err error, out any) {
 	_ = json.NewEncoder(w).Encode(out)
 }
 
+// notNull makes an empty list of none, so that callers see [] and not null.
 func notNull[T any](list []T) []T {
 	if list == nil {
 		return []T{}
