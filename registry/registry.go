@@ -10,7 +10,7 @@ import (
 	"github.com/mailreg/mailreg/templates"
 )
 
-// The registry's files below the root (design §4).
+// The registry's files below the root.
 const (
 	etcDir      = "/etc/mailreg"
 	schemaDir   = etcDir + "/schema.d"

@@ -2,7 +2,7 @@ package schema
 
 import "strings"
 
-// Names of the attributes and classes that views read (the UCS names; peer-mail §2).
+// Names of the attributes and classes that views read (the names of UCS).
 const (
 	ClassMail       = "univentionMail"
 	ClassMailDomain = "univentionMailDomainname"
@@ -22,7 +22,7 @@ type Mailbox struct {
 	// Aliases are the alternative addresses in lower case as they stand, unchecked: use them as lookup keys only.
 	Aliases []string
 	// HomeServer is the lower-case FQDN of the mail home server, "" when none is set: then every Dovecot host is
-	// responsible and no Cyrus host is (design §8).
+	// responsible and no Cyrus host is (as in UCS).
 	HomeServer string
 	// Login is the uid in lower case.
 	Login string

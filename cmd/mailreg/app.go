@@ -14,7 +14,7 @@ import (
 	"github.com/mailreg/mailreg/registry"
 )
 
-// The exit codes (design §6).
+// The exit codes, as main's comment explains them.
 const (
 	exitDone = iota
 	exitFailed

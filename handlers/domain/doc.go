@@ -3,7 +3,7 @@
 // Reads: univentionMailDomainname entries; cn.
 //
 // Does: keeps mail/hosteddomains equal to the names of these entries: sorted, separated by single blanks, written only when
-// the set has changed (peer-mail §7). Changes are collected; a burst costs one transaction.
+// the set has changed. Changes are collected; a burst costs one transaction.
 //
 // Registry keys: mail/hosteddomains, which it writes in layer normal.
 //

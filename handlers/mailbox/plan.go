@@ -53,7 +53,7 @@ func (s Settings) mine(m *schema.Mailbox) bool {
 	return m != nil && !m.Primary.IsZero() && (m.HomeServer == "" || m.HomeServer == s.Host)
 }
 
-// Plan decides what a change asks for (peer-mail §4.3 and §4.4, design §8). old and new are nil where there is no mail
+// Plan decides what a change asks for (docs/architecture.md, "Stores"). old and new are nil where there is no mail
 // user. Both are nil when the user came and went before the first attempt succeeded.
 func Plan(old, new *schema.Mailbox, s Settings) []Action {
 	was, is := s.mine(old), s.mine(new)
@@ -77,7 +77,7 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 	return append(stores, flush)
 }
 
-// readdress is the table of design §8.
+// readdress is the table of docs/architecture.md, "Stores".
 func (s Settings) readdress(from, to schema.Address) []Action {
 	ensure := Action{Op: Ensure, To: to}
 	switch {
@@ -115,7 +115,7 @@ func (a Action) vacates() bool {
 	return a.Op == Move || a.Op == Quarantine || a.Op == Trash || a.Op == Leave
 }
 
-// Takes reports whether a plan takes mail away from where it is, for the brake (design §7): into trash or quarantine, to
+// Takes reports whether a plan takes mail away from where it is, for the brake: into trash or quarantine, to
 // another path, or out of reach because its owner has another home server or address. A user who is gone while delete=no
 // leaves the mail where it is.
 func Takes(plan []Action, new *schema.Mailbox, s Settings) bool {

@@ -10,7 +10,7 @@ type Settings interface {
 	List(key string) []string
 }
 
-// FromSettings returns the server that the ldap/* variables describe (design §4). ldap/starttls counts only when it is
+// FromSettings returns the server that the ldap/* variables describe. ldap/starttls counts only when it is
 // explicit, not by its default: then it is Auto.
 func FromSettings(s Settings, explicitStartTLS bool) Server {
 	server := Server{

@@ -27,7 +27,7 @@ type API interface {
 	Entries(ctx context.Context, s Selection) ([]Entry, error)
 }
 
-// Status is the daemon's state (design §6).
+// Status is the daemon's state.
 type Status struct {
 	Ready    bool            `json:"ready"`
 	Reasons  []string        `json:"reasons"`

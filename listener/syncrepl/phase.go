@@ -28,7 +28,7 @@ func (p *phase) event(kind listener.Kind, cookie string) *listener.Event {
 	return e
 }
 
-// entry is an entry with its attributes. In a refresh servers say "add" of changed entries, too (peer-listeners (c) 6).
+// entry is an entry with its attributes. In a refresh servers say "add" of changed entries, too.
 func (p *phase) entry(s state, entry *schema.Entry) *listener.Event {
 	p.content = true
 	e := p.event(listener.Content, s.cookie)
@@ -85,7 +85,7 @@ func (p *phase) done(d done) (*listener.Event, error) {
 // end ends the refresh.
 //
 // A session that began without a cookie is a snapshot whatever the flags say: OpenLDAP ends it as a delete phase although
-// it has named no deletion (peer-listeners (c) 1).
+// it has named no deletion.
 //
 // A session with a cookie that ends as a delete phase, without any cookie, is either one in which nothing has changed, or
 // one whose cookie the server could not read: OpenLDAP then sends everything, and names no deletion (c) 10. What tells

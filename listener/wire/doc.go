@@ -2,6 +2,6 @@
 // byte), and messages read one at a time from a connection.
 //
 // It exists for the sync session. Decoding works on one string per message and slices it, so an entry costs one copy;
-// general BER decoders that build a tree are more than ten times slower (servers-ldap §2). What comes from the
+// general BER decoders that build a tree are more than ten times slower. What comes from the
 // connection is untrusted: every length is checked before it is used.
 package wire

@@ -140,7 +140,7 @@ func unescape(s string) (string, error) {
 	return b.String(), nil
 }
 
-// CheckKey accepts the name of a variable: what the peer accepts (peer-registry §4), less control characters, blanks at
+// CheckKey accepts the name of a variable: what the peer accepts, less control characters, blanks at
 // either end and text that is not UTF-8.
 func CheckKey(key string) error {
 	switch {

@@ -81,7 +81,7 @@ const (
 func one(where string) []string         { return []string{where} }
 func two(first, second string) []string { return []string{first, second} }
 
-// stories are the events of peer-mail §4.4 and §4.7, with the outcome that design §8 asks for.
+// stories are the events of a user's life, with the outcome that docs/architecture.md, "Stores", asks for.
 func stories() []story {
 	return []story{
 		{name: "address", people: []string{"a"}, steps: []step{

@@ -1,3 +1,2 @@
-// Package provider tests what a real directory server does against what the listener relies on (servers-ldap §2,
-// peer-listeners (c)).
+// Package provider tests what a real directory server does against what the listener relies on.
 package provider

@@ -25,7 +25,7 @@ func Open(cfg maildir.Config) (*Backend, error) {
 }
 
 // refuseAddress keeps stores of layout address in place while a Dovecot may be delivering to them: a rename there needs
-// the sequence of flush, kick, exchange, merge and late sweeps of spec/servers-mail.md §1, which is not built yet.
+// the sequence of flush, kick, exchange, merge and late sweeps, which is not built yet.
 func (c *Client) refuseAddress() error {
 	running, err := c.Running()
 	if err == nil && running {

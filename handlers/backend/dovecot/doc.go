@@ -1,7 +1,7 @@
 // Package dovecot keeps mail homes that a running Dovecot serves: the files are those of package maildir, and Dovecot is
 // told by its doveadm protocol to end sessions and to forget who may log in.
 //
-// The protocol (spec/servers-mail.md §1, spec/servers-debian13.md §3) is one line each way: fields separated by tabs,
+// The protocol, the same in Dovecot 2.3 and 2.4, is one line each way: fields separated by tabs,
 //
 //	client  VERSION doveadm-server 1 0
 //	server  +                            (- asks for a password, which a root on the unix socket never needs)

@@ -165,7 +165,7 @@ func (w *work) report(i item) {
 	w.cfg.Logger.Warn("store quarantined", "uuid", i.info.UUID, "id", i.id, "cause", i.info.Cause)
 }
 
-// returning finds the newest store that comes back to an owner who has none (design §7): any that left because the owner
+// returning finds the newest store that comes back to an owner who has none: any that left because the owner
 // was gone or somebody else got the address, and one left behind by rename=no when the owner takes its address again.
 func (w *work) returning(o Owner) (item, bool, error) {
 	uuid := o.UUID.String()

@@ -18,7 +18,7 @@ import (
 // Layout says what names a mail home (mail/dovecot/location/key).
 type Layout string
 
-// The layouts (design §8).
+// The layouts; docs/architecture.md, "Stores", says what speaks for which.
 const (
 	// ByUUID is private/by-id/<entryUUID>: a change of the address moves nothing.
 	ByUUID Layout = "uuid"

@@ -195,7 +195,7 @@ func (w *work) vacate(want string, o Owner) (theirs bool, err error) {
 	return false, err
 }
 
-// adoptable says whether an unmarked store is the owner's (design §8): always in layout uuid, where the path names the
+// adoptable says whether an unmarked store is the owner's: always in layout uuid, where the path names the
 // owner; in layout address when the owner has held the address since before the host was set up, or when the store was
 // made after the owner got the address.
 func (w *work) adoptable(h home, o Owner) (bool, error) {
