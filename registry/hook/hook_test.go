@@ -58,6 +58,7 @@ func TestMessagesAboutLocalFiles(t *testing.T) {
 		"/usr/sbin/postconf: warning: " + stage + "/master.cf: unused parameter: braced=2",
 		"postmap: fatal: bad numerical configuration: opt = x",
 		"postconf: warning: " + stage + "/main.cf: #comment after other text is not allowed: # x...",
+		"postconf: warning: " + stage + `/main.cf: support for parameter "old" will be removed; instead, specify "new"`,
 		"postconf: warning: " + stage + "/main.cf: unused parameter: ours=1",
 		"postconf: warning: " + stage + "/main.cf: unused parameter: ours=1",
 		"postconf: warning: " + stage + "/main.cf: unused parameter: foo=mine",
@@ -70,6 +71,7 @@ func TestMessagesAboutLocalFiles(t *testing.T) {
 		"/etc/postfix/main.cf: undefined parameter: theirs", "/etc/postfix/master.cf: unused parameter: braced=2",
 		"bad numerical configuration: opt = x",
 		"/etc/postfix/main.cf: #comment after other text is not allowed: # x...",
+		`/etc/postfix/main.cf: support for parameter "old" will be removed; instead, specify "new"`,
 	}
 	if diff := cmp.Diff(warnings, c.warnings); diff != "" {
 		t.Errorf("warnings:\n%s", diff)

@@ -60,14 +60,14 @@ func (c *checker) clean(line string) string {
 // NAME=VALUE", "undefined parameter: NAME", "bad numerical configuration: NAME = VALUE".
 var subject = regexp.MustCompile(`(?:parameter|entry|configuration|value):? ([A-Za-z0-9_]+)\b`)
 
-// suspicion is what Postfix 3.9 and later say about a value with a word that begins with "#". They take it as it is, as
-// their predecessors do.
-const suspicion = "#comment after other text is not allowed"
+// tolerated are remarks of Postfix 3.9 and later about what works as before: a value with a word that begins with "#" is
+// taken as it is, and a parameter that goes one day is still there.
+var tolerated = regexp.MustCompile(`#comment after other text is not allowed|support for parameter .* will be removed`)
 
-// note refuses because of a message, or warns when it is about what a .local file says, or only a suspicion.
+// note refuses because of a message, or warns when it is about what a .local file says, or one of the tolerated.
 func (c *checker) note(line string) {
 	found := subject.FindStringSubmatch(line)
-	if found != nil && c.local[found[1]] || strings.Contains(line, suspicion) {
+	if found != nil && c.local[found[1]] || tolerated.MatchString(line) {
 		if !slices.Contains(c.warnings, line) {
 			c.warnings = append(c.warnings, line)
 		}
