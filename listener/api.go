@@ -12,11 +12,12 @@ import (
 // Retry makes parked and retrying marks due now, all or the parked one of an ID, and returns their number. Entries that
 // were out of scope are looked up again first.
 func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
-	if err := l.recheck(ctx, id); err != nil {
+	again, err := l.recheck(ctx, id)
+	if err != nil {
 		return 0, err
 	}
 	count := 0
-	err := l.update(func(e *edit) error {
+	err = l.update(func(e *edit) error {
 		count = 0
 		for _, w := range l.workers {
 			for _, m := range selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool {
@@ -27,7 +28,7 @@ func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
 				count++
 			}
 		}
-		if id != "" && count == 0 {
+		if id != "" && count+again == 0 {
 			return unknownID(id)
 		}
 		return nil
@@ -38,7 +39,7 @@ func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
 	for _, w := range l.workers {
 		w.resume()
 	}
-	return count, nil
+	return max(count, again), nil // what was looked up may be done by now
 }
 
 func unknownID(id string) error { return fmt.Errorf("nothing is called %q", id) }
@@ -54,8 +55,8 @@ func selectMarks(h *store.Handler, pick func(store.Mark) bool) []store.Mark {
 	return list
 }
 
-// recheck looks up again what is out of scope.
-func (l *Listener) recheck(ctx context.Context, id string) error {
+// recheck looks up again what is out of scope, and returns how much that was.
+func (l *Listener) recheck(ctx context.Context, id string) (int, error) {
 	var doubtful []finding
 	err := l.store.View(func(tx *store.Tx) error {
 		for uuid := range tx.Outsiders() {
@@ -71,13 +72,13 @@ func (l *Listener) recheck(ctx context.Context, id string) error {
 		return nil
 	})
 	if err != nil || len(doubtful) == 0 {
-		return err
+		return 0, err
 	}
 	verified, err := l.verify(ctx, doubtful)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	return l.update(func(e *edit) error {
+	return len(doubtful), l.update(func(e *edit) error {
 		for _, f := range doubtful {
 			if _, still := e.tx.Outside(f.uuid); still {
 				e.record(verified[f.uuid], e.tx.State().Generation)

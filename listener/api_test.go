@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -32,9 +33,9 @@ func TestStatus(t *testing.T) {
 		if h.Name != "target" || h.Pending != 0 || h.Retrying != 1 || h.Parked != 1 || h.LastSuccess.IsZero() || h.LastError == "" {
 			t.Errorf("%+v", h)
 		}
-		time.Sleep(61 * time.Second)
+		pass(61 * time.Second)
 		r.expectReason("handler target: 1 changes older than 1m0s, such as uid=u3,ou=people (no luck)")
-		time.Sleep(time.Hour) // parked does not make unready
+		pass(time.Hour) // parked does not make unready
 		if s, _ := r.Status(t.Context()); !s.Ready || s.Handlers[0].Parked != 2 {
 			t.Errorf("%+v", s)
 		}
@@ -69,7 +70,7 @@ func TestRetryEndsAPause(t *testing.T) {
 		r := newRig(t, user(1, "a"))
 		r.target.fail = func(schema.Change) error { return &schema.TargetDown{Target: "t", Err: errCut} }
 		r.start()
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		r.target.fail = nil
 		if n, err := r.Retry(t.Context(), ""); n != 1 || err != nil {
 			t.Error(n, err)
@@ -153,7 +154,7 @@ func TestEntries(t *testing.T) {
 type reconciling struct {
 	calls      []string
 	reconciled [][]string
-	err        error
+	failing    atomic.Bool
 }
 
 func (r *reconciling) Name() string               { return "target" }
@@ -170,21 +171,25 @@ func (r *reconciling) Reconcile(_ context.Context, entries iter.Seq[*schema.Entr
 		list = append(list, e.First(schema.AttrPrimaryAddress))
 	}
 	r.reconciled = append(r.reconciled, list)
-	return r.err
+	if r.failing.Load() {
+		return errors.New("not yet")
+	}
+	return nil
 }
 
 func TestReconcile(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, append(crowd(1100), user(2000, ""))...)
-		h := &reconciling{err: errors.New("not yet")}
+		h := &reconciling{}
+		h.failing.Store(true)
 		r.config.Handlers = []Handler{h}
 		r.start()
 		returned := r.wait(time.Hour)
 		if ok, _ := returned(); ok {
 			t.Error("Wait returned before Reconcile succeeded")
 		}
-		h.err = nil
-		time.Sleep(2 * time.Minute)
+		h.failing.Store(false)
+		pass(2 * time.Minute)
 		if ok, err := returned(); !ok || err != nil {
 			t.Error(ok, err)
 		}
@@ -266,17 +271,22 @@ func TestStopEndsAfterTheGraceTime(t *testing.T) {
 func TestStoreThatFailsMakesUnready(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, user(1, "a"))
-		var full error
-		r.config.fault = func(committed bool) error { return full }
+		var full atomic.Bool
+		r.config.fault = func(bool) error {
+			if full.Load() {
+				return errors.New("disk full")
+			}
+			return nil
+		}
 		r.start()
 		r.target.taken()
-		full = errors.New("disk full")
+		full.Store(true)
 		r.dir.set(user(1, "b"))
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.expectReason("disk full")
 		r.expect()
-		full = nil
-		time.Sleep(3 * time.Minute)
+		full.Store(false)
+		pass(3 * time.Minute)
 		r.expect("change u1 a b")
 		if s, _ := r.Status(t.Context()); !s.Ready {
 			t.Errorf("%+v", s)

@@ -133,11 +133,11 @@ func TestLiveIsHeldFromTheLimitOn(t *testing.T) {
 		for i := 1; i <= 8; i++ {
 			r.dir.delete(id(i))
 			synctest.Wait()
-			time.Sleep(time.Second)
+			pass(time.Second)
 		}
 		r.expectCount(5)
 		r.expectHeld(control.Held{ID: "h1", Count: 3, Reason: "6 of 100 stores"})
-		time.Sleep(11 * time.Minute)
+		pass(11 * time.Minute)
 		r.dir.delete(id(9)) // the window has moved on; what is held stays
 		r.expect("remove u9 a9")
 		r.expectHeld(control.Held{ID: "h1", Count: 3})
@@ -175,7 +175,7 @@ func TestRejectKeepsTheStore(t *testing.T) {
 		if r.target.stores["a1"] != id(1) || r.target.stores["a2"] != id(2) {
 			t.Errorf("stores %v", r.target.stores)
 		}
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		r.dir.set(user(2, "c"))
 		r.expect("change u2 b c")
 	})
@@ -191,7 +191,7 @@ func TestHeldEntryChangesAgain(t *testing.T) {
 		r.dir.set(user(1, "a1", attr("cn", "back")))
 		r.expect("change u1 a1 a1")
 		r.expectHeld(control.Held{ID: "h1", Count: 1})
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		r.dir.set(user(2, "elsewhere")) // takes mail away still, and waits for the same decision
 		r.expect()
 		r.expectHeld(control.Held{ID: "h1", Count: 1})

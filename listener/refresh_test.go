@@ -147,7 +147,7 @@ func TestProbeThatFailsEndsTheSession(t *testing.T) {
 			t.Errorf("state %+v", s)
 		}
 		r.dir.change(func() { r.dir.verifyErr = nil })
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.expect("remove u1 a1")
 	})
 }
@@ -165,7 +165,7 @@ func TestEmptyRefreshIsRefused(t *testing.T) {
 		}
 		r.dir.set(user(1, "a1"))
 		r.honest()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.expectAny("remove u2 a2", "remove u3 a3")
 	})
 }
@@ -175,7 +175,7 @@ func TestFailedRefreshHasNoEffect(t *testing.T) {
 		r := newStopped(t, 3)
 		r.pretend(errCut, append(content(user(1, "b"), user(9, "new")), Event{Kind: Gone, UUIDs: ids(2, 2)}, Event{Kind: Position, Cookie: []byte("x")})...)
 		r.start()
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.expect()
 		r.expectMarks("u1 ready: ", "u9 ready: ")
 		if s := r.state(); string(s.Cookie) != cookieAt(3) || s.Generation != 1 {
@@ -185,7 +185,7 @@ func TestFailedRefreshHasNoEffect(t *testing.T) {
 		r.expect()
 		r.dir.set(user(1, "b"), user(9, "new"))
 		r.honest()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.expectAny("add u9 new", "change u1 a1 b")
 	})
 }
@@ -199,14 +199,14 @@ func TestChangeInWorkWaitsForTheRefreshThatTouchesIt(t *testing.T) {
 		r.expectMarks("u1 retry: connection lost")
 		r.pretend(errCut, content(user(1, "c"))...)
 		r.dir.cut()
-		time.Sleep(3 * time.Second)
+		pass(3 * time.Second)
 		r.expectMarks("u1 ready: ")
 		r.target.fail = nil
-		time.Sleep(time.Hour)
+		pass(time.Hour)
 		r.expect()
 		r.dir.set(user(1, "c"))
 		r.honest()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.expect("change u1 a1 c")
 	})
 }
@@ -241,7 +241,7 @@ func TestUnusableCookieIsKeptUntilTheReloadEnds(t *testing.T) {
 		r.pretend(ErrCookie)
 		r.start()
 		r.pretend(errCut, content(user(1, "a1"))...)
-		time.Sleep(5 * time.Minute)
+		pass(5 * time.Minute)
 		if s := r.state(); string(s.Cookie) != cookieAt(2) {
 			t.Errorf("state %+v", s)
 		}
@@ -250,11 +250,11 @@ func TestUnusableCookieIsKeptUntilTheReloadEnds(t *testing.T) {
 		}
 		r.dir.delete(id(2))
 		r.honest()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.expect("remove u2 a2")
 		r.dir.sessions = nil
 		r.dir.cut()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if !slices.Equal(r.dir.sessions, []string{cookieAt(3)}) {
 			t.Errorf("sessions %q", r.dir.sessions)
 		}
@@ -268,7 +268,11 @@ type moving struct {
 	err error
 }
 
-func (m *moving) Connect(context.Context) (string, error) { return m.url, m.err }
+func (m *moving) Connect(context.Context) (string, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.url, m.err
+}
 
 func TestCookieBelongsToTheAddress(t *testing.T) {
 	bubble(t, func(t *testing.T) {
@@ -286,8 +290,8 @@ func TestCookieBelongsToTheAddress(t *testing.T) {
 		m.err = errors.New("nobody there")
 		r.start()
 		r.expectReason("nobody there")
-		m.err = nil
-		time.Sleep(2 * time.Minute)
+		m.change(func() { m.err = nil })
+		pass(2 * time.Minute)
 		synctest.Wait()
 		if want := []string{"", "", cookieAt(1)}; !slices.Equal(r.dir.sessions, want) {
 			t.Errorf("sessions %q", r.dir.sessions)
@@ -327,7 +331,7 @@ func TestOutOfScope(t *testing.T) {
 		}
 		r.expect("remove u1 a1")
 		r.dir.cut()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		r.expect("remove u2 a2")
 		r.expectMarks("u3 " + strings.Replace(parked, "u1", "u3", 1))
 		if err := r.Drop(t.Context(), list[2].ID); err != nil {

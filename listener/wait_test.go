@@ -112,7 +112,7 @@ func TestWaitSaysWhatItWaitsFor(t *testing.T) {
 		}
 		r.start()
 		returned := r.wait(time.Minute)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		_, err := returned()
 		want := "still waiting for handler target: 2 changes, such as uid=u1,ou=people (dovecot is down: refused)"
 		if err == nil || err.Error() != want {
@@ -127,13 +127,13 @@ func TestWaitForAProviderThatIsAway(t *testing.T) {
 		r.pretend(errors.New("refused"))
 		r.start()
 		returned := r.wait(time.Minute)
-		time.Sleep(time.Minute)
+		pass(time.Minute)
 		if _, err := returned(); err == nil || err.Error() != "still waiting for the source: down: refused" {
 			t.Errorf("error %v", err)
 		}
 		returned = r.wait(time.Hour)
 		r.honest()
-		time.Sleep(2 * time.Minute)
+		pass(2 * time.Minute)
 		if ok, err := returned(); !ok || err != nil {
 			t.Error(ok, err)
 		}
@@ -218,7 +218,7 @@ func TestFailedFlushIsThatOfEveryEntry(t *testing.T) {
 		r.start()
 		r.expectCount(3)
 		r.expectMarks("u1 retry: no reload", "u2 retry: no reload", "u3 retry: no reload")
-		time.Sleep(10 * time.Second)
+		pass(10 * time.Second)
 		r.expectCount(3)
 		r.expectMarks()
 	})
