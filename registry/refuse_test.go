@@ -35,7 +35,7 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 		{"symbolic link", edit("size=1"), func(h *host) {
 			h.must(os.Remove(h.path("/etc/smtpd/main.cf")))
 			h.must(os.Symlink("table", h.path("/etc/smtpd/main.cf")))
-		}, "/etc/smtpd/main.cf is no regular file"},
+		}, "/etc/smtpd/main.cf is a symbolic link"},
 		{"file in the place of a folder", edit("size=1"), func(h *host) {
 			h.must(os.RemoveAll(h.path("/etc/smtpd")))
 			h.file("/etc/smtpd", "")

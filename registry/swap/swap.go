@@ -37,8 +37,8 @@ func Read(path string) (File, error) {
 	if err != nil {
 		return File{}, err
 	}
-	if !info.Mode().IsRegular() {
-		return File{}, fmt.Errorf("%s is no regular file", path)
+	if err := checkKind(path, info, 0); err != nil {
+		return File{}, err
 	}
 	f := File{Path: path, Mode: info.Mode().Perm(), Time: info.ModTime()}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok {
@@ -93,7 +93,7 @@ func Stage(dir string, files []File, note json.RawMessage) (*Set, error) {
 	}
 	slices.Sort(s.Made)
 	if err := s.writeDraft(); err != nil {
-		return nil, err
+		return nil, errors.Join(err, s.Abort())
 	}
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(err, s.Abort())
@@ -113,6 +113,9 @@ func (s *Set) writeDraft() error {
 func (s *Set) prepare() error {
 	for _, made := range s.Made {
 		if err := os.Mkdir(made, 0o755); err != nil {
+			return err
+		}
+		if err := os.Chmod(made, 0o755); err != nil { // whatever the umask: servers run as users of their own
 			return err
 		}
 	}
@@ -156,7 +159,11 @@ func (s *Set) Commit() error {
 	if err := os.Rename(filepath.Join(s.dir, draftName), filepath.Join(s.dir, journalName)); err != nil {
 		return err
 	}
-	return syncDir(s.dir)
+	if err := syncDir(s.dir); err != nil {
+		// Whoever is told that it failed must not see it happen at the next Recover.
+		return errors.Join(err, remove(filepath.Join(s.dir, journalName)))
+	}
+	return nil
 }
 
 // Swap brings the files into force. It may be called again after a failure, and by a process that knows only the journal.
@@ -179,13 +186,13 @@ func (s *Set) swapOne(f File) error {
 	if f.Remove {
 		return remove(f.Path)
 	}
-	err := os.Rename(temp(f.Path), f.Path)
-	if !gone(err) {
-		return err
+	// The temporary file is not there when it was renamed before a kill, or never written because the target is right; it
+	// is another one when it was lost with the power, or left by a set that was never committed.
+	staged, err := Read(temp(f.Path))
+	if err == nil && staged.Equal(f.as(temp(f.Path))) {
+		return os.Rename(temp(f.Path), f.Path)
 	}
-	// The temporary file is no more: it has been renamed before the kill, or was lost with the power.
-	now, err := Read(f.Path)
-	if err != nil || now.Equal(f) {
+	if now, err := Read(f.Path); err != nil || now.Equal(f) {
 		return err
 	}
 	if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
@@ -206,18 +213,20 @@ func (s *Set) Done() error {
 }
 
 // Recover looks for what a killed process left in dir: it takes away a set that was not committed, and returns one that
-// was, to be swapped. nil means there is none.
+// was, to be swapped. nil means there is none. Both are there when the process was killed while it staged the way back
+// from a set that it had swapped.
 func Recover(dir string) (*Set, error) {
-	s, err := load(dir, journalName)
-	if err != nil || s != nil {
-		return s, err
-	}
 	draft, err := load(dir, draftName)
 	if err != nil || draft == nil {
 		// A draft that is not whole was being written: no other file exists yet.
-		return nil, remove(filepath.Join(dir, draftName))
+		err = remove(filepath.Join(dir, draftName))
+	} else {
+		err = draft.Abort()
 	}
-	return nil, draft.Abort()
+	if err != nil {
+		return nil, err
+	}
+	return load(dir, journalName)
 }
 
 func load(dir, name string) (*Set, error) {

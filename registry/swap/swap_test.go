@@ -1,6 +1,7 @@
 package swap_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -8,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/mailreg/mailreg/registry/swap"
 )
@@ -198,6 +200,64 @@ func TestLostTemporaryFile(t *testing.T) {
 	p.want(after)
 }
 
+// TestKilledOnTheWayBack is the kill of a process that has swapped a set and was staging the way back: the set stands, and
+// the temporary files of the way back do not pass for its own.
+func TestKilledOnTheWayBack(t *testing.T) {
+	p := newPlace(t)
+	s, err := swap.Stage(p.journal, p.files(), []byte(`"note"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.must(s.Commit())
+	p.must(s.Swap(nil))
+	if _, err := swap.Stage(p.journal, s.Former, []byte(`"back"`)); err != nil {
+		t.Fatal(err)
+	}
+	p.recover()
+	p.want(after)
+}
+
+// TestForeignTemporaryFile is a left-over of which no draft tells any more, because the power was lost.
+func TestForeignTemporaryFile(t *testing.T) {
+	p := newPlace(t)
+	s, err := swap.Stage(p.journal, p.files(), []byte(`"note"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.must(s.Commit())
+	p.write(".old.mailreg", "of another set")
+	p.recover()
+	p.want(after)
+}
+
+// TestFullDisk leaves nothing behind where the journal finds no room.
+func TestFullDisk(t *testing.T) {
+	p := newPlace(t)
+	if err := unix.Mount("tmpfs", p.journal, "tmpfs", 0, "size=16k"); err != nil {
+		t.Skipf("this machine lets nothing be mounted: %v", err)
+	}
+	t.Cleanup(func() { p.must(unix.Unmount(p.journal, unix.MNT_DETACH)) })
+	files := append(p.files(), p.file("large", strings.Repeat("x", 100_000), 0o644))
+	if _, err := swap.Stage(p.journal, files, nil); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+	p.want(before)
+}
+
+// TestUmask makes directories that the servers can read, whatever the caller keeps for himself.
+func TestUmask(t *testing.T) {
+	p := newPlace(t)
+	was := unix.Umask(0o077)
+	_, err := swap.Stage(p.journal, p.files(), nil)
+	unix.Umask(was)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if mode := p.tree()["a/b"]; mode != after["a/b"] {
+		t.Errorf("mode of a directory: %s", mode)
+	}
+}
+
 func TestHalfADraft(t *testing.T) {
 	p := newPlace(t)
 	if err := os.WriteFile(filepath.Join(p.journal, "journal.draft"), []byte(`{"files":[`), 0o600); err != nil {
@@ -212,7 +272,7 @@ func TestRefusedTargets(t *testing.T) {
 		name, want string
 		prepare    func(p place)
 	}{
-		{"symbolic link", "no regular file", func(p place) {
+		{"symbolic link", "old is a symbolic link", func(p place) {
 			p.must(os.Remove(filepath.Join(p.dir, "old")))
 			p.must(os.Symlink("gone", filepath.Join(p.dir, "old")))
 		}},

@@ -51,11 +51,8 @@ func checkOne(path string, uid int, kind fs.FileMode) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return fmt.Errorf("%s is a symbolic link", path)
-	case info.Mode().Type() != kind:
-		return fmt.Errorf("%s is no %s", path, map[fs.FileMode]string{0: "regular file", fs.ModeDir: "directory"}[kind])
+	if err := checkKind(path, info, kind); err != nil {
+		return err
 	}
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok && sys.Uid != 0 && int(sys.Uid) != uid && int(sys.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d", path, sys.Uid)
@@ -69,6 +66,17 @@ func checkOne(path string, uid int, kind fs.FileMode) error {
 		return fmt.Errorf("%s is immutable or append-only", path)
 	case kind == 0 && sx.Attributes&unix.STATX_ATTR_MOUNT_ROOT != 0:
 		return fmt.Errorf("%s is busy: another file is mounted over it", path)
+	}
+	return nil
+}
+
+// checkKind reports that a file is not of the type that is wanted: 0 for a regular file, or fs.ModeDir.
+func checkKind(path string, info fs.FileInfo, kind fs.FileMode) error {
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link", path)
+	case info.Mode().Type() != kind:
+		return fmt.Errorf("%s is no %s", path, map[fs.FileMode]string{0: "regular file", fs.ModeDir: "directory"}[kind])
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func syncDir(dir string) error {
 // Write replaces one file by itself: durable, or not at all.
 func Write(f File) error {
 	if err := writeFile(f.as(temp(f.Path))); err != nil {
-		return err
+		return errors.Join(err, remove(temp(f.Path)))
 	}
 	if err := os.Rename(temp(f.Path), f.Path); err != nil {
 		return err
