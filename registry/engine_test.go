@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/registry/hook"
@@ -165,6 +166,30 @@ func TestValuesSurviveInEveryLayer(t *testing.T) {
 		}
 		want(t, "password", values["any/quotes"]+values["name"], view.String("password"))
 	}
+}
+
+// TestLayerFileOnDisk looks at the file as backups and editors do: its time moves on, mode and owner stay, and what was
+// saved amid a transaction is not lost.
+func TestLayerFileOnDisk(t *testing.T) {
+	h := newHost(t)
+	h.change("name=x")
+	path, old := h.path("/etc/mailreg/base.conf"), time.Now().Add(-time.Hour)
+	h.must(os.Chmod(path, 0o640))
+	h.must(os.Chtimes(path, old, old))
+	h.change("name=y")
+	info, err := os.Stat(path)
+	if err != nil || info.Mode() != 0o640 || time.Since(info.ModTime()) > time.Minute {
+		t.Errorf("base.conf after a change: %v %v, %v", info.Mode(), info.ModTime(), err)
+	}
+	edited := strings.Replace(h.read("/etc/mailreg/base.conf"), "name: y", "name: by hand", 1)
+	h.smtpd.check = func(string) error {
+		h.file("/etc/mailreg/base.conf", edited)
+		return nil
+	}
+	if _, err := h.reg.Change(t.Context(), edit("size=1")); err == nil || !strings.Contains(err.Error(), "base.conf has been changed meanwhile") {
+		t.Errorf("error %v", err)
+	}
+	want(t, "base.conf", edited, h.read("/etc/mailreg/base.conf"))
 }
 
 func TestLog(t *testing.T) {

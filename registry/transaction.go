@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mailreg/mailreg/registry/layerfile"
 	"github.com/mailreg/mailreg/registry/swap"
@@ -237,25 +238,18 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 		}
 	}
 	if t.job.edit != nil && len(t.changes) > 0 {
-		for name, values := range t.view.split(t.job.edit.Layer) {
-			if maps.Equal(values, t.old.files[name]) {
+		held := t.view.split(t.job.edit.Layer)
+		for _, name := range slices.Sorted(maps.Keys(held)) {
+			if maps.Equal(held[name], t.old.files[name]) {
 				continue
 			}
-			file, err := swap.Read(t.r.path(etcDir, name))
+			file, err := t.layerFile(name, held[name])
 			if err != nil {
 				return nil, err
 			}
-			if file.Remove {
-				file = ownFile(file.Path, nil, 0o644)
-			}
-			if name == secretsFile {
-				file.Mode = 0o600
-			}
-			file.Data = layerfile.Encode(name, values)
 			files = append(files, file)
 			existing[name] = true
 		}
-		slices.SortFunc(files, func(a, b swap.File) int { return strings.Compare(a.Path, b.Path) })
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(existing)), "\n") + "\n"
 	noted, err := swap.Read(t.r.path(layersFile))
@@ -263,6 +257,30 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 		files = append(files, ownFile(noted.Path, []byte(names), 0o644))
 	}
 	return files, err
+}
+
+// layerFile returns a layer file with other values. Mode and owner stay as they are, but secrets are never for others.
+func (t *transaction) layerFile(name string, values map[string]string) (swap.File, error) {
+	file, err := swap.Read(t.r.path(etcDir, name))
+	if err != nil {
+		return swap.File{}, err
+	}
+	was := map[string]string{}
+	if !file.Remove {
+		was, err = layerfile.Decode(name, file.Data)
+	}
+	// An editor takes no lock: what it has saved since we read the file would be lost.
+	if err != nil || !maps.Equal(was, t.old.files[name]) {
+		return swap.File{}, fmt.Errorf("%s has been changed meanwhile; try again", file.Path)
+	}
+	if file.Remove {
+		file = ownFile(file.Path, nil, 0o644)
+	}
+	if name == secretsFile {
+		file.Mode = 0o600
+	}
+	file.Data, file.Time = layerfile.Encode(name, values), time.Time{}
+	return file, nil
 }
 
 // split returns what each file of a layer shall hold: secrets are kept apart.
