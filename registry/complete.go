@@ -80,10 +80,10 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 			r.fault("mid swap")
 		}
 	}); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
 	}
 	if err := r.appendLog(n.Offset, n.Lines); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
 	}
 	r.fault("before actions")
 	actions, broken := r.act(ctx, n.Actions)
@@ -94,11 +94,9 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 		}
 		return append(actions, back...), fmt.Errorf("%w; the former settings and files are back", broken)
 	}
-	if err := r.settle(actions, n.Actions); err != nil {
-		return actions, err
-	}
-	if err := set.Done(); err != nil {
-		return actions, err
+	if err := errors.Join(r.settle(actions, n.Actions), set.Done()); err != nil {
+		// All is in place but the note of it: whoever comes next takes the actions once more.
+		return actions, fmt.Errorf("%w: noting that all is done: %w", ErrPending, errors.Join(broken, err))
 	}
 	return actions, errors.Join(broken, pending(actions))
 }
@@ -153,7 +151,11 @@ func (r *Registry) act(ctx context.Context, actions map[string]string) (done []A
 			outcome.Err = s.Act(ctx, actions[name])
 		}
 		if outcome.Skipped == "" && outcome.Err == nil {
-			if err := s.Verify(ctx); err != nil {
+			err := s.Verify(ctx)
+			switch {
+			case err != nil && ctx.Err() != nil:
+				outcome.Err = fmt.Errorf("interrupted before it was seen to work: %w", ctx.Err()) // no reason to go back
+			case err != nil:
 				broken = errors.Join(broken, fmt.Errorf("%s does not work with the new settings: %w", s.Unit(), err))
 			}
 		}

@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -103,6 +104,20 @@ func TestKilledTwice(t *testing.T) {
 	h.commit(registry.CommitOptions{})
 	h.settled()
 	want(t, "mailname", "name=\"new\"\n", h.read("/etc/mailname"))
+}
+
+// TestFinishedButPending passes on what the killed transaction still needs, whatever becomes of the next one.
+func TestFinishedButPending(t *testing.T) {
+	h := newHost(t)
+	if out, err := child(h.root, "after journal", "size=2").CombinedOutput(); err == nil {
+		t.Fatalf("the child was not killed: %s", out)
+	}
+	h.smtpd.act = func() error { return errBroken }
+	out, err := h.reg.Change(t.Context(), edit("name=new"))
+	if !errors.Is(err, registry.ErrPending) {
+		t.Errorf("error %v", err)
+	}
+	want(t, "actions", list("Reload smtpd.service failed: it is broken", "Reload imapd.service"), actions(out))
 }
 
 func TestSideBySide(t *testing.T) {

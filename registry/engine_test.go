@@ -353,6 +353,25 @@ func TestFailedVerifyGoesBack(t *testing.T) {
 	h.settled()
 }
 
+// TestInterruptedVerify is Ctrl-C while a server is looked at: no verdict, and no reason to go back.
+func TestInterruptedVerify(t *testing.T) {
+	h := newHost(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	h.smtpd.verify = func() error {
+		cancel()
+		return errBroken
+	}
+	out, err := h.reg.Change(ctx, edit("size=20"))
+	if !errors.Is(err, registry.ErrPending) {
+		t.Errorf("error %v", err)
+	}
+	want(t, "files", list("/etc/smtpd/main.cf"), out.Files)
+	want(t, "main.cf", "size=\"20\"\n", h.read("/etc/smtpd/main.cf"))
+	h.smtpd.verify = nil
+	want(t, "tried again", list("Reload smtpd.service"), actions(h.commit(registry.CommitOptions{})))
+	h.settled()
+}
+
 func TestNested(t *testing.T) {
 	h := newHost(t)
 	var nested error

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // logLine is one line of the transaction log: one key of one transaction. Sample:
@@ -79,6 +81,23 @@ func (r *Registry) logSize() (int64, error) {
 		return 0, err
 	}
 	return info.Size(), nil
+}
+
+// reserveLog finds room for lines before there is no way back; where the file system cannot, it sees only whether the log
+// can be opened.
+func (r *Registry) reserveLog(offset int64, lines []byte) error {
+	if len(lines) == 0 {
+		return nil
+	}
+	f, err := os.OpenFile(r.path(logFile), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("writing the transaction log: %w", err)
+	}
+	err = unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, offset, int64(len(lines)))
+	if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
+		return errors.Join(fmt.Errorf("writing the transaction log: %w", err), f.Close())
+	}
+	return f.Close()
 }
 
 // appendLog writes lines at the offset that the journal names, so that doing it again changes nothing. A log that became

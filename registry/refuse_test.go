@@ -46,6 +46,14 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 			h.needRoot()
 			h.must(os.Chown(h.path("/etc/smtpd/main.cf"), 12345, -1))
 		}, "belongs to user 12345"},
+		{"log in the way", edit("size=1"), func(h *host) {
+			h.must(os.Remove(h.path("/var/lib/mailreg/transactions.log")))
+			h.must(os.Mkdir(h.path("/var/lib/mailreg/transactions.log"), 0o755))
+		}, "writing the transaction log: open"},
+		{"no room for the log", edit("size=1"), func(h *host) {
+			h.mountFull("/full")
+			h.mount("/full/log", "/var/lib/mailreg/transactions.log", 0)
+		}, "writing the transaction log: no space left on device"},
 		{"broken layer file", edit("size=1"), func(h *host) { h.file("/etc/mailreg/base.conf", "size: 1\n") }, "base.conf: line 1 is not the header"},
 		{"missing layer file", edit("size=1"), func(h *host) { h.must(os.Remove(h.path("/etc/mailreg/base.conf"))) }, "base.conf is gone"},
 		{"broken declarations", edit("size=1"), func(h *host) { h.file("/etc/mailreg/schema.d/x.ini", "[a]\nTipe = x\n") }, `unknown option "Tipe"`},
@@ -119,6 +127,21 @@ func (h *host) needRoot() {
 func (h *host) mountReadOnly(path string) {
 	h.Helper()
 	h.mount(path, path, unix.MS_RDONLY)
+}
+
+// mountFull mounts a file system that holds a file "log" and has no room left.
+func (h *host) mountFull(path string) {
+	h.Helper()
+	h.needRoot()
+	h.must(os.Mkdir(h.path(path), 0o755))
+	if err := unix.Mount("tmpfs", h.path(path), "tmpfs", 0, "size=16k"); err != nil {
+		h.Skipf("this machine lets nothing be mounted: %v", err)
+	}
+	h.Cleanup(func() { h.must(unix.Unmount(h.path(path), unix.MNT_DETACH)) })
+	h.file(path+"/log", "")
+	if err := os.WriteFile(h.path(path+"/fill"), make([]byte, 1<<20), 0o600); !errors.Is(err, unix.ENOSPC) {
+		h.Fatalf("filling %s: %v", path, err)
+	}
 }
 
 // mount binds one path over another until the test ends; flags other than 0 are set by a second mount, as the kernel wants it.

@@ -81,9 +81,9 @@ func (r *Registry) run(ctx context.Context, j job) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer unlock()
-	finished, err := r.finish(ctx)
-	if err != nil && !errors.Is(err, ErrPending) {
-		return finished, err
+	finished, unsettled := r.finish(ctx)
+	if unsettled != nil && !errors.Is(unsettled, ErrPending) {
+		return finished, unsettled
 	}
 	t.out = finished
 	if err := t.prepare(ctx); err != nil {
@@ -91,6 +91,9 @@ func (r *Registry) run(ctx context.Context, j job) (Outcome, error) {
 	}
 	actions, err := t.write(ctx)
 	t.out.Actions = append(finished.Actions, actions...)
+	if j.edit != nil { // a commit has just tried again
+		err = errors.Join(err, unsettled)
+	}
 	return t.out, err
 }
 
@@ -316,9 +319,12 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 	if string(encoded) == string(t.wasState) && len(files) == 0 {
 		return t.r.retry(ctx, t.actions)
 	}
-	set, err := t.stageSwap(append(files, ownFile(t.r.path(stateFile), encoded, 0o600)))
+	set, n, err := t.stageSwap(append(files, ownFile(t.r.path(stateFile), encoded, 0o600)))
 	if err != nil {
 		return nil, fmt.Errorf("preparing the files: %w", err)
+	}
+	if err := t.r.reserveLog(n.Offset, n.Lines); err != nil {
+		return nil, errors.Join(err, set.Abort())
 	}
 	t.r.fault("before journal")
 	if err := set.Commit(); err != nil {
@@ -328,19 +334,20 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 	return t.r.complete(ctx, set)
 }
 
-func (t *transaction) stageSwap(files []swap.File) (*swap.Set, error) {
+func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 	n := note{ID: t.state.Serial, Actions: t.actions}
 	var err error
 	if t.job.edit != nil {
 		if n.Lines, err = t.r.logLines(n.ID, t.job.edit.Layer, t.view, t.changes); err != nil {
-			return nil, err
+			return nil, n, err
 		}
 	}
 	if n.Offset, err = t.r.logSize(); err != nil {
-		return nil, err
+		return nil, n, err
 	}
 	if err := os.MkdirAll(filepath.Dir(t.r.path(stateFile)), 0o755); err != nil {
-		return nil, err
+		return nil, n, err
 	}
-	return stageNote(t.r.path(stateDir), files, n)
+	set, err := stageNote(t.r.path(stateDir), files, n)
+	return set, n, err
 }
