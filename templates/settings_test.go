@@ -26,6 +26,11 @@ func (s settings) Get(key string) (string, bool) {
 	if !ok || !d.HasDefault {
 		return "", false
 	}
+	if before, rest, ok := strings.Cut(d.Default, "@%@"); ok { // one reference is all that there is
+		other, after, _ := strings.Cut(rest, "@%@")
+		value, ok := s.Get(other)
+		return before + value + after, ok
+	}
 	if d.Type == "path" && s.root != "/" {
 		return s.root + d.Default, true
 	}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Postfix is the Postfix of a root: config ROOT/etc/postfix, queue ROOT/var/spool/postfix.
+// Postfix is the Postfix of a root: config ROOT/etc/postfix, queue where that config says.
 type Postfix struct{ root string }
 
 // NewPostfix returns the Postfix below root, an absolute path.
@@ -107,7 +107,11 @@ func (p *Postfix) Build(ctx context.Context, stage, file, table string) (warning
 
 // Running reports whether a master holds the lock of this root's queue.
 func (p *Postfix) Running() bool {
-	f, err := os.Open(filepath.Join(p.root, "/var/spool/postfix/pid/master.pid"))
+	r, err := run(context.Background(), "postconf", "-c", p.config(), "-x", "-h", "queue_directory")
+	if err != nil {
+		return false // without a config there is no server of this root
+	}
+	f, err := os.Open(filepath.Join(strings.TrimSpace(r.stdout), "pid/master.pid"))
 	if err != nil {
 		return false
 	}
