@@ -138,6 +138,12 @@ func TestSecrets(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	want(t, "imapd.conf", "password=\"hunter3\"\nname=\"x\"\n", h.read("/etc/imapd/imapd.conf"))
+	h.must(os.Chmod(h.path("/etc/mailreg/secrets.conf"), 0o644))
+	out := h.commit(registry.CommitOptions{})
+	want(t, "warnings", list("/etc/mailreg/secrets.conf was open to others (mode 0644)"), out.Warnings)
+	if info, err := os.Stat(h.path("/etc/mailreg/secrets.conf")); err != nil || info.Mode() != 0o600 {
+		t.Errorf("secrets.conf: %v, %v", info, err)
+	}
 }
 
 func TestValuesSurviveInEveryLayer(t *testing.T) {
@@ -216,6 +222,10 @@ func TestHandEdits(t *testing.T) {
 	want(t, "warnings", list("/etc/smtpd/main.cf was edited by hand; the edited file is kept as "+kept), out.Warnings)
 	want(t, "kept", "by hand\n", h.read(kept))
 	h.settled()
+	h.file("/etc/smtpd/main.cf", "in the same second\n")
+	h.commit(registry.CommitOptions{})
+	want(t, "kept", "in the same second\n", h.read(strings.Replace(kept, "Z/", "Z-2/", 1)))
+	want(t, "kept before", "by hand\n", h.read(kept))
 }
 
 func TestFilesOfTheDistribution(t *testing.T) {
@@ -247,6 +257,16 @@ func TestWhen(t *testing.T) {
 	if _, err := os.Stat(h.path("/etc/smtpd/table.db")); !os.IsNotExist(err) {
 		t.Errorf("the map of a removed table is still there: %v", err)
 	}
+}
+
+func TestTableOfNoService(t *testing.T) {
+	h := newHost(t)
+	h.set.outputs[2].Table = "hash"
+	h.unchanged(func() {
+		if _, err := h.reg.Change(t.Context(), edit("name=x")); err == nil || !strings.Contains(err.Error(), "/etc/mailname: nobody knows") {
+			t.Errorf("error %v", err)
+		}
+	})
 }
 
 func TestServiceSwitchedOff(t *testing.T) {

@@ -135,6 +135,9 @@ func (t *transaction) render(o templates.Output) error {
 		return err
 	}
 	rec := record{Service: o.Service, Hash: hash(data), Uses: uses(o, used)}
+	if o.Table != "" && t.r.service(o.Service) == nil {
+		return fmt.Errorf("%s: nobody knows how to build the map of a file of service %s", o.Path, o.Service)
+	}
 	if s := t.r.service(o.Service); s != nil && o.Table != "" {
 		rec.Map = s.Map(o.Path, o.Table)
 		out.build = out.changed() || t.stale(out.file.Path, t.r.path(rec.Map))
@@ -185,12 +188,12 @@ func (t *transaction) keep(o *output) error {
 	if o.live.Remove || !o.changed() || hash(o.live.Data) == written || hash(o.live.Data) == hash(o.file.Data) && !o.file.Remove {
 		return nil
 	}
-	kept := o.live
-	path := filepath.Join(replacedDir, t.r.now().Format("20060102T150405Z"), o.Path)
-	kept.Path = t.r.path(path)
-	if _, err := os.Lstat(kept.Path); !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("keeping %s: %s is there already", o.Path, path)
+	path, err := t.keptPath(o.Path)
+	if err != nil {
+		return fmt.Errorf("keeping %s: %w", o.Path, err)
 	}
+	kept := o.live
+	kept.Path = t.r.path(path)
 	o.kept = &kept
 	if written == "" {
 		t.warn("%s was not written by mailreg; the former file is kept as %s", o.Path, path)
@@ -198,6 +201,23 @@ func (t *transaction) keep(o *output) error {
 		t.warn("%s was edited by hand; the edited file is kept as %s", o.Path, path)
 	}
 	return nil
+}
+
+// keptPath returns where a replaced file goes: below the time, with a number when one of the same second is there.
+func (t *transaction) keptPath(of string) (string, error) {
+	stamp := t.r.now().Format("20060102T150405Z")
+	for n := 1; ; n++ {
+		path := filepath.Join(replacedDir, stamp, of)
+		if n > 1 {
+			path = filepath.Join(replacedDir, fmt.Sprintf("%s-%d", stamp, n), of)
+		}
+		if _, err := os.Lstat(t.r.path(path)); err != nil {
+			if errors.Is(err, fs.ErrNotExist) {
+				err = nil
+			}
+			return path, err
+		}
+	}
 }
 
 func (t *transaction) warn(format string, args ...any) {

@@ -71,7 +71,7 @@ func (s *state) encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// stateFile returns s as a file to be swapped.
+// encodeState returns s as a file to be swapped.
 func (r *Registry) encodeState(s *state) (swap.File, error) {
 	data, err := s.encode()
 	if err != nil {
@@ -108,9 +108,13 @@ func (r *Registry) Pending() (map[string]string, error) {
 	return s.Pending, nil
 }
 
-// Drives returns the files below the root that depend on a key, sorted: those that have been written so far.
+// Drives returns the files below the root that depend on a key, sorted: those that have been written so far. Users who may
+// not see the state get none.
 func (r *Registry) Drives(key string) ([]string, error) {
 	s, err := r.readState()
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -254,12 +254,28 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 			existing[name] = true
 		}
 	}
+	if err := t.closeSecrets(&files); err != nil {
+		return nil, err
+	}
 	names := strings.Join(slices.Sorted(maps.Keys(existing)), "\n") + "\n"
 	noted, err := swap.Read(t.r.path(layersFile))
 	if err == nil && len(existing) > 0 && string(noted.Data) != names {
 		files = append(files, ownFile(noted.Path, []byte(names), 0o644))
 	}
 	return files, err
+}
+
+// closeSecrets mends the mode of the secrets, where somebody has opened it, unless they are replaced anyhow.
+func (t *transaction) closeSecrets(files *[]swap.File) error {
+	file, err := swap.Read(t.r.path(etcDir, secretsFile))
+	replaced := slices.ContainsFunc(*files, func(f swap.File) bool { return f.Path == file.Path })
+	if err != nil || file.Remove || replaced || file.Mode&0o077 == 0 {
+		return err
+	}
+	t.warn("%s was open to others (mode %#o)", filepath.Join(etcDir, secretsFile), file.Mode)
+	file.Mode = 0o600
+	*files = append(*files, file)
+	return nil
 }
 
 // layerFile returns a layer file with other values. Mode and owner stay as they are, but secrets are never for others.

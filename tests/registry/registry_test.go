@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -180,6 +181,49 @@ func TestLocalFileOfTheAdministrator(t *testing.T) {
 	}
 	if bounce := h.Postfix.Setting("soft_bounce"); bounce != "yes" {
 		t.Errorf("soft_bounce = %s", bounce)
+	}
+}
+
+// TestQueueElsewhere proves that a Postfix is found to run wherever its queue is.
+func TestQueueElsewhere(t *testing.T) {
+	h := newHost(t)
+	h.Postfix.Stop()
+	queue := h.path("/srv/queue")
+	if err := os.MkdirAll(queue, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h.Must("set", "mail/postfix/queue_directory="+queue)
+	if socket := h.Must("get", "mail/dovecot/lmtp/socket/path"); socket != queue+"/private/dovecot-lmtp\n" {
+		t.Errorf("Dovecot listens on %s", socket)
+	}
+	h.Postfix.Start()
+	h.run(0, "Create mail/postfix/softbounce\nFile: /etc/postfix/main.cf\nReload: postfix.service\n", "", "set", "mail/postfix/softbounce=yes")
+}
+
+// TestForEverybody proves that who is not root may look, but sees no secrets.
+func TestForEverybody(t *testing.T) {
+	h := newHost(t, "mail/dovecot/auth/master/password=geheim")
+	run := func(args ...string) harness.Result {
+		cmd := h.Command(args...)
+		program, err := os.ReadFile(cmd.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Path = h.path("/mailreg") // where everybody can reach it
+		if err := os.WriteFile(cmd.Path, program, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+		return h.RunCommand("", cmd)
+	}
+	if r := run("info", "hostname"); r.Code != 0 || !strings.HasPrefix(r.Stdout, "hostname: mail1\n") {
+		t.Errorf("info: %s", r)
+	}
+	if r := run("dump"); r.Code != 0 || strings.Contains(r.Stdout, "geheim") {
+		t.Errorf("dump: %s", r)
+	}
+	if r := run("set", "my/key=1"); r.Code != 1 || !strings.Contains(r.Stderr, "permission denied") {
+		t.Errorf("set: %s", r)
 	}
 }
 
