@@ -24,7 +24,7 @@ var trueWords = []string{"yes", "true", "1", "on", "enable", "enabled"}
 //	fqdn                the full name of the host; an error when the host has none
 //	path PATH           PATH below the root
 //	version SERVER [V]  the installed version; with V, whether it is at least V
-//	include PATH        the file PATH below the root, as it stands, between comments; nothing when it is missing
+//	include PATH        the file PATH below the root, as it stands, between comments; nothing when there is none
 //	secret KEY          the content of the file that KEY names; nothing when it is missing
 //	hostport IP PORT    IP:PORT as mail servers write it
 //	begins VALUE TEXT   whether the value begins with the text
@@ -58,7 +58,7 @@ func (r *rendering) int(key string) (int64, error) {
 	if v.text == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseInt(v.text, 10, 64)
+	n, err := strconv.ParseInt(strings.TrimSpace(v.text), 10, 64) // the types of numbers allow blanks around them
 	if err != nil {
 		return 0, v.refuse("%q is not a number", v.text)
 	}
@@ -151,25 +151,32 @@ func (r *rendering) read(path string) (string, error) {
 	return string(data), err
 }
 
-// include stands for "copied verbatim": a file that cannot be read becomes a comment, as its absence would.
-func (r *rendering) include(path string) verbatim {
+// include refuses a file that cannot be read, rather than drop what the administrator has written.
+func (r *rendering) include(path string) (verbatim, error) {
 	text, err := r.read(r.below(path))
 	if err != nil {
-		return verbatim(fmt.Sprintf("# %s cannot be read: %s", path, oneLine(err.Error())))
+		return "", err
 	}
 	var lines strings.Builder
+	begun := false // whether there is a setting yet that a line with a blank in front may continue
 	for line := range strings.Lines(text) {
-		lines.WriteString(strings.TrimRight(line, " \t\r\n") + "\n")
+		line = strings.TrimRight(line, " \t\r\n")
+		lines.WriteString(line + "\n")
+		if bare := strings.TrimSpace(line); bare == "" || bare[0] == '#' || begun {
+			continue
+		}
+		if formats[r.output.Format].continues && (line[0] == ' ' || line[0] == '\t') {
+			return "", fmt.Errorf("%s: the first line begins with a blank: it would continue the setting before it", path)
+		}
+		begun = true
 	}
 	body := strings.Trim(lines.String(), "\n")
 	if body == "" {
-		return ""
+		return "", nil
 	}
 	return verbatim(fmt.Sprintf("# Begin of %s, copied as it stands; its settings may clash with those above.\n%s\n# End of %s.",
-		path, body, path))
+		path, body, path)), nil
 }
-
-func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 func (r *rendering) secret(key string) (*Value, error) {
 	file := r.get(key)

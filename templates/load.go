@@ -38,7 +38,7 @@ func Load(dir string) (*Set, error) {
 	}
 	if dir != "" {
 		local, err := readTree(os.DirFS(dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err != nil {
 			return nil, fmt.Errorf("reading the templates of %s: %w", dir, err)
 		}
 		maps.Copy(files, local)
@@ -49,11 +49,14 @@ func Load(dir string) (*Set, error) {
 // Outputs returns all outputs sorted by path.
 func (s *Set) Outputs() []Output { return slices.Clone(s.outputs) }
 
-// readTree returns the templates and manifests of a folder by path. A folder that does not exist is an
-// fs.ErrNotExist error.
+// readTree returns the templates and manifests of a folder by path: none when there is no such folder. A link in it that
+// leads nowhere is an error, for what is missing then would be taken from the stock.
 func readTree(fsys fs.FS) (map[string]string, error) {
 	files := map[string]string{}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		if name == "." && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
 		ext := path.Ext(name)
 		if err != nil || entry.IsDir() || ext != ".tmpl" && ext != ".ini" || strings.HasPrefix(path.Base(name), ".") {
 			return err

@@ -68,6 +68,17 @@ func TestMissingFolder(t *testing.T) {
 	}
 }
 
+// TestLinkThatLeadsNowhere must not make the files beside it be passed over.
+func TestLinkThatLeadsNowhere(t *testing.T) {
+	dir := folder(t, map[string]string{"postfix/main.cf/60-tls.tmpl": "# no TLS here\n"})
+	if err := os.Symlink("nowhere", filepath.Join(dir, "a.tmpl")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := templates.Load(dir); err == nil || !strings.Contains(err.Error(), "reading the templates of "+dir) {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestLoadErrors(t *testing.T) {
 	manifest := func(lines ...string) string {
 		return "[/etc/x]\nService = x\nFormat = dovecot\nTemplate = x\n" + strings.Join(lines, "\n") + "\n"

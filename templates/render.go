@@ -2,10 +2,12 @@ package templates
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"text/template"
 )
 
 // Render returns the bytes of an output and what they depend on. The same settings give the same bytes. The Uses are
@@ -41,7 +43,7 @@ func (r *rendering) execute(s *Set) (string, error) {
 	var text bytes.Buffer
 	for _, part := range r.output.Parts {
 		if err := t.ExecuteTemplate(&text, part, nil); err != nil {
-			return "", err
+			return "", plain(err)
 		}
 		text.WriteByte('\n')
 	}
@@ -54,6 +56,17 @@ func (r *rendering) execute(s *Set) (string, error) {
 		version = r.installed(f.versioned)
 	}
 	return f.encode(text.String(), version, r.items)
+}
+
+// plain drops the words of text/template around an error of one of our functions: what is wrong is a setting, and the
+// place in the template of no help to who has set it.
+func plain(err error) error {
+	if in := (template.ExecError{}); errors.As(err, &in) {
+		if cause := errors.Unwrap(in.Err); cause != nil {
+			return fmt.Errorf("template %s: %w", in.Name, cause)
+		}
+	}
+	return err
 }
 
 // emit takes what an action outputs and returns the mark that stands for it.

@@ -74,6 +74,7 @@ func TestRenderErrors(t *testing.T) {
 		{"postfix-main", `x = {{fqdn}}`, nameless, "set hostname and domainname"},
 		{"postfix-main", `x = {{path "/etc"}}`, blank, `config files cannot hold the path "/tmp/a b/etc"`},
 		{"postfix-main", `x = {{secret "secret"}}`, broken, "reading the secret that secret names"},
+		{"postfix-main", `{{include "/etc/local"}}`, broken, "disk\nfailure"},
 		{"ldap-map", `x = {{secret "secret"}}`, functions(), "the secret that secret names: value begins or ends with a blank"},
 		{"postfix-main", `{{get "text"}}`, functions(), "text: value stands where no value belongs"},
 		{"postfix-main", `x = a {{get "unset"}}`, functions(), "unset: value is empty"},
@@ -88,9 +89,34 @@ func TestRenderErrors(t *testing.T) {
 			t.Errorf("%s: %v, want %q", test.text, err, test.want)
 		}
 	}
-	got, _, err := renderText(t, "postfix-main", `{{include "/etc/local"}}`, broken)
-	if want := "# /etc/local cannot be read: disk failure\n"; got != want || err != nil {
-		t.Errorf("an unreadable include gives %q, %v; want %q", got, err, want)
+}
+
+// TestErrorsArePlain shows the whole of what people get to read when a setting does not fit.
+func TestErrorsArePlain(t *testing.T) {
+	_, _, err := renderText(t, "postfix-main", `x = {{int "text"}}`, functions())
+	if want := `rendering /etc/x: template x: text: value "a $b" is not a number`; err == nil || err.Error() != want {
+		t.Errorf("error %q, want %q", err, want)
+	}
+}
+
+// TestIncludeContinuesNothing: a line with a blank in front would become part of the last setting above the include.
+func TestIncludeContinuesNothing(t *testing.T) {
+	const text = "x = 1\n{{include \"/etc/postfix/main.cf.local\"}}"
+	for local, ok := range map[string]bool{"a = b\n  c\n": true, "# a\n  # b\na = b": true, "  c\n": false, "# a\n\n\tc": false} {
+		w := world("/", nil, map[string]string{"/etc/postfix/main.cf.local": local}, nil)
+		if got, _, err := renderText(t, "postfix-main", text, w); (err == nil) != ok {
+			t.Errorf("%q is written as %q, %v", local, got, err)
+		}
+		if _, _, err := renderText(t, "dovecot", text, w); err != nil {
+			t.Errorf("%q for Dovecot, which knows no such lines: %v", local, err)
+		}
+	}
+}
+
+func TestNumbersWithBlanks(t *testing.T) {
+	w := world("/", map[string]string{"n": " 7 "}, nil, nil)
+	if got, _, err := renderText(t, "postfix-main", `x = {{int "n"}}`, w); got != "x = 7\n" || err != nil {
+		t.Errorf("%q, %v", got, err)
 	}
 }
 
