@@ -26,6 +26,7 @@ func ParseDeclarations(name string, data []byte) ([]Declaration, error) {
 		PreserveSurroundedQuote: true,
 		KeyValueDelimiters:      "=",
 		IgnoreContinuation:      true,
+		AllowNonUniqueSections:  true, // so that a variable that is declared twice is seen
 	}, data)
 	if err != nil {
 		return nil, fmt.Errorf("reading declarations %s: %w", name, err)
@@ -50,6 +51,11 @@ func ParseDeclarations(name string, data []byte) ([]Declaration, error) {
 		all = append(all, d)
 	}
 	slices.SortFunc(all, func(a, b Declaration) int { return strings.Compare(a.Key, b.Key) })
+	for i := 1; i < len(all); i++ {
+		if all[i].Key == all[i-1].Key {
+			return nil, fmt.Errorf("reading declarations %s: [%s] is there twice", name, all[i].Key)
+		}
+	}
 	return all, nil
 }
 

@@ -46,6 +46,7 @@ func TestParseDeclarationsRefuses(t *testing.T) {
 		"[k]\nDefault = 1\n":                "[k] has no Type",
 		"[k]\nType = str\nSecret = maybe\n": "Secret must be yes or no",
 		"Type = str\n":                      "before the first variable",
+		"[k]\nType = str\n[k]\nType = int":  "[k] is there twice",
 	} {
 		_, err := schema.ParseDeclarations("x.ini", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "x.ini") {

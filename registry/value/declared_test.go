@@ -15,8 +15,9 @@ func TestStockDeclarations(t *testing.T) {
 		if !value.Known(d.Type) || d.Element != "" && !value.Known(d.Element) {
 			t.Errorf("%s: unknown type %q or element %q", d.Key, d.Type, d.Element)
 		}
-		if d.DescriptionEN == "" || d.DescriptionDE == "" || d.Category == "" {
-			t.Errorf("%s lacks a description or its category", d.Key)
+		// The directory must not lead a host to other files.
+		if (d.Type == "path" || d.Element == "path") && !d.Local {
+			t.Errorf("%s is a path and not local", d.Key)
 		}
 		if (d.Service == "") != (d.Action == "") || d.Action != "" && d.Action != "reload" && d.Action != "restart" {
 			t.Errorf("%s: service %q, action %q", d.Key, d.Service, d.Action)
