@@ -2,8 +2,8 @@ package hook
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -66,21 +66,18 @@ func run(ctx context.Context, name string, args ...string) (result, error) {
 	err = cmd.Run()
 	r := result{stdout: content(stdout), stderr: content(stderr)}
 	if err != nil {
-		err = fmt.Errorf("%s: %w", name, errors.Join(err, said(r)))
+		err = fmt.Errorf("%s: %w%s", name, err, said(r))
 	}
 	return r, err
 }
 
-// said makes one line of what a program has printed, for its error.
-func said(r result) error {
-	text := strings.TrimSpace(r.stderr)
+// said makes one line of what a program has printed, to follow its error.
+func said(r result) string {
+	text := cmp.Or(strings.TrimSpace(r.stderr), strings.TrimSpace(r.stdout))
 	if text == "" {
-		text = strings.TrimSpace(r.stdout)
+		return ""
 	}
-	if text == "" {
-		return nil
-	}
-	return errors.New(strings.Join(strings.Split(text, "\n"), "; "))
+	return ": " + strings.Join(strings.Split(text, "\n"), "; ")
 }
 
 // scratch returns a file without a name, which nothing can leave behind.
