@@ -22,6 +22,7 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 		{"wrong type", edit("name=x", "size=many"), nil, `size: value "many" must be a whole number of 0 or more`},
 		{"wrong key", edit("name=x", "a{b=y"), nil, `key "a{b": character '{' is not allowed`},
 		{"control character in a key", edit("a\x01b=y"), nil, `key "a\x01b": character '\x01' is not allowed`},
+		{"character in a key that turns the line", edit("a\u202eb=y"), nil, `key "a\u202eb": character '\u202e' is not allowed`},
 		{"two keys", edit("size=a", "extra=b"), nil, "size: value \"a\" must be a whole number of 0 or more\nextra: value \"b\" must be yes or no (or true, 1, on; false, 0, off)"},
 		{"not UTF-8", edit("name=\xff"), nil, "must be UTF-8 text"},
 		{"read-only variable", edit("domains=a"), nil, "domains is read-only"},

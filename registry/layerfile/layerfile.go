@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -140,8 +141,8 @@ func unescape(s string) (string, error) {
 	return b.String(), nil
 }
 
-// CheckKey accepts the name of a variable: what the peer accepts, less control characters, blanks at
-// either end and text that is not UTF-8.
+// CheckKey accepts the name of a variable: what the peer accepts, less what cannot be seen: blanks at
+// either end, control characters, and those that turn the direction of writing or join lines.
 func CheckKey(key string) error {
 	switch {
 	case key == "":
@@ -154,7 +155,7 @@ func CheckKey(key string) error {
 		return fmt.Errorf("key %q begins or ends with a blank", key)
 	}
 	for _, r := range key {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || strings.ContainsRune("[]!\"#$%&'()+,;<=>?\\`{}§", r) {
+		if !unicode.IsPrint(r) || strings.ContainsRune("[]!\"#$%&'()+,;<=>?\\`{}§", r) {
 			return fmt.Errorf("key %q: character %q is not allowed", key, r)
 		}
 	}
