@@ -109,6 +109,9 @@ func (v *View) checkKey(e Edit, key string) error {
 
 // check reports why an edit may not give a key that value.
 func (v *View) check(e Edit, set Assignment) error {
+	if was, exists := v.layers[e.Layer][set.Key]; exists && was == set.Value {
+		return nil // nothing happens, so that what dump prints can be set again
+	}
 	if err := v.checkKey(e, set.Key); err != nil {
 		return err
 	}
@@ -145,9 +148,8 @@ func cut(s string) string {
 func (r *Registry) checkLayout(before, after *View) error {
 	const key, home = "mail/dovecot/location/key", "mail/dovecot/location/home"
 	layout := after.String(key)
-	was, _ := before.Source(home)
 	is, _ := after.Source(home)
-	if is != Default && layout == "uuid" && (was == Default || before.String(home) != after.String(home)) {
+	if layout == "uuid" && before.String(home) != after.String(home) && is != Default {
 		return fmt.Errorf("%s: only layout address reads it, and %s is uuid", home, key)
 	}
 	if before.String(key) == layout {

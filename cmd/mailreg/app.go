@@ -36,20 +36,29 @@ type app struct {
 	json bool
 	// running tells a command's own errors from those of its usage.
 	running bool
+	// changed says that the command has done more than print.
+	changed bool
 }
 
 // run carries out one command line, without the program's name, and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	out := &printer{Writer: a.stdout}
+	a.stdout = out
 	root := newRootCommand(a)
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
+	if err == nil && out.err != nil && !a.changed {
+		err = fmt.Errorf("printing the result: %w", out.err)
+	}
 	switch {
 	case err == nil || err.Error() == "":
 	case !a.running && !errors.As(err, new(exitError)):
 		fmt.Fprintf(a.stderr, "mailreg: %v; usage: %s\n", err, command.UseLine())
 	default:
-		for line := range strings.SplitSeq(err.Error(), "\n") { // several keys may be refused at once
-			fmt.Fprintf(a.stderr, "mailreg: %s\n", line)
+		for line := range strings.Lines(err.Error()) { // several keys may be refused at once
+			if line = strings.TrimSpace(line); line != "" {
+				fmt.Fprintf(a.stderr, "mailreg: %s\n", line)
+			}
 		}
 	}
 	return a.exitCode(err)
@@ -70,6 +79,20 @@ func (a *app) exitCode(err error) int {
 	default:
 		return exitFailed
 	}
+}
+
+// printer is an output that remembers its first failure, such as a full disk: a result that nobody gets to read is no
+// success.
+type printer struct {
+	io.Writer
+	err error
+}
+
+// Write passes p on.
+func (w *printer) Write(p []byte) (int, error) {
+	n, err := w.Writer.Write(p)
+	w.err = cmp.Or(w.err, err)
+	return n, err
 }
 
 // exitError is an error with an exit code of its own. Without a cause it prints nothing.

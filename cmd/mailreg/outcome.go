@@ -29,16 +29,18 @@ type actionJSON struct {
 }
 
 // report prints what a transaction did and passes its error on. After an error other than a pending action nothing has
-// happened, so nothing is printed.
+// happened, so nothing is printed but warnings. What cannot be printed has happened all the same.
 func (a *app) report(outcome registry.Outcome, err error) error {
-	if err != nil && !errors.Is(err, registry.ErrPending) {
-		return err
-	}
+	a.changed = true
 	for _, warning := range outcome.Warnings {
 		a.warnf("%s", warning)
 	}
+	if err != nil && !errors.Is(err, registry.ErrPending) {
+		return err
+	}
 	if a.json {
-		return errors.Join(a.printJSON(outcomeToJSON(outcome)), err)
+		_ = a.printJSON(outcomeToJSON(outcome)) // see above
+		return err
 	}
 	for _, key := range outcome.Keys {
 		a.reportKey(key)

@@ -35,7 +35,7 @@ func TestReport(t *testing.T) {
 			"W: the check of dovecot is left out\nW: b does not exist\nW: b is still set in scope \"forced\"\n" +
 				"E: Reload of postfix.service failed and is pending: it hangs\n",
 		},
-		{"refused", errors.New("a: wrong"), exitFailed, "", ""},
+		{"refused", errors.New("a: wrong"), exitFailed, "", "W: the check of dovecot is left out\n"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

@@ -3,12 +3,14 @@ package main
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"os"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -171,13 +173,19 @@ func parseAssignments(data []byte) ([]registry.Assignment, error) {
 
 // parseObject reads {"key": "value", ...} in the order of the keys, so that the same file prints the same lines.
 func parseObject(text string) ([]registry.Assignment, error) {
-	var values map[string]string
+	if !utf8.ValidString(text) { // the decoder would put other characters in the place of what it cannot read
+		return nil, errors.New("not UTF-8 text")
+	}
+	var values map[string]*string
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
 		return nil, err
 	}
 	var all []registry.Assignment
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		all = append(all, registry.Assignment{Key: key, Value: values[key]})
+		if values[key] == nil {
+			return nil, fmt.Errorf("%s is null, which is no value", key)
+		}
+		all = append(all, registry.Assignment{Key: key, Value: *values[key]})
 	}
 	return all, nil
 }

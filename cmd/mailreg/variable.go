@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
@@ -103,14 +104,12 @@ func (v variable) json(german bool) variableJSON {
 	return out
 }
 
-// oneLine keeps a value from looking like more than one line: control characters are written as Go writes them.
+// oneLine keeps a value from looking like more than one line, and from steering the terminal: control characters are
+// written as Go writes them.
 func oneLine(value string) string {
-	if !strings.ContainsFunc(value, isControl) {
-		return value
-	}
 	var b strings.Builder
 	for _, r := range value {
-		if isControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
 			quoted := fmt.Sprintf("%q", r)
 			b.WriteString(quoted[1 : len(quoted)-1])
 		} else {
@@ -119,5 +118,3 @@ func oneLine(value string) string {
 	}
 	return b.String()
 }
-
-func isControl(r rune) bool { return r < ' ' || r == 0x7f }
