@@ -97,7 +97,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	in.refresh = nil
 	in.connected()
 	l.setSession(func(s *sessionState) {
-		s.phase, s.err, s.reload, s.refused, s.ended = phasePersist, nil, false, false, in.serial
+		s.phase, s.err, s.reload, s.ended = phasePersist, nil, false, in.serial
 	})
 	return nil
 }

@@ -35,8 +35,6 @@ type sessionState struct {
 	url string
 	// reload makes the next session begin without a cookie.
 	reload bool
-	// refused is set while the directory answers with nothing.
-	refused bool
 }
 
 func (l *Listener) setSession(change func(*sessionState)) {
@@ -69,7 +67,6 @@ func (l *Listener) follow(ctx context.Context) error {
 		l.setSession(func(s *sessionState) {
 			s.phase, s.err = phaseDown, err
 			s.reload = s.reload || errors.Is(err, ErrCookie)
-			s.refused = errors.Is(err, errEmpty)
 		})
 		select {
 		case <-ctx.Done():
