@@ -112,7 +112,7 @@ func TestFinishedButPending(t *testing.T) {
 	if out, err := child(h.root, "after journal", "size=2").CombinedOutput(); err == nil {
 		t.Fatalf("the child was not killed: %s", out)
 	}
-	h.smtpd.act = func() error { return errBroken }
+	h.smtpd.act = func(context.Context) error { return errBroken }
 	out, err := h.reg.Change(t.Context(), edit("name=new"))
 	if !errors.Is(err, registry.ErrPending) {
 		t.Errorf("error %v", err)

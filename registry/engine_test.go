@@ -325,7 +325,7 @@ func TestHandEditedLayerRestarts(t *testing.T) {
 
 func TestFailedActionStaysPending(t *testing.T) {
 	h := newHost(t)
-	h.smtpd.act = func() error { return errBroken }
+	h.smtpd.act = func(context.Context) error { return errBroken }
 	out, err := h.reg.Change(t.Context(), edit("size=20"))
 	if !errors.Is(err, registry.ErrPending) {
 		t.Fatalf("error %v", err)
@@ -373,29 +373,34 @@ func TestFailedVerifyGoesBack(t *testing.T) {
 	h.settled()
 }
 
-// TestInterruptedVerify is Ctrl-C while a server is looked at: no verdict, and no reason to go back.
-func TestInterruptedVerify(t *testing.T) {
+// TestInterrupted is Ctrl-C after the journal: from there the transaction goes to its end.
+func TestInterrupted(t *testing.T) {
 	h := newHost(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	h.smtpd.verify = func() error {
-		cancel()
-		return errBroken
+	for _, verdict := range []error{nil, errBroken} {
+		ctx, cancel := context.WithCancel(t.Context())
+		h.config.Fault = func(step string) {
+			if step == "after journal" {
+				cancel()
+			}
+		}
+		h.smtpd.act = func(ctx context.Context) error { return ctx.Err() }
+		h.smtpd.verify = func() error {
+			defer func() { h.smtpd.verify = nil }()
+			return verdict
+		}
+		_, err := registry.New(h.config).Change(ctx, edit("size=20"))
+		if (err != nil) != (verdict != nil) || errors.Is(err, registry.ErrPending) {
+			t.Errorf("a server that is %v: error %v", verdict, err)
+		}
+		h.settled()
+		h.change("size")
 	}
-	out, err := h.reg.Change(ctx, edit("size=20"))
-	if !errors.Is(err, registry.ErrPending) {
-		t.Errorf("error %v", err)
-	}
-	want(t, "files", list("/etc/smtpd/main.cf"), out.Files)
-	want(t, "main.cf", "size=\"20\"\n", h.read("/etc/smtpd/main.cf"))
-	h.smtpd.verify = nil
-	want(t, "tried again", list("Reload smtpd.service"), actions(h.commit(registry.CommitOptions{})))
-	h.settled()
 }
 
 func TestNested(t *testing.T) {
 	h := newHost(t)
 	var nested error
-	h.smtpd.act = func() error {
+	h.smtpd.act = func(context.Context) error {
 		t.Setenv(hook.InCommit, "1")
 		_, nested = h.reg.Change(t.Context(), edit("size=1"))
 		return nil
@@ -412,7 +417,7 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	h := newHost(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	var waited error
-	h.smtpd.act = func() error {
+	h.smtpd.act = func(context.Context) error {
 		cancel()
 		_, waited = h.reg.Change(ctx, edit("size=1"))
 		return nil

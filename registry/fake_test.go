@@ -67,7 +67,8 @@ type fakeService struct {
 	name            string
 	absent, stopped bool
 	check           func(stage string) error
-	act, verify     func() error
+	act             func(context.Context) error
+	verify          func() error
 	acts            []string
 }
 
@@ -95,10 +96,10 @@ func (s *fakeService) Build(_ context.Context, _, file, table string) ([]string,
 	return nil, os.WriteFile(file+".db", []byte(table+":"+string(data)), 0o600)
 }
 
-func (s *fakeService) Act(_ context.Context, action string) error {
+func (s *fakeService) Act(ctx context.Context, action string) error {
 	s.acts = append(s.acts, action)
 	if s.act != nil {
-		return s.act()
+		return s.act(ctx)
 	}
 	return nil
 }

@@ -86,9 +86,7 @@ func (d *Dovecot) Running() bool {
 	if err != nil {
 		return false
 	}
-	// The number may have gone to another program since.
-	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
-	return err == nil && strings.TrimSpace(string(name)) == "dovecot"
+	return command(pid) == "dovecot" // the number may have gone to another program since
 }
 
 // Act reloads or restarts Dovecot.

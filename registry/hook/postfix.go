@@ -107,11 +107,7 @@ func (p *Postfix) Build(ctx context.Context, stage, file, table string) (warning
 
 // Running reports whether a master holds the lock of this root's queue.
 func (p *Postfix) Running() bool {
-	r, err := run(context.Background(), "postconf", "-c", p.config(), "-x", "-h", "queue_directory")
-	if err != nil {
-		return false // without a config there is no server of this root
-	}
-	f, err := os.Open(filepath.Join(strings.TrimSpace(r.stdout), "pid/master.pid"))
+	f, err := os.Open(p.masterFile())
 	if err != nil {
 		return false
 	}
@@ -120,8 +116,25 @@ func (p *Postfix) Running() bool {
 	return errors.Is(err, unix.EWOULDBLOCK)
 }
 
-// Act reloads or restarts Postfix.
+// masterFile returns the path of the file that the master locks and writes its number to, "" without a config.
+func (p *Postfix) masterFile() string {
+	r, err := run(context.Background(), "postconf", "-c", p.config(), "-x", "-h", "queue_directory")
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(strings.TrimSpace(r.stdout), "pid/master.pid")
+}
+
+// Act reloads or restarts Postfix. It returns when the processes with the former settings have gone.
 func (p *Postfix) Act(ctx context.Context, action string) error {
+	old := children(p.masterFile())
+	if err := p.act(ctx, action); err != nil {
+		return err
+	}
+	return awaitEnd(ctx, old)
+}
+
+func (p *Postfix) act(ctx context.Context, action string) error {
 	if p.root == "/" && systemd() {
 		return unitAction(ctx, action, "postfix@-.service", p.Unit())
 	}

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -42,6 +43,15 @@ func (h host) write(path, text string) {
 	if err := os.WriteFile(h.path(path), []byte(text), 0o644); err != nil {
 		h.t.Fatal(err)
 	}
+}
+
+func (h host) read(path string) string {
+	h.t.Helper()
+	data, err := os.ReadFile(h.path(path))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(data)
 }
 
 // run compares exit code, standard output and a part of standard error of a command.
@@ -181,6 +191,44 @@ func TestLocalFileOfTheAdministrator(t *testing.T) {
 	}
 	if bounce := h.Postfix.Setting("soft_bounce"); bounce != "yes" {
 		t.Errorf("soft_bounce = %s", bounce)
+	}
+}
+
+// TestMasterThatIsSlow proves that nobody asks the processes with the former settings whether the new ones work.
+func TestMasterThatIsSlow(t *testing.T) {
+	h := newHost(t)
+	data, err := os.ReadFile(h.path("/var/spool/postfix/pid/master.pid"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	master, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signal := func(s syscall.Signal) {
+		if err := syscall.Kill(master, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	reloaded := func() int { return strings.Count(h.read("/var/log/mail.log"), "refreshing the Postfix mail system") }
+	before := reloaded()
+	signal(syscall.SIGSTOP)
+	done := make(chan harness.Result, 1)
+	go func() {
+		done <- h.Run("set", "mail/postfix/smtpd/restrictions/recipient/05=check_recipient_access nosuch:/x")
+	}()
+	for reloaded() == before {
+		time.Sleep(time.Millisecond)
+	}
+	select {
+	case r := <-done:
+		t.Errorf("the master has not heard of it yet, but set has ended: %s", r)
+		signal(syscall.SIGCONT)
+	case <-time.After(300 * time.Millisecond):
+		signal(syscall.SIGCONT)
+		if r := <-done; r.Code != 1 || !strings.Contains(r.Stderr, "postfix.service does not work with the new settings") {
+			t.Errorf("set: %s", r)
+		}
 	}
 }
 

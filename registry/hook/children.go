@@ -1,0 +1,69 @@
+package hook
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// children returns the processes of the master whose number is in a file, by number with their names; none when the
+// kernel does not tell (proc(5), CONFIG_PROC_CHILDREN).
+func children(masterFile string) map[int]string {
+	data, err := os.ReadFile(masterFile)
+	if err != nil {
+		return nil
+	}
+	master := strings.TrimSpace(string(data))
+	list, err := os.ReadFile(filepath.Join("/proc", master, "task", master, "children"))
+	if err != nil {
+		return nil
+	}
+	all := map[int]string{}
+	for field := range strings.FieldsSeq(string(list)) {
+		if pid, err := strconv.Atoi(field); err == nil {
+			all[pid] = command(pid)
+		}
+	}
+	return all
+}
+
+// command returns the name of a running program, "" when there is no process of that number.
+func command(pid int) string {
+	name, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "comm"))
+	if err != nil {
+		return ""
+	}
+	return strings.TrimSpace(string(name))
+}
+
+// busyTime is how long awaitEnd waits for processes that may have a client; they take no new one.
+const busyTime = time.Second
+
+// awaitEnd waits until processes of Postfix have ended after a reload. "postfix reload" only asks the master for it: for a
+// moment the former ones still take clients, and whoever probes them learns nothing about the new settings. The pickup
+// process never has a client, so that its end tells that the master has heard.
+func awaitEnd(ctx context.Context, old map[int]string) error {
+	ctx, cancel := context.WithTimeout(ctx, startTime)
+	defer cancel()
+	for start := time.Now(); ; {
+		left, deaf := 0, false
+		for pid, name := range old {
+			if command(pid) == name {
+				left++
+				deaf = deaf || name == "pickup"
+			}
+		}
+		if left == 0 || !deaf && time.Since(start) > busyTime {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return errors.New("postfix does not reload")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
