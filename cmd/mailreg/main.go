@@ -13,6 +13,7 @@ import (
 )
 
 func main() {
+	syscall.Umask(0o022) // servers that run as other users read what is made here, whatever the caller's umask
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
