@@ -259,6 +259,17 @@ func TestWhen(t *testing.T) {
 	}
 }
 
+func TestAccountsOfAMissingService(t *testing.T) {
+	h := newHost(t)
+	h.set.outputs[1].Group = "no-such-group"
+	if _, err := h.reg.Change(t.Context(), edit("name=x")); err == nil || !strings.Contains(err.Error(), "no-such-group") {
+		t.Errorf("error %v", err)
+	}
+	h.imapd.absent = true
+	h.change("name=x")
+	h.settled()
+}
+
 func TestTableOfNoService(t *testing.T) {
 	h := newHost(t)
 	h.set.outputs[2].Table = "hash"

@@ -126,7 +126,10 @@ func (t *transaction) render(o templates.Output) error {
 		Path: t.r.path(o.Path), Data: data, Mode: fs.FileMode(o.Mode).Perm(), Time: t.r.now().Add(-cooled),
 	}}
 	if out.file.UID, out.file.GID, err = owner(o); err != nil {
-		return fmt.Errorf("%s: %w", o.Path, err)
+		// Accounts come with the service. Without it nobody reads the file; the first commit that finds it sets this right.
+		if s := t.r.service(o.Service); s == nil || s.Installed() {
+			return fmt.Errorf("%s: %w", o.Path, err)
+		}
 	}
 	if out.live, err = swap.Read(out.file.Path); err != nil {
 		return err
@@ -240,14 +243,15 @@ func (t *transaction) version(server string) string {
 	return t.versions[server]
 }
 
-// owner returns the numbers of an output's owner and group; whoever runs this where the manifest names none.
+// owner returns the numbers of an output's owner and group; whoever runs this where the manifest names none, and beside an
+// error.
 func owner(o templates.Output) (uid, gid int, err error) {
 	uid, gid = os.Geteuid(), os.Getegid()
 	if o.Owner != "" {
 		if uid, err = strconv.Atoi(o.Owner); err != nil {
 			u, err := user.Lookup(o.Owner)
 			if err != nil {
-				return 0, 0, fmt.Errorf("the owner: %w", err)
+				return os.Geteuid(), gid, fmt.Errorf("the owner: %w", err)
 			}
 			uid, _ = strconv.Atoi(u.Uid) // a number on every Unix
 		}
@@ -256,7 +260,7 @@ func owner(o templates.Output) (uid, gid int, err error) {
 		if gid, err = strconv.Atoi(o.Group); err != nil {
 			g, err := user.LookupGroup(o.Group)
 			if err != nil {
-				return 0, 0, fmt.Errorf("the group: %w", err)
+				return uid, os.Getegid(), fmt.Errorf("the group: %w", err)
 			}
 			gid, _ = strconv.Atoi(g.Gid) // a number on every Unix
 		}
