@@ -22,6 +22,7 @@ const (
 )
 
 func TestMain(m *testing.M) {
+	syscall.Umask(0o022)
 	if os.Getenv(asChild) == "" {
 		os.Exit(m.Run())
 	}

@@ -93,7 +93,7 @@ func TestLookInside(t *testing.T) {
 	stage := t.TempDir()
 	path := filepath.Join(stage, "main.cf")
 	text := "/r/etc/postfix/x\nmaps = ldap:/r/etc/postfix/a, /r/etc/postfix/b <c </r/etc/postfix/c\nother = /srv/r/etc/postfix/d /r/etc/postfix2/e\n"
-	if err := os.WriteFile(path, []byte(text), 0o440); err != nil {
+	if err := os.WriteFile(path, []byte(text), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	if err := lookInside(stage, "/r/etc/postfix", "main.cf", "missing"); err != nil {

@@ -20,6 +20,11 @@ type place struct {
 	dir, journal string
 }
 
+func TestMain(m *testing.M) {
+	unix.Umask(0o022)
+	m.Run()
+}
+
 func newPlace(t *testing.T) place {
 	p := place{t, t.TempDir(), t.TempDir()}
 	p.write("old", "old content")

@@ -33,6 +33,9 @@ type Host struct {
 // NewHost makes a host: directory, settings, commit, servers, listener.
 func NewHost(t T, config HostConfig) *Host {
 	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Fatalf("a mail host needs root: Dovecot and Postfix become other users")
+	}
 	sandbox := NewSandbox(t)
 	h := &Host{Sandbox: sandbox, Mailreg: NewMailreg(t, sandbox), Spool: NewSpool(t, sandbox.Root())}
 	if config.Slapd == nil {

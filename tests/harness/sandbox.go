@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // Sandbox is a scratch folder for the servers of one test. When the test has failed, the ends of all logs are printed and
@@ -22,6 +23,7 @@ type Sandbox struct {
 // NewSandbox makes a scratch folder that is removed when the T is done.
 func NewSandbox(t T) *Sandbox {
 	t.Helper()
+	syscall.Umask(0o022) // for the servers' own programs, too: they must be able to read what is made here
 	dir, err := os.MkdirTemp("/tmp", "mr-")
 	if err != nil {
 		t.Fatalf("making a sandbox: %v", err)
