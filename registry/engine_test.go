@@ -262,7 +262,8 @@ func TestWhen(t *testing.T) {
 func TestAccountsOfAMissingService(t *testing.T) {
 	h := newHost(t)
 	h.set.outputs[1].Group = "no-such-group"
-	if _, err := h.reg.Change(t.Context(), edit("name=x")); err == nil || !strings.Contains(err.Error(), "no-such-group") {
+	_, err := h.reg.Change(t.Context(), edit("name=x"))
+	if root := os.Geteuid() == 0; root && (err == nil || !strings.Contains(err.Error(), "no-such-group")) || !root && err != nil {
 		t.Errorf("error %v", err)
 	}
 	h.imapd.absent = true

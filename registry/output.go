@@ -243,10 +243,13 @@ func (t *transaction) version(server string) string {
 	return t.versions[server]
 }
 
-// owner returns the numbers of an output's owner and group; whoever runs this where the manifest names none, and beside an
-// error.
+// owner returns the numbers of an output's owner and group; whoever runs this where the manifest names none, beside an
+// error, and when it is not root, who alone can give files away.
 func owner(o templates.Output) (uid, gid int, err error) {
 	uid, gid = os.Geteuid(), os.Getegid()
+	if uid != 0 {
+		return uid, gid, nil
+	}
 	if o.Owner != "" {
 		if uid, err = strconv.Atoi(o.Owner); err != nil {
 			u, err := user.Lookup(o.Owner)
