@@ -15,11 +15,13 @@ type intake struct {
 	serial  uint64
 	// fingerprint is what the cookies of this session are bound to.
 	fingerprint string
-	connected   func()
+	// resumed is set when the session goes on from the stored cookie.
+	resumed   bool
+	connected func()
 }
 
 // open connects, and finds the cookie to go on from: the stored one, if it belongs to what was reached and the last
-// session did not fail because of it. It stays stored until the refresh of another has ended.
+// session did not fail because of it. Another stays stored until this session writes something.
 func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 	in := &intake{l: l, refresh: newRefresh(), fingerprint: l.cfg.Fingerprint}
 	reload := false
@@ -43,6 +45,7 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 		}
 		return nil
 	})
+	in.resumed = len(cookie) > 0
 	return in, cookie, err
 }
 

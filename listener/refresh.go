@@ -11,7 +11,7 @@ import (
 
 // refresh is the first part of a session. Its entries are written as they come, with marks of the next generation, which
 // are not due before the end of the refresh is stored; killed in between, the next session repeats it from the old
-// cookie. What it says is gone counts only at its end, and only after a second look.
+// cookie, or from the beginning. What it says is gone counts only at its end, and only after a second look.
 type refresh struct {
 	// seen holds every entry that was mentioned as existing.
 	seen map[schema.UUID]struct{}
@@ -46,6 +46,8 @@ func (r *refresh) exists(uuid schema.UUID) {
 	delete(r.gone, uuid)
 }
 
+// writeRefresh writes the content that has come. A session that began without the stored cookie may be with another
+// server, one that lags behind: what it has overwritten would never come again from that cookie, so the cookie goes.
 func (in *intake) writeRefresh() error {
 	content := in.refresh.content
 	if len(content) == 0 {
@@ -53,6 +55,9 @@ func (in *intake) writeRefresh() error {
 	}
 	in.refresh.content = nil
 	return in.l.update(func(e *edit) error {
+		if !in.resumed {
+			e.tx.State().Cookie = nil
+		}
 		for _, entry := range content {
 			e.record(finding{uuid: entry.UUID, entry: entry}, e.tx.State().Generation+1)
 		}

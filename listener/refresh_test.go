@@ -235,14 +235,19 @@ func TestEmptyCookieOfAnotherFingerprintDropsTheOldOne(t *testing.T) {
 	})
 }
 
-func TestUnusableCookieIsKeptUntilTheReloadEnds(t *testing.T) {
+func TestUnusableCookieIsKeptUntilTheReloadWrites(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newStopped(t, 2)
 		r.pretend(ErrCookie)
 		r.start()
-		r.pretend(errCut, content(user(1, "a1"))...)
+		r.pretend(errCut)
 		pass(5 * time.Minute)
 		if s := r.state(); string(s.Cookie) != cookieAt(2) {
+			t.Errorf("state %+v", s)
+		}
+		r.pretend(errCut, content(user(1, "a1"))...)
+		pass(5 * time.Minute)
+		if s := r.state(); len(s.Cookie) != 0 {
 			t.Errorf("state %+v", s)
 		}
 		if len(r.dir.sessions) < 3 || r.dir.sessions[0] != cookieAt(2) || r.dir.sessions[1] != "" || r.dir.sessions[2] != "" {
@@ -296,6 +301,28 @@ func TestCookieBelongsToTheAddress(t *testing.T) {
 		if want := []string{"", "", cookieAt(1)}; !slices.Equal(r.dir.sessions, want) {
 			t.Errorf("sessions %q", r.dir.sessions)
 		}
+	})
+}
+
+// TestCookieIsDroppedWithWhatItStandsFor fails over to a server that lags behind and is gone before its refresh has ended:
+// what it has overwritten must come again from the first server.
+func TestCookieIsDroppedWithWhatItStandsFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "new"))
+		m := &moving{directory: r.dir, url: "ldap://one"}
+		r.config.Source = m
+		r.start()
+		r.expect("add u1 new")
+		r.pretend(errCut, content(user(1, "old"))...)
+		m.change(func() { m.url = "ldap://two" })
+		r.dir.cut()
+		pass(5 * time.Second)
+		r.expectMarks("u1 ready: ")
+		r.honest()
+		m.change(func() { m.url = "ldap://one" })
+		pass(2 * time.Minute)
+		r.expect()
+		r.expectMarks()
 	})
 }
 
