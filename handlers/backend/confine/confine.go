@@ -56,7 +56,14 @@ func (d *Dir) Path(name string) string { return path.Join(d.f.Name(), name) }
 func (d *Dir) Close() { _ = d.f.Close() }
 
 // Sync brings what d lists to the disk.
-func (d *Dir) Sync() error { return d.f.Sync() }
+func (d *Dir) Sync() error {
+	if d.fault != nil {
+		if err := d.fault("sync", d.Name()); err != nil {
+			return err
+		}
+	}
+	return d.f.Sync()
+}
 
 func (d *Dir) fail(op, name string, err error) error {
 	if err == nil {
@@ -117,28 +124,55 @@ func (d *Dir) Walk(rel string) (*Dir, error) {
 	return at, nil
 }
 
-// Make opens a directory below d and makes it when it is missing.
+// Make opens a directory below d and makes it when it is missing. It is never there with another owner, not even after a
+// crash.
 func (d *Dir) Make(name string, perm uint32, owner Owner) (*Dir, error) {
 	if sub, err := d.Sub(name); !errors.Is(err, fs.ErrNotExist) {
 		return sub, err
 	}
+	if owner == Caller() {
+		return d.mkdir(name, perm)
+	}
+	temp := temporary(name)
+	if err := d.RemoveAll(temp); err != nil {
+		return nil, err
+	}
+	made, err := d.mkdir(temp, perm)
+	if err != nil {
+		return nil, err
+	}
+	defer made.Close()
+	if err := d.change("chown", temp); err != nil {
+		return nil, err
+	}
+	if err := made.f.Chown(owner.UID, owner.GID); err != nil {
+		return nil, err
+	}
+	if err := d.Move(temp, d, name); errors.Is(err, fs.ErrExist) {
+		err = d.rmdir(temp) // somebody else was faster
+		if err != nil {
+			return nil, err
+		}
+	} else if err != nil {
+		return nil, err
+	}
+	return d.Sub(name)
+}
+
+func (d *Dir) mkdir(name string, perm uint32) (*Dir, error) {
 	if err := d.change("mkdir", name); err != nil {
 		return nil, err
 	}
 	if err := unix.Mkdirat(d.fd(), name, perm); err != nil && err != unix.EEXIST {
 		return nil, d.fail("mkdir", name, err)
 	}
-	sub, err := d.Sub(name)
-	if err != nil {
-		return nil, err
-	}
-	if owner != Caller() {
-		if err := sub.f.Chown(owner.UID, owner.GID); err != nil {
-			sub.Close()
-			return nil, err
-		}
-	}
-	return sub, nil
+	return d.Sub(name)
+}
+
+// temporary returns the name under which a thing is made before it gets its own.
+func temporary(name string) string {
+	temp := ".mailreg-tmp" + name
+	return temp[:min(len(temp), 255)] // an address of 254 characters leaves no room
 }
 
 // Stat returns what a name is, a link itself and not where it points to; found is false when nothing is there.
@@ -220,14 +254,17 @@ func (d *Dir) Create(name string, data []byte, owner Owner) (err error) {
 
 // Replace writes a file so that readers see the old bytes or the new ones, and a crash leaves one of them.
 func (d *Dir) Replace(name string, data []byte, owner Owner) error {
-	temp := ".mailreg-tmp" + name
+	temp := temporary(name)
 	if err := d.Remove(temp); err != nil {
 		return err
 	}
 	if err := d.Create(temp, data, owner); err != nil {
 		return err
 	}
-	return cmp.Or(d.Rename(temp, name), d.f.Sync())
+	if err := d.Rename(temp, name); err != nil {
+		return err
+	}
+	return d.Sync()
 }
 
 // Rename renames within d and replaces what is there.
@@ -243,10 +280,7 @@ func (d *Dir) Link(name, target string) error {
 	if d.Target(name) == target {
 		return nil
 	}
-	temp := ".mailreg-tmp" + name
-	if len(temp) > 255 { // an address of 254 characters leaves no room
-		temp = temp[:255]
-	}
+	temp := temporary(name)
 	if err := d.Remove(temp); err != nil {
 		return err
 	}

@@ -119,7 +119,7 @@ func (w *work) leave(h home) error {
 }
 
 // put moves a store into an area. The info is on the disk first, so that no store lies there without one; an item
-// without store is a leftover, which Purge removes.
+// without store is a leftover, which Purge removes. Nothing is removed here, also after an error: the store may be there.
 func (w *work) put(to area, h home, why Cause) (item, error) {
 	now := w.cfg.Now().UTC().Truncate(time.Second)
 	i := item{area: to, info: info{Version: 1, Cause: why, Time: now, Path: path.Join(w.homes.base, h.rel)}}
@@ -148,7 +148,7 @@ func (w *work) put(to area, h home, why Cause) (item, error) {
 		return item{}, err
 	}
 	if err := w.move(h.rel, path.Join(i.rel(), homeName)); err != nil {
-		return item{}, cmp.Or(err, area.RemoveAll(i.id))
+		return item{}, err
 	}
 	w.report(i)
 	if !h.marked {

@@ -161,35 +161,38 @@ func (w *world) make(o Owner, message string) {
 	w.deliver(o, message)
 }
 
-// TestRestoreAfterCrashes merges with a crash before each step; each message is there once in the end.
+// TestRestoreAfterCrashes merges with a crash before each step, or a failure of it alone; each message is there once in
+// the end.
 func TestRestoreAfterCrashes(t *testing.T) {
 	a, b := owner("a", "a@example.test"), owner("b", "b@example.test")
-	for n := 0; ; n++ {
-		w := newWorld(t, ByUUID)
-		w.make(a, "m1")
-		w.deliver(a, "m2")
-		w.write("s", "private/by-id", a.UUID.String(), "Maildir/.Sub/new/m3")
-		w.must(w.Trash(t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Deleted}))
-		w.make(b, "m1")
-		kept, err := w.Kept(t.Context())
-		w.must(err)
-		w.reopen(crashAt(n))
-		_, err = w.Restore(t.Context(), kept[0].ID, schema.Address{}, b.Address)
-		if err != nil && !errors.Is(err, errCrash) {
-			t.Fatalf("crash %d: %v", n, err)
-		}
-		w.reopen(nil)
-		if left, leftErr := w.Kept(t.Context()); err != nil && leftErr == nil && len(left) == 1 {
-			if _, err := w.Restore(t.Context(), kept[0].ID, schema.Address{}, b.Address); err != nil {
-				t.Fatalf("crash %d: %v", n, err)
+	for name, fault := range map[string]func(int) func(op, path string) error{"crash": crashAt, "failure": failAt} {
+		for n := 0; ; n++ {
+			w := newWorld(t, ByUUID)
+			w.make(a, "m1")
+			w.deliver(a, "m2")
+			w.write("s", "private/by-id", a.UUID.String(), "Maildir/.Sub/new/m3")
+			w.must(w.Trash(t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Deleted}))
+			w.make(b, "m1")
+			kept, err := w.Kept(t.Context())
+			w.must(err)
+			w.reopen(fault(n))
+			_, err = w.Restore(t.Context(), kept[0].ID, schema.Address{}, b.Address)
+			if err != nil && !errors.Is(err, errCrash) {
+				t.Fatalf("%s %d: %v", name, n, err)
 			}
-		}
-		w.want("live bbbbbbbb b@example.test m1,m1-r1,m2,m3", "link b@example.test bbbbbbbb")
-		if t.Failed() {
-			t.Fatalf("after a crash before change %d", n)
-		}
-		if err == nil {
-			return
+			w.reopen(nil)
+			if left, leftErr := w.Kept(t.Context()); err != nil && leftErr == nil && len(left) == 1 {
+				if _, err := w.Restore(t.Context(), kept[0].ID, schema.Address{}, b.Address); err != nil {
+					t.Fatalf("%s %d: %v", name, n, err)
+				}
+			}
+			w.want("live bbbbbbbb b@example.test m1,m1-r1,m2,m3", "link b@example.test bbbbbbbb")
+			if t.Failed() {
+				t.Fatalf("after a %s before change %d", name, n)
+			}
+			if err == nil {
+				break
+			}
 		}
 	}
 }

@@ -214,8 +214,10 @@ func (w *work) makeParent(rel string) (*confine.Dir, string, error) {
 	made := ""
 	for name := range strings.SplitSeq(path.Dir(rel), "/") {
 		made = path.Join(made, name)
-		perm, owner := w.permission(made)
-		next, err := at.Make(name, perm, owner)
+		next, err := at.Sub(name)
+		if absent(err) {
+			next, err = w.makeIn(at, name, made)
+		}
 		at.Close()
 		if err != nil {
 			return nil, "", err
@@ -223,6 +225,20 @@ func (w *work) makeParent(rel string) (*confine.Dir, string, error) {
 		at = next
 	}
 	return at, path.Base(rel), nil
+}
+
+// makeIn makes the directory of a place, which is on the disk before a store can be in it.
+func (w *work) makeIn(parent *confine.Dir, name, rel string) (*confine.Dir, error) {
+	perm, owner := w.permission(rel)
+	made, err := parent.Make(name, perm, owner)
+	if err != nil {
+		return nil, err
+	}
+	if err := parent.Sync(); err != nil {
+		made.Close()
+		return nil, err
+	}
+	return made, nil
 }
 
 func (w *work) permission(rel string) (uint32, confine.Owner) {

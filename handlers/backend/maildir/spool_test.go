@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -95,10 +96,14 @@ func (w *world) write(data string, parts ...string) {
 	w.must(os.WriteFile(name, []byte(data), 0o600))
 }
 
-// deliver puts a message into the inbox of the owner's home.
+// deliver puts a message into the inbox of the owner's home, as the mail user.
 func (w *world) deliver(o Owner, name string) {
 	w.t.Helper()
-	w.write("Subject: "+name+"\n", w.homes.home(o.UUID, o.Address), "Maildir/new", name)
+	file := w.file(w.homes.home(o.UUID, o.Address), "Maildir/new", name)
+	w.write("Subject: "+name+"\n", strings.TrimPrefix(file, w.file()))
+	for ; os.Getuid() == 0 && file != w.file("private"); file = filepath.Dir(file) {
+		w.must(os.Lchown(file, w.owner.UID, w.owner.GID))
+	}
 }
 
 // state lists every store with its messages, and what the owners' links say.
@@ -186,31 +191,69 @@ func crashAt(n int) func(op, path string) error {
 	}
 }
 
-// eachCrash runs op with a crash before each of its changes of the disk, then again after a restart, and twice; the
-// outcome must be the same every time.
+// failAt fails the n-th change of the disk alone, as a disk does that is full for a moment.
+func failAt(n int) func(op, path string) error {
+	count := 0
+	return func(string, string) error {
+		count++
+		if count == n+1 {
+			return errCrash
+		}
+		return nil
+	}
+}
+
+// eachCrash runs op with a crash before each of its changes of the disk, or a failure of it alone, then again after a
+// restart, and twice; the outcome must be the same every time.
 func eachCrash(t *testing.T, layout Layout, setUp func(*world), op func(*world) error, want ...string) {
 	t.Helper()
-	for n := 0; ; n++ {
-		w := newWorld(t, layout)
-		setUp(w)
-		w.reopen(crashAt(n))
-		first := op(w)
-		if first != nil && !errors.Is(first, errCrash) {
-			t.Fatalf("crash %d: %v", n, first)
-		}
-		w.reopen(nil)
-		for range 2 {
-			w.must(op(w))
-		}
-		w.want(want...)
-		if t.Failed() {
-			t.Fatalf("after a crash before change %d", n)
-		}
-		if first == nil {
-			if n < 2 {
-				t.Fatalf("op changed the disk only %d times", n)
+	for name, fault := range map[string]func(int) func(op, path string) error{"crash": crashAt, "failure": failAt} {
+		for n := 0; ; n++ {
+			w := newWorld(t, layout)
+			setUp(w)
+			w.reopen(fault(n))
+			first := op(w)
+			if first != nil && !errors.Is(first, errCrash) {
+				t.Fatalf("%s %d: %v", name, n, first)
 			}
-			return
+			w.reopen(nil)
+			for range 2 {
+				w.must(op(w))
+			}
+			w.want(want...)
+			w.wantOwners()
+			if t.Failed() {
+				t.Fatalf("after a %s before change %d", name, n)
+			}
+			if first == nil {
+				if n < 2 {
+					t.Fatalf("op changed the disk only %d times", n)
+				}
+				break
+			}
 		}
 	}
+}
+
+// wantOwners demands that the mail user can reach every home, and what is made in one.
+func (w *world) wantOwners() {
+	w.t.Helper()
+	if os.Getuid() != 0 {
+		return
+	}
+	private := w.file("private")
+	w.must(filepath.WalkDir(private, func(p string, d os.DirEntry, err error) error {
+		ours := strings.HasPrefix(filepath.Base(p), ".mailreg-") || filepath.Base(p) == "by-address"
+		if err != nil || !d.IsDir() || ours || p == private && w.cfg.Layout == ByUUID {
+			return err
+		}
+		var st unix.Stat_t
+		if err := unix.Lstat(p, &st); err != nil {
+			return err
+		}
+		if st.Uid != uint32(w.owner.UID) {
+			w.t.Errorf("%s belongs to %d", p, st.Uid)
+		}
+		return nil
+	}))
 }
