@@ -8,24 +8,17 @@ import (
 	"strings"
 )
 
-// treeVariable names a directory into which another Debian release was unpacked; programs are looked for there instead
-// of on this machine.
-const treeVariable = "MAILREG_TEST_TREE"
-
-// Program returns the path of a server's program. It is the one place where programs are looked for: in the unpacked
-// tree that MAILREG_TEST_TREE names, else on this machine.
+// Program returns the path of a server's program. It is the one place where programs are looked for.
 func Program(t T, name string) string {
 	t.Helper()
-	tree := os.Getenv(treeVariable)
 	dirs := []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/postfix/sbin", "/usr/lib/dovecot"}
 	for _, dir := range dirs {
-		path := filepath.Join(tree, dir, name)
+		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
 			return path
 		}
 	}
-	t.Fatalf("%s is not installed: make test installs what the tests need (looked in %s below %q)",
-		name, strings.Join(dirs, " "), tree+"/")
+	t.Fatalf("%s is not installed: make test installs what the tests need (looked in %s)", name, strings.Join(dirs, " "))
 	return ""
 }
 
