@@ -179,8 +179,14 @@ func owner(digit, address string) Owner {
 
 var errCrash = errors.New("crash")
 
+// manySteps is more than any operation takes: a test that looks for the last step must come to an end.
+const manySteps = 1000
+
 // crashAt fails the n-th change of the disk and all after it, as a kill does.
 func crashAt(n int) func(op, path string) error {
+	if n > manySteps {
+		panic("no end of steps")
+	}
 	count := 0
 	return func(string, string) error {
 		count++
@@ -193,6 +199,9 @@ func crashAt(n int) func(op, path string) error {
 
 // failAt fails the n-th change of the disk alone, as a disk does that is full for a moment.
 func failAt(n int) func(op, path string) error {
+	if n > manySteps {
+		panic("no end of steps")
+	}
 	count := 0
 	return func(string, string) error {
 		count++
