@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
@@ -69,6 +70,25 @@ func TestBorn(t *testing.T) {
 	}
 }
 
+func TestLockWaits(t *testing.T) {
+	d := open(t, t.TempDir())
+	first, err := d.Lock(t.Context(), "lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithTimeoutCause(t.Context(), 5*time.Millisecond, errors.New("tired of waiting"))
+	defer cancel()
+	if _, err := d.Lock(short, "lock"); err == nil || !strings.Contains(err.Error(), "tired of waiting") {
+		t.Errorf("a lock that somebody has: %v", err)
+	}
+	time.AfterFunc(5*time.Millisecond, func() { _ = first.Close() })
+	second, err := d.Lock(t.Context(), "lock")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = second.Close()
+}
+
 // TestNames gives every method names that lead elsewhere.
 func TestNames(t *testing.T) {
 	root := t.TempDir()
@@ -89,7 +109,7 @@ func TestNames(t *testing.T) {
 		_, makeErr := d.Make(name, 0o700, Caller())
 		_, readErr := d.Read(name, 10)
 		_, _, statErr := d.Stat(name)
-		_, lockErr := d.Lock(name)
+		_, lockErr := d.Lock(t.Context(), name)
 		for op, err := range map[string]error{
 			"Sub": subErr, "Make": makeErr, "Read": readErr, "Stat": statErr, "Lock": lockErr,
 			"Create": d.Create(name, nil, Caller()), "Replace": d.Replace(name, nil, Caller()), "Link": d.Link(name, "x"),

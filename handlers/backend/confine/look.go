@@ -1,6 +1,7 @@
 package confine
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -68,9 +69,9 @@ func (d *Dir) Born() (time.Time, error) {
 	return oldest, err
 }
 
-// Lock takes the lock of a file in d, which is made when it is missing, and waits for it as long as somebody has it.
-// Closing what is returned, or the end of the process, gives it up.
-func (d *Dir) Lock(name string) (io.Closer, error) {
+// Lock takes the lock of a file in d, which is made when it is missing, and waits while somebody else has it, until the
+// context ends. Closing what is returned, or the end of the process, gives it up.
+func (d *Dir) Lock(ctx context.Context, name string) (io.Closer, error) {
 	if err := d.one("flock", name); err != nil {
 		return nil, err
 	}
@@ -78,15 +79,26 @@ func (d *Dir) Lock(name string) (io.Closer, error) {
 	if err != nil {
 		return nil, d.fail("open", name, err)
 	}
-	for {
-		if err = unix.Flock(fd, unix.LOCK_EX); err != unix.EINTR {
-			break
-		}
-	}
 	f := os.NewFile(uintptr(fd), d.Path(name))
-	if err != nil {
+	if err := flock(ctx, fd); err != nil {
 		_ = f.Close()
 		return nil, d.fail("flock", name, err)
 	}
 	return f, nil
+}
+
+// flock asks again and again, because a waiting flock(2) cannot be ended from outside. Who has the lock is mostly at work
+// for milliseconds.
+func flock(ctx context.Context, fd int) error {
+	for wait := time.Millisecond; ; wait = min(wait*5/4, 50*time.Millisecond) {
+		err := unix.Flock(fd, unix.LOCK_EX|unix.LOCK_NB)
+		if err != unix.EWOULDBLOCK && err != unix.EINTR {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(wait):
+		}
+	}
 }

@@ -217,6 +217,20 @@ func TestAdoption(t *testing.T) {
 	}
 }
 
+// TestLockHeldByAnother proves that a stopped process, which keeps the lock, is a target that is down.
+func TestLockHeldByAnother(t *testing.T) {
+	w := newWorld(t, ByUUID, func(c *Config) { c.Patience = 5 * time.Millisecond })
+	other, err := w.begin(t.Context())
+	w.must(err)
+	o := owner("a", "a@example.test")
+	err = w.Ensure(t.Context(), o, true)
+	if !errors.As(err, new(*schema.TargetDown)) || !strings.Contains(err.Error(), ".mailreg-lock: another process has held it for more than 5ms") {
+		t.Errorf("ensure: %v", err)
+	}
+	other.end()
+	w.ensure(o, true)
+}
+
 func TestRefuse(t *testing.T) {
 	w := newWorld(t, ByUUID, func(c *Config) { c.Refuse = func() error { return errCrash } })
 	if err := w.Ensure(t.Context(), owner("a", "a@example.test"), true); !errors.Is(err, errCrash) {

@@ -46,6 +46,8 @@ type Config struct {
 	Reuse Reuse
 	// Keep is how long the trash keeps a store; 0 removes it at once.
 	Keep time.Duration
+	// Patience is how long a call waits for the lock of the spool; a minute when 0.
+	Patience time.Duration
 	// Now is time.Now when nil.
 	Now func() time.Time
 	// Logger hears of what was quarantined, adopted and brought back; nil discards.
@@ -69,6 +71,7 @@ func Open(cfg Config) (*Spool, error) {
 	cfg.Root = cmp.Or(cfg.Root, "/")
 	cfg.Layout = cmp.Or(cfg.Layout, ByUUID)
 	cfg.Reuse = cmp.Or(cfg.Reuse, QuarantineForeign)
+	cfg.Patience = cmp.Or(cfg.Patience, time.Minute)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
@@ -169,16 +172,31 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	w := &work{Spool: s, base: base}
-	// Who holds the lock is at work for milliseconds, so that the wait needs no end of its own.
-	if w.lock, err = base.Lock(".mailreg-lock"); err != nil {
+	if w.lock, err = s.acquire(ctx, base); err != nil {
 		w.end()
-		return nil, fmt.Errorf("locking the spool: %w", err)
+		return nil, err
 	}
 	if w.record, err = checkLayout(base, s.homes); err != nil {
 		w.end()
 		return nil, err
 	}
 	return w, nil
+}
+
+// acquire takes the lock of the spool. Somebody who has it for long, such as a stopped process, is a target that is down.
+func (s *Spool) acquire(ctx context.Context, base *confine.Dir) (io.Closer, error) {
+	busy := fmt.Errorf("another process has held it for more than %s", s.cfg.Patience)
+	within, cancel := context.WithTimeoutCause(ctx, s.cfg.Patience, busy)
+	defer cancel()
+	lock, err := base.Lock(within, ".mailreg-lock")
+	switch {
+	case errors.Is(err, busy):
+		return nil, &schema.TargetDown{Target: "spool", Err: err}
+	case err != nil:
+		return nil, fmt.Errorf("locking the spool: %w", err)
+	default:
+		return lock, nil
+	}
 }
 
 // beginChange is begin for what the directory asks for.
