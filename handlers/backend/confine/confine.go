@@ -340,7 +340,7 @@ func (d *Dir) moveChecked(name string, to *Dir, toName string) error {
 	return unix.Renameat(d.fd(), name, to.fd(), toName)
 }
 
-// RemoveAll removes a name and all below it; a missing one is removed already.
+// RemoveAll removes a name and all below it; what is missing is removed already, maybe by another process.
 func (d *Dir) RemoveAll(name string) error {
 	st, found, err := d.Stat(name)
 	if err != nil || !found {
@@ -350,12 +350,15 @@ func (d *Dir) RemoveAll(name string) error {
 		return d.Remove(name)
 	}
 	sub, err := d.Sub(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err != nil {
 		return err
 	}
 	defer sub.Close()
 	names, err := sub.Names()
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	for _, below := range names {

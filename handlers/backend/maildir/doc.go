@@ -11,7 +11,8 @@
 //	.trash/<id>/{info,home}         a store that delete=yes took, until mail/mailbox/trash/keep is over
 //	.quarantine/<id>/{info,home}    a store kept out of reach until a person decides
 //	.quarantine/.aside/<entryUUID>  in layout address, a store on its way from one address to another
-//	.trash/.new-*                   a store being made; Purge removes leftovers
+//	.trash/.new-*                   a store being made
+//	.trash/.dead-*                  a store being removed, in .quarantine as well
 //	.mailreg-lock                   flock of whoever changes the spool, daemon or command line
 //
 // Each home holds its owner mark .mailreg-owner, on disk before the home can be seen:

@@ -95,6 +95,7 @@ func (w *work) itemsWhere(of area, want func(id string) bool) ([]item, error) {
 	return all, nil
 }
 
+// readInfo reads the info of an item; found is false for one without store, which may have left this very moment.
 func readInfo(area *confine.Dir, id string) (in info, found bool, err error) {
 	d, err := area.Sub(id)
 	if absent(err) || errors.Is(err, schema.ErrInvalid) {
@@ -109,6 +110,9 @@ func readInfo(area *confine.Dir, id string) (in info, found bool, err error) {
 	}
 	data, err := d.Read(infoName, smallFile)
 	if err != nil {
+		if _, still, stErr := d.Stat(homeName); stErr == nil && !still {
+			err = nil
+		}
 		return info{}, false, err
 	}
 	if err := json.Unmarshal(data, &in); err != nil {

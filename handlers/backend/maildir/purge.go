@@ -1,38 +1,45 @@
 package maildir
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strings"
+
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 )
 
-// discard removes an item and what is left of its store. The store gets another name first, so that one half removed
-// never comes back.
+// deadPrefix begins the names of what is being removed. Nothing of such a name ever comes back.
+const deadPrefix = ".dead-"
+
+// discard removes an item and what is left of its store.
 func (w *work) discard(i item) error {
-	d, err := w.base.Walk(i.rel())
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if _, found, err := d.Stat(homeName); err != nil {
-		return err
-	} else if found {
-		if err := d.Rename(homeName, "dead"); err != nil {
-			return err
-		}
-	}
 	area, err := w.base.Sub(i.area.dir())
 	if err != nil {
 		return err
 	}
 	defer area.Close()
-	return area.RemoveAll(i.id)
+	dead, err := doom(area, i.id)
+	if err != nil {
+		return err
+	}
+	return area.RemoveAll(dead)
+}
+
+// doom gives an item a name of the dead, so that one half removed never comes back, and returns that name.
+func doom(area *confine.Dir, id string) (string, error) {
+	for n := 1; ; n++ {
+		dead := fmt.Sprintf("%s%s.%d", deadPrefix, id, n)
+		if err := area.Move(id, area, dead); !errors.Is(err, fs.ErrExist) {
+			return dead, err
+		}
+	}
 }
 
 // Purge removes what the trash has kept long enough, and leftovers of interrupted work. Quarantined stores stay. It
-// returns the ids of the stores removed.
+// returns the ids of the stores that are gone; the space of one whose removal fails is tried again by the next Purge.
 func (s *Spool) Purge(ctx context.Context) ([]string, error) {
 	return s.purge(ctx, func(w *work) ([]item, error) {
 		all, err := w.items(trash)
@@ -59,6 +66,8 @@ func (s *Spool) PurgeIDs(ctx context.Context, ids ...string) ([]string, error) {
 	})
 }
 
+// purge dooms what is chosen, and removes it without the lock, since that takes long. One store that cannot be removed
+// keeps none of the others.
 func (s *Spool) purge(ctx context.Context, choose func(*work) ([]item, error)) (removed []string, err error) {
 	w, err := s.begin(ctx)
 	if err != nil {
@@ -69,17 +78,57 @@ func (s *Spool) purge(ctx context.Context, choose func(*work) ([]item, error)) (
 	if err != nil {
 		return nil, err
 	}
-	for _, i := range doomed {
-		if err := w.discard(i); err != nil {
-			return removed, fmt.Errorf("removing %s: %w", i.id, err)
-		}
-		removed = append(removed, i.id)
+	var failed []error
+	for _, of := range []area{trash, quarantine} {
+		ids, err := w.bury(of, doomed)
+		removed, failed = append(removed, ids...), append(failed, err)
 	}
-	return removed, cmp.Or(w.sweep(trash), w.sweep(quarantine))
+	w.unlock()
+	for _, of := range []area{trash, quarantine} {
+		failed = append(failed, w.clear(of))
+	}
+	return removed, errors.Join(failed...)
 }
 
-// sweep removes stores half made and items half removed.
-func (w *work) sweep(of area) error {
+// bury dooms the items of an area that are to go, and those without store, which interrupted work has left.
+func (w *work) bury(of area, items []item) (ids []string, err error) {
+	d, err := w.base.Sub(of.dir())
+	if absent(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer d.Close()
+	names, err := d.Names()
+	if err != nil {
+		return nil, err
+	}
+	var failed []error
+	for _, name := range names {
+		chosen := slices.ContainsFunc(items, func(i item) bool { return i.area == of && i.id == name })
+		if !chosen && !leftover(d, name) {
+			continue
+		}
+		_, err := doom(d, name)
+		if err == nil && chosen {
+			ids = append(ids, name)
+		}
+		failed = append(failed, err)
+	}
+	return ids, errors.Join(failed...)
+}
+
+func leftover(area *confine.Dir, name string) bool {
+	if strings.HasPrefix(name, ".") {
+		return strings.HasPrefix(name, newPrefix)
+	}
+	_, found, err := readInfo(area, name)
+	return err == nil && !found
+}
+
+// clear removes what is dead.
+func (w *work) clear(of area) error {
 	d, err := w.base.Sub(of.dir())
 	if absent(err) {
 		return nil
@@ -92,18 +141,11 @@ func (w *work) sweep(of area) error {
 	if err != nil {
 		return err
 	}
+	var failed []error
 	for _, name := range names {
-		leftover := strings.HasPrefix(name, ".new-")
-		if !strings.HasPrefix(name, ".") {
-			_, found, err := readInfo(d, name)
-			leftover = err == nil && !found
-		}
-		if !leftover {
-			continue
-		}
-		if err := d.RemoveAll(name); err != nil {
-			return err
+		if strings.HasPrefix(name, deadPrefix) {
+			failed = append(failed, d.RemoveAll(name))
 		}
 	}
-	return nil
+	return errors.Join(failed...)
 }

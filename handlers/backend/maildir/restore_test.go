@@ -236,3 +236,54 @@ func TestPurge(t *testing.T) {
 	w.must(err)
 	w.want()
 }
+
+// TestPurgeGoesOn lets one store resist: the others go, and it is out of reach and goes the next time.
+func TestPurgeGoesOn(t *testing.T) {
+	w := newWorld(t, ByUUID, func(c *Config) { c.Keep = time.Hour })
+	for _, digit := range []string{"a", "b"} {
+		o := owner(digit, digit+"@example.test")
+		w.make(o, "m1")
+		w.must(w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted}))
+	}
+	w.reopen(func(op, path string) error {
+		if op == "remove" && strings.Contains(path, "-aaaaaaaa") {
+			return errCrash
+		}
+		return nil
+	})
+	removed, err := w.Empty(t.Context())
+	if len(removed) != 2 || !errors.Is(err, errCrash) {
+		t.Errorf("removed %q, %v", removed, err)
+	}
+	w.want()
+	left := func() []string {
+		names, err := filepath.Glob(w.file(".trash/.*"))
+		w.must(err)
+		return names
+	}
+	if names := left(); len(names) != 1 || !strings.Contains(names[0], ".dead-") {
+		t.Errorf("the trash holds %q", names)
+	}
+	w.reopen(nil)
+	_, err = w.Purge(t.Context())
+	w.must(err)
+	if names := left(); len(names) != 0 {
+		t.Errorf("the trash holds %q", names)
+	}
+}
+
+// TestStoreWithoutInfo proves that nothing is done to a store about which nothing is known.
+func TestStoreWithoutInfo(t *testing.T) {
+	w := newWorld(t, ByUUID)
+	area := w.file(".trash")
+	w.write("", ".trash/20261124T053715Z-aaaaaaaa/home/Maildir/new/m1")
+	if _, err := w.Kept(t.Context()); err == nil {
+		t.Errorf("a store without info in %s passes unseen", area)
+	}
+	if _, err := w.Purge(t.Context()); err == nil {
+		t.Errorf("a store without info in %s is purged unseen", area)
+	}
+	if _, err := os.Stat(filepath.Join(area, "20261124T053715Z-aaaaaaaa/home")); err != nil {
+		t.Error(err)
+	}
+}

@@ -210,10 +210,15 @@ func (s *Spool) beginChange(ctx context.Context) (*work, error) {
 }
 
 func (w *work) end() {
+	w.unlock()
+	w.base.Close()
+}
+
+func (w *work) unlock() {
 	if w.lock != nil {
 		_ = w.lock.Close()
 	}
-	w.base.Close()
+	w.lock = nil
 }
 
 // parent opens the directory of a place and returns the place's name in it.

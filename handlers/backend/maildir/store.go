@@ -257,9 +257,12 @@ func (w *work) early(there home, o Owner) (*item, error) {
 	return &i, err
 }
 
+// newPrefix begins the names of stores that are being made.
+const newPrefix = ".new-"
+
 // createStore makes an empty store that is never visible without its mark.
 func (w *work) createStore(want string, o Owner) error {
-	temp := path.Join(trash.dir(), ".new-"+o.UUID.String())
+	temp := path.Join(trash.dir(), newPrefix+o.UUID.String())
 	parent, name, err := w.makeParent(temp)
 	if err != nil {
 		return err
