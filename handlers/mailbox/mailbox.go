@@ -26,6 +26,7 @@ type Backend interface {
 	Ensure(ctx context.Context, o maildir.Owner, follow bool) error
 	Trash(ctx context.Context, a maildir.Away) error
 	Quarantine(ctx context.Context, a maildir.Away) error
+	Leave(ctx context.Context, a maildir.Away) error
 	SetAside(ctx context.Context, a maildir.Away) error
 	Flush(ctx context.Context, names ...string) error
 	Kick(ctx context.Context, names ...string) error
@@ -129,7 +130,9 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 	return nil
 }
 
-// SetAside frees the address that the old entry claims, to break a cycle of renames.
+// SetAside frees the address that the owner's store lies under, to break a cycle of renames. Which one that is the disk
+// knows better than the old entry: a call that had no answer may have moved the store. One that such a call has made for
+// an owner who had none here stays: whoever gets the address puts it into quarantine, from where it comes back.
 func (h *Handler) SetAside(ctx context.Context, c schema.Change) error {
 	old, new, err := sides(c)
 	if err != nil {
@@ -267,7 +270,7 @@ func (r *run) do(ctx context.Context, a Action) error {
 	case Trash:
 		return r.backend.Trash(ctx, away)
 	case Leave:
-		return nil
+		return r.backend.Leave(ctx, away)
 	default:
 		return errors.New("unknown action")
 	}

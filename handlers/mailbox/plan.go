@@ -24,7 +24,8 @@ const (
 	Quarantine Op = "quarantine"
 	// Trash moves the store of From to the trash.
 	Trash Op = "trash"
-	// Leave lets the store of From lie where it is, out of its owner's reach. Nothing is to be done.
+	// Leave lets the store of From lie where it is, out of its owner's reach. Only one that was set aside has no place to
+	// lie in and is quarantined.
 	Leave Op = "leave"
 )
 
@@ -32,7 +33,7 @@ const (
 type Action struct {
 	Op       Op
 	From, To schema.Address
-	// Cause says why Trash takes the store.
+	// Cause says why Trash takes the store, or Leave.
 	Cause maildir.Cause
 	// Names are login names.
 	Names []string
@@ -86,7 +87,7 @@ func (s Settings) readdress(from, to schema.Address) []Action {
 	case s.Delete:
 		return []Action{{Op: Trash, From: from, To: to, Cause: maildir.Renamed}, ensure}
 	case s.Layout == maildir.ByAddress:
-		return []Action{{Op: Leave, From: from, To: to}, ensure}
+		return []Action{{Op: Leave, From: from, To: to, Cause: maildir.Renamed}, ensure}
 	default:
 		return []Action{{Op: Quarantine, From: from, To: to}, ensure}
 	}
@@ -100,14 +101,10 @@ func (s Settings) remove(old, new *schema.Mailbox) []Action {
 		from = old.Primary
 	}
 	named := old != nil && old.HomeServer == "" && new != nil && new.HomeServer != ""
-	switch {
-	case s.Delete && !named:
+	if s.Delete && !named {
 		return []Action{{Op: Trash, From: from, Cause: maildir.Deleted}}
-	case old != nil:
-		return []Action{{Op: Leave, From: from}}
-	default:
-		return nil
 	}
+	return []Action{{Op: Leave, From: from, Cause: maildir.Foreign}}
 }
 
 // vacates reports whether nobody may be logged in while the action runs.

@@ -58,7 +58,7 @@ func TestPlan(t *testing.T) {
 	const (
 		away  = "flush kick(a@x.test) "
 		trash = away + "trash(a deleted) flush"
-		leave = away + "leave(a) flush"
+		leave = away + "leave(a foreign) flush"
 	)
 	for _, tt := range []struct {
 		name     string
@@ -73,7 +73,7 @@ func TestPlan(t *testing.T) {
 		{"deleted, home here", user("a@x.test", here), nil, leave, trash},
 		{"deleted, home empty", user("a@x.test", ""), nil, leave, trash},
 		{"deleted, home elsewhere", user("a@x.test", there), nil, "", ""},
-		{"came and went before the first success", nil, nil, "", "trash( deleted)"},
+		{"came and went before the first success", nil, nil, "leave( foreign)", "trash( deleted)"},
 		{"home here to elsewhere", user("a@x.test", here), user("a@x.test", there), leave, trash},
 		{"home here to elsewhere with the address", user("a@x.test", here), user("b@x.test", there), leave, trash},
 		{"home empty to elsewhere keeps the mail", user("a@x.test", ""), user("a@x.test", there), leave, leave},
@@ -115,7 +115,7 @@ func TestPlanOfAChangedAddress(t *testing.T) {
 		{false, true, maildir.ByUUID, "trash(a>b renamed) ensure(>b)", true},
 		{true, false, maildir.ByAddress, "move(a>b)", true},
 		{true, true, maildir.ByAddress, "move(a>b)", true},
-		{false, false, maildir.ByAddress, "leave(a>b) ensure(>b)", true},
+		{false, false, maildir.ByAddress, "leave(a>b renamed) ensure(>b)", true},
 		{false, true, maildir.ByAddress, "trash(a>b renamed) ensure(>b)", true},
 	} {
 		s := Settings{Host: here, Rename: tt.rename, Delete: tt.delete, Layout: tt.layout}

@@ -136,6 +136,11 @@ func (s *story) check(follow bool) {
 	if len(found) != len(s.mail) {
 		s.Errorf("%d messages are in the spool, %d were delivered", len(found), len(s.mail))
 	}
+	aside, err := filepath.Glob(filepath.Join(s.h.root, "var/spool/dovecot/.quarantine/.aside/*"))
+	s.must(err)
+	if len(aside) > 0 {
+		s.Errorf("set aside and forgotten: %q", aside)
+	}
 	spool, err := s.h.spoolOf()
 	s.must(err)
 	for who, e := range s.acked {

@@ -62,6 +62,9 @@ type Away struct {
 // Trash moves the owner's store into the trash, where it is kept as long as the configuration says. Idempotent.
 func (s *Spool) Trash(ctx context.Context, a Away) error {
 	return s.away(ctx, a, func(w *work, h home) error {
+		if h.mark.address == a.Unless {
+			return nil
+		}
 		i, err := w.put(trash, h, a.Cause)
 		if err != nil || s.cfg.Keep > 0 {
 			return err
@@ -73,21 +76,47 @@ func (s *Spool) Trash(ctx context.Context, a Away) error {
 // Quarantine moves the owner's store out of everybody's reach until a person decides; in layout address a store that
 // lies under its own address stays there, as on the peer. Idempotent.
 func (s *Spool) Quarantine(ctx context.Context, a Away) error {
-	return s.away(ctx, a, func(w *work, h home) error { return w.leave(h) })
+	return s.away(ctx, a, func(w *work, h home) error {
+		if h.mark.address == a.Unless {
+			return nil
+		}
+		return w.leave(h)
+	})
 }
 
-// SetAside frees the place of the owner's store, to break a cycle of renames; Ensure, Trash and Quarantine find the store
-// again. In layout uuid no store stands in the way of another. Idempotent.
+// SetAside frees the place of the owner's store, to break a cycle of renames, unless it is that of a.Unless; Ensure, Trash,
+// Quarantine and Leave find the store again. In layout uuid no store stands in the way of another. Idempotent.
 func (s *Spool) SetAside(ctx context.Context, a Away) error {
 	return s.away(ctx, a, func(w *work, h home) error {
 		aside := asidePlace(a.UUID)
-		if s.cfg.Layout == ByUUID || h.rel == aside {
+		if s.cfg.Layout == ByUUID || h.rel == aside || h.rel == w.homes.home(a.UUID, a.Unless) {
 			return nil
 		}
 		return w.move(h.rel, aside)
 	})
 }
 
+// Leave lets the owner's store lie where it is. One that was set aside is quarantined: somebody else may have its place.
+func (s *Spool) Leave(ctx context.Context, a Away) error {
+	if s.cfg.Layout == ByUUID {
+		return nil
+	}
+	w, err := s.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	h, err := w.look(asidePlace(a.UUID))
+	if err == nil && h.belongs(a.UUID) {
+		_, err = w.put(quarantine, h, a.Cause)
+	}
+	if err != nil {
+		return fmt.Errorf("store of %s: %w", a.UUID, err)
+	}
+	return nil
+}
+
+// away looks for the store that is to leave its place and has act do it.
 func (s *Spool) away(ctx context.Context, a Away, act func(*work, home) error) error {
 	w, err := s.beginChange(ctx)
 	if err != nil {
@@ -97,11 +126,10 @@ func (s *Spool) away(ctx context.Context, a Away, act func(*work, home) error) e
 	h, found, err := w.locate(a.UUID, a.From, a.Unless)
 	switch {
 	case err != nil:
-	case !found && !a.From.IsZero():
-		err = w.hide(a.UUID, a.From) // left by a crash after the move
-	case !found:
-	case h.mark.address != a.Unless:
+	case found:
 		err = act(w, h)
+	case !a.From.IsZero():
+		err = w.hide(a.UUID, a.From) // left by a crash after the move
 	}
 	if err != nil {
 		return fmt.Errorf("store of %s: %w", a.UUID, err)

@@ -98,3 +98,44 @@ func TestCrashes(t *testing.T) {
 		}
 	}
 }
+
+// TestSetAsideAfterALostCall takes an owner's store to a new address, up to each step, and then sets it aside on its way
+// back: the place that it had reached is free for another, and the mail comes back.
+func TestSetAsideAfterALostCall(t *testing.T) {
+	a, b := owner("a", "a@example.test"), owner("a", "b@example.test")
+	other := owner("b", "b@example.test")
+	for n, done := 0, false; !done; n++ {
+		w := newWorld(t, ByAddress)
+		w.ensure(a, true)
+		w.deliver(a, "m1")
+		w.reopen(crashAt(n))
+		done = w.Ensure(t.Context(), b, true) == nil
+		w.reopen(nil)
+		for range 2 {
+			w.must(w.SetAside(t.Context(), Away{UUID: a.UUID, From: a.Address, Unless: a.Address}))
+		}
+		w.ensure(other, true)
+		if kept, err := w.Kept(t.Context()); len(kept) > 0 || err != nil {
+			t.Errorf("the store stood in the way: %v, %v", kept, err)
+		}
+		w.ensure(a, true)
+		w.want("live aaaaaaaa a@example.test m1", "live bbbbbbbb b@example.test")
+		if t.Failed() {
+			t.Fatalf("after a crash before change %d", n)
+		}
+	}
+}
+
+// TestLeaveWhatWasSetAside proves that no store stays between two addresses, where nobody would see it.
+func TestLeaveWhatWasSetAside(t *testing.T) {
+	a := owner("a", "a@example.test")
+	setUp := func(w *world) {
+		w.ensure(a, true)
+		w.deliver(a, "m1")
+		w.must(w.SetAside(t.Context(), Away{UUID: a.UUID, From: a.Address}))
+	}
+	leave := func(w *world) error {
+		return w.Leave(t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Foreign})
+	}
+	eachCrash(t, ByAddress, setUp, leave, "quarantined-foreign aaaaaaaa a@example.test m1")
+}
