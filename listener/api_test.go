@@ -34,7 +34,7 @@ func TestStatus(t *testing.T) {
 			t.Errorf("%+v", h)
 		}
 		pass(61 * time.Second)
-		r.expectReason("handler target: 1 changes older than 1m0s, such as uid=u3,ou=people (no luck)")
+		r.expectReason("handler target: 1 change older than 1m0s, such as uid=u3,ou=people (no luck)")
 		pass(time.Hour) // parked does not make unready
 		if s, _ := r.Status(t.Context()); !s.Ready || s.Handlers[0].Parked != 2 {
 			t.Errorf("%+v", s)

@@ -93,6 +93,7 @@ func (w *worker) start(work context.Context, d decision) {
 	w.occupy(d)
 	w.tried[d.change.UUID] = struct{}{}
 	w.running++
+	w.calling(d.change.UUID)
 	go func() {
 		err := safely(func() error {
 			if d.verb == setAside {
@@ -100,6 +101,7 @@ func (w *worker) start(work context.Context, d decision) {
 			}
 			return w.handler.Apply(work, d.change)
 		})
+		w.answered(d.change.UUID)
 		w.results <- outcome{decision: d, err: err}
 	}()
 }
@@ -193,6 +195,8 @@ func (w *worker) flushHandler(work context.Context, batch []outcome) error {
 	}
 	for _, o := range batch {
 		if o.err == nil && o.verb == call {
+			w.calling(wholeHandler)
+			defer w.answered(wholeHandler)
 			return safely(func() error { return w.flusher.Flush(work) })
 		}
 	}

@@ -20,7 +20,7 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 	l.mu.Unlock()
 	status := control.Status{
 		Reasons:  []string{},
-		Source:   control.SourceStatus{Kind: l.cfg.Kind, URL: s.url, Phase: s.phase, LastMessage: s.last},
+		Source:   control.SourceStatus{Kind: l.cfg.Kind, URL: s.url, Phase: s.phase, LastMessage: control.Moment{Time: s.last}},
 		Handlers: []control.HandlerStatus{},
 	}
 	if s.err != nil {
@@ -46,14 +46,10 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 // handlerStatus adds one handler. Work that is older than the lag makes the listener unready.
 func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status) {
 	v := w.view(tx)
-	w.mu.Lock()
-	hs := control.HandlerStatus{Name: w.name, LastError: w.lastErr}
-	w.mu.Unlock()
-	state := v.h.State()
-	hs.LastSuccess = state.LastSuccess
+	hs := control.HandlerStatus{Name: w.name, LastSuccess: control.Moment{Time: v.h.State().LastSuccess}}
+	hs.LastError, hs.LastErrorAt.Time = w.trouble()
 	old := l.cfg.Now().Add(-l.cfg.ReadyLag())
-	var late store.Mark
-	count := 0
+	late := w.newBacklog()
 	for m := range v.h.Marks() {
 		switch m.Class {
 		case store.Ready:
@@ -68,14 +64,12 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 			continue
 		}
 		if m.Since.Before(old) {
-			if count++; count == 1 || late.Reason == "" && m.Reason != "" {
-				late = m
-			}
+			late.add(m)
 		}
 	}
-	if count > 0 {
-		status.Reasons = append(status.Reasons, fmt.Sprintf("handler %s: %d changes older than %s, such as %s%s",
-			w.name, count, l.cfg.ReadyLag(), v.name(late.UUID), because(late.Reason)))
+	if late.count > 0 {
+		age := fmt.Sprintf("older than %s", l.cfg.ReadyLag())
+		status.Reasons = append(status.Reasons, late.describe(v, age))
 	}
 	status.Handlers = append(status.Handlers, hs)
 }

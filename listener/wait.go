@@ -152,18 +152,14 @@ func (l *Listener) countUndone(seq uint64, otherwise string) string {
 	err := l.store.View(func(tx *store.Tx) error {
 		for _, w := range l.workers {
 			v := w.view(tx)
-			var sample store.Mark
-			count := 0
+			late := w.newBacklog()
 			for m := range v.h.Marks() {
-				if m.First > seq || m.Class == store.Parked || m.Class == store.Held {
-					continue
-				}
-				if count++; count == 1 || sample.Reason == "" && m.Reason != "" {
-					sample = m
+				if m.First <= seq && m.Class != store.Parked && m.Class != store.Held {
+					late.add(m)
 				}
 			}
-			if count > 0 {
-				list = append(list, fmt.Sprintf("handler %s: %d changes, such as %s%s", w.name, count, v.name(sample.UUID), because(sample.Reason)))
+			if late.count > 0 {
+				list = append(list, late.describe(v, ""))
 			}
 		}
 		return nil
@@ -172,13 +168,6 @@ func (l *Listener) countUndone(seq uint64, otherwise string) string {
 		return otherwise
 	}
 	return strings.Join(list, "; ")
-}
-
-func because(reason string) string {
-	if reason == "" {
-		return ""
-	}
-	return " (" + reason + ")"
 }
 
 func (l *Listener) waiting() (control.WaitResult, error) {

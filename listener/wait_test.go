@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -118,6 +119,43 @@ func TestWaitSaysWhatItWaitsFor(t *testing.T) {
 		if err == nil || err.Error() != want {
 			t.Errorf("error %v", err)
 		}
+	})
+}
+
+// TestCallThatHangsIsNamed proves that one can see what keeps a slot of a handler.
+func TestCallThatHangsIsNamed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, crowd(3)...)
+		gate := make(chan struct{})
+		r.target.fail = func(c schema.Change) error {
+			if c.UUID == id(2) {
+				<-gate
+			}
+			return errors.New("no luck")
+		}
+		r.config.Attempts = 1000
+		r.start()
+		returned := r.wait(2 * time.Minute)
+		pass(2 * time.Minute)
+		_, err := returned()
+		want := "handler target: 3 changes%s, such as uid=u2,ou=people (called 2m0s ago, no answer yet)"
+		if err == nil || err.Error() != "still waiting for "+fmt.Sprintf(want, "") {
+			t.Errorf("wait: %v", err)
+		}
+		r.expectReason(fmt.Sprintf(want, " older than 1m0s"))
+		close(gate)
+	})
+}
+
+func TestFlushThatHangsIsNamed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		gate := make(chan struct{})
+		r.config.Handlers = []Handler{&flushing{target: r.target, flush: func() error { <-gate; return nil }}}
+		r.start()
+		pass(2 * time.Minute)
+		r.expectReason("handler target: 1 change older than 1m0s, such as uid=u1,ou=people (the handler has been flushing or reconciling for 2m0s)")
+		close(gate)
 	})
 }
 

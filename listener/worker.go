@@ -49,8 +49,11 @@ type worker struct {
 	all     bool
 	// retryNow is guarded by mu: a person asks to end the pause.
 	retryNow bool
-	// lastErr is guarded by mu: the last error of a call, for the status.
-	lastErr string
+	// lastErr and lastErrAt are guarded by mu: the last error, for the status.
+	lastErr   string
+	lastErrAt time.Time
+	// open is guarded by mu: calls of the handler without an answer yet, and since when.
+	open map[schema.UUID]time.Time
 
 	// What follows belongs to the goroutine of run.
 
@@ -96,6 +99,7 @@ func newWorker(l *Listener, h Handler) *worker {
 		results: make(chan outcome, l.cfg.Workers), committed: make(chan commitment, 1),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
 		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, all: true,
+		open: map[schema.UUID]time.Time{},
 	}
 	w.claimer, _ = h.(Claimer)
 	w.aside, _ = h.(SetAsider)
@@ -195,13 +199,6 @@ func (w *worker) distrust(op string, err error) {
 	w.failed(err)
 	w.rest(err.Error())
 	w.touchAll()
-}
-
-// failed keeps an error for the status.
-func (w *worker) failed(err error) {
-	w.mu.Lock()
-	w.lastErr = err.Error()
-	w.mu.Unlock()
 }
 
 func (w *worker) rest(reason string) {

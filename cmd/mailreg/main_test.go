@@ -83,15 +83,15 @@ func (d fakeDaemon) held() []control.Held {
 func (d fakeDaemon) Status(context.Context) (control.Status, error) {
 	status := control.Status{
 		Ready:    !d.stuck,
-		Source:   control.SourceStatus{Kind: "syncrepl", URL: "ldap://ldap.example.test", Phase: "persist", LastMessage: time.Unix(1700000000, 0)},
+		Source:   control.SourceStatus{Kind: "syncrepl", URL: "ldap://ldap.example.test", Phase: "persist", LastMessage: control.Moment{Time: time.Unix(1700000000, 0)}},
 		Entries:  3,
 		Held:     2,
-		Handlers: []control.HandlerStatus{{Name: "mailbox", Parked: 1, LastSuccess: time.Unix(1700000000, 0)}, {Name: "domain"}},
+		Handlers: []control.HandlerStatus{{Name: "mailbox", Parked: 1, LastSuccess: control.Moment{Time: time.Unix(1700000000, 0)}}, {Name: "domain"}},
 	}
 	if d.stuck {
 		status.Reasons = []string{"dovecot is down"}
 		status.Handlers[0].Pending = 2
-		status.Handlers[0].LastError = "connection refused"
+		status.Handlers[0].LastError, status.Handlers[0].LastErrorAt.Time = "connection refused", time.Unix(1700000000, 0)
 	}
 	return status, nil
 }

@@ -28,15 +28,19 @@ func (a *app) showStatus(s control.Status) {
 	for _, reason := range s.Reasons {
 		a.printf("  %s\n", oneLine(reason))
 	}
-	a.printf("Source: %s %s, %s, last message %s\n", s.Source.Kind, s.Source.URL, s.Source.Phase, moment(s.Source.LastMessage))
+	a.printf("Source: %s %s, %s, last message %s\n", s.Source.Kind, s.Source.URL, s.Source.Phase, moment(s.Source.LastMessage.Time))
 	if s.Source.LastError != "" {
 		a.printf("  %s\n", oneLine(s.Source.LastError))
 	}
 	a.printf("Entries: %d\nHeld: %d\n", s.Entries, s.Held)
 	rows := [][]string{{"HANDLER", "PENDING", "RETRYING", "PARKED", "LAST SUCCESS", "LAST ERROR"}}
 	for _, h := range s.Handlers {
+		trouble := "none"
+		if h.LastError != "" {
+			trouble = moment(h.LastErrorAt.Time) + " " + oneLine(h.LastError)
+		}
 		rows = append(rows, []string{
-			h.Name, fmt.Sprint(h.Pending), fmt.Sprint(h.Retrying), fmt.Sprint(h.Parked), moment(h.LastSuccess), oneLine(h.LastError),
+			h.Name, fmt.Sprint(h.Pending), fmt.Sprint(h.Retrying), fmt.Sprint(h.Parked), moment(h.LastSuccess.Time), trouble,
 		})
 	}
 	a.table(rows)
@@ -62,6 +66,7 @@ func (a *app) showHeld(held []control.Held) {
 			}
 			a.printf("  %s %s%s\n", entry.UUID, oneLine(entry.DN), waits)
 		}
+		a.printf("  let them happen: mailreg listener approve %s; keep the stores: mailreg listener reject %s\n", h.ID, h.ID)
 	}
 }
 

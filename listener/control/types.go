@@ -42,19 +42,33 @@ type SourceStatus struct {
 	Kind string `json:"kind"`
 	URL  string `json:"url"`
 	// Phase is connecting, refresh, persist or down.
-	Phase       string    `json:"phase"`
-	LastMessage time.Time `json:"last_message"`
-	LastError   string    `json:"last_error,omitempty"`
+	Phase       string `json:"phase"`
+	LastMessage Moment `json:"last_message"`
+	// LastError is why the last session ended, "" while there is one in step.
+	LastError string `json:"last_error"`
+}
+
+// Moment is a time that prints as null when there was none.
+type Moment struct{ time.Time }
+
+// MarshalJSON prints the time in UTC, or null.
+func (m Moment) MarshalJSON() ([]byte, error) {
+	if m.IsZero() {
+		return []byte("null"), nil
+	}
+	return m.UTC().MarshalJSON()
 }
 
 // HandlerStatus is the state of one handler.
 type HandlerStatus struct {
-	Name        string    `json:"name"`
-	Pending     int       `json:"pending"`
-	Retrying    int       `json:"retrying"`
-	Parked      int       `json:"parked"`
-	LastSuccess time.Time `json:"last_success"`
-	LastError   string    `json:"last_error,omitempty"`
+	Name        string `json:"name"`
+	Pending     int    `json:"pending"`
+	Retrying    int    `json:"retrying"`
+	Parked      int    `json:"parked"`
+	LastSuccess Moment `json:"last_success"`
+	// LastError is the last error of this run, "" when there was none; it stays when things go well again.
+	LastError   string `json:"last_error"`
+	LastErrorAt Moment `json:"last_error_at"`
 }
 
 // WaitResult lists what counts as done but waits for a person.

@@ -1,0 +1,99 @@
+package listener
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// wholeHandler stands for Flush and Reconcile among the calls, which are not about one entry.
+var wholeHandler schema.UUID
+
+// calling notes that the handler has been called and has yet to answer. A call that hangs, in a system call for example,
+// cannot be ended; it keeps one of the handler's slots, and all that can be done about it is to tell.
+func (w *worker) calling(uuid schema.UUID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.open[uuid] = w.l.cfg.Now()
+}
+
+// answered notes that it has.
+func (w *worker) answered(uuid schema.UUID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.open, uuid)
+}
+
+// failed keeps an error for the status.
+func (w *worker) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.lastErr, w.lastErrAt = err.Error(), w.l.cfg.Now()
+}
+
+// trouble returns the last error, "" when there was none, and its time.
+func (w *worker) trouble() (string, time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.lastErr, w.lastErrAt
+}
+
+// backlog counts changes that are not done and picks the one that tells most about the reason: one that the handler has
+// been called about, else one that has a reason, else any.
+type backlog struct {
+	w     *worker
+	count int
+	open  map[schema.UUID]time.Time
+
+	example store.Mark
+	// why is the reason of the example; rank is how much it tells.
+	why  string
+	rank int
+}
+
+func (w *worker) newBacklog() *backlog {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return &backlog{w: w, open: maps.Clone(w.open)}
+}
+
+func (b *backlog) add(m store.Mark) {
+	why, rank := b.reason(m)
+	if b.count++; b.count == 1 || rank > b.rank {
+		b.example, b.why, b.rank = m, why, rank
+	}
+}
+
+func (b *backlog) reason(m store.Mark) (why string, rank int) {
+	since, called := b.open[m.UUID]
+	whole, all := b.open[wholeHandler]
+	switch now := b.w.l.cfg.Now(); {
+	case called:
+		return fmt.Sprintf("called %s ago, no answer yet", now.Sub(since).Round(time.Second)), 2
+	case m.Reason != "":
+		return m.Reason, 1
+	case all:
+		return fmt.Sprintf("the handler has been flushing or reconciling for %s", now.Sub(whole).Round(time.Second)), 1
+	default:
+		return "", 0
+	}
+}
+
+// describe says how many changes of that age there are, with the example.
+func (b *backlog) describe(v view, age string) string {
+	if age != "" {
+		age = " " + age
+	}
+	noun := "changes"
+	if b.count == 1 {
+		noun = "change"
+	}
+	why := ""
+	if b.why != "" {
+		why = " (" + b.why + ")"
+	}
+	return fmt.Sprintf("handler %s: %d %s%s, such as %s%s", b.w.name, b.count, noun, age, v.name(b.example.UUID), why)
+}
