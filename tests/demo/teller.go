@@ -13,21 +13,22 @@ import (
 
 // teller prints the story and is the harness's T: what goes wrong ends the story, and everything is cleaned up.
 type teller struct {
-	ctx    context.Context
-	cancel context.CancelFunc
-	out    io.Writer
+	// interrupt ends when somebody interrupts the demo, ctx also at its end.
+	interrupt, ctx context.Context
+	cancel         context.CancelFunc
+	out            io.Writer
 
-	mu       sync.Mutex // guards what follows
-	failed   bool
-	cleanups []func()
+	mu                  sync.Mutex // guards what follows
+	failed, interrupted bool
+	cleanups            []func()
 
 	begin, chapterBegin time.Time
 	number              int
 }
 
-func newTeller(ctx context.Context, out io.Writer) *teller {
-	ctx, cancel := context.WithCancel(ctx)
-	return &teller{ctx: ctx, cancel: cancel, out: out, begin: time.Now()}
+func newTeller(interrupt context.Context, out io.Writer) *teller {
+	ctx, cancel := context.WithCancel(interrupt)
+	return &teller{interrupt: interrupt, ctx: ctx, cancel: cancel, out: out, begin: time.Now()}
 }
 
 // tell runs the story to its end or to its first failure, cleans up, and reports whether all went well. An interrupt
@@ -43,14 +44,16 @@ func (t *teller) tell(story func()) bool {
 	for _, clean := range slices.Backward(t.cleanups) {
 		clean()
 	}
-	return !t.Failed()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.failed && !t.interrupted
 }
 
 // chapter begins a new part and closes the last one with the time that it took.
 func (t *teller) chapter(title string) {
 	t.close()
 	if t.ctx.Err() != nil {
-		t.Fatalf("interrupted")
+		t.Fatalf("before the next chapter")
 	}
 	t.number++
 	t.chapterBegin = time.Now()
@@ -91,11 +94,17 @@ func (t *teller) Helper() {}
 // Logf prints what the harness has to say, such as logs after a failure.
 func (t *teller) Logf(format string, args ...any) { t.say(format, args...) }
 
-// Errorf reports a failure; the story goes on.
+// Errorf reports a failure; the story goes on. After an interrupt, which the commands of the story feel as well, it is the
+// expected end and leaves nothing behind.
 func (t *teller) Errorf(format string, args ...any) {
 	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.interrupt.Err() != nil {
+		t.interrupted = true
+		t.say("INTERRUPTED: "+format, args...)
+		return
+	}
 	t.failed = true
-	t.mu.Unlock()
 	t.say("FAILED: "+format, args...)
 }
 
