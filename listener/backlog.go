@@ -10,7 +10,7 @@ import (
 )
 
 // wholeHandler stands for Flush and Reconcile among the calls, which are not about one entry.
-var wholeHandler schema.UUID
+func wholeHandler() schema.UUID { return schema.UUID{} }
 
 // calling notes that the handler has been called and has yet to answer. A call that hangs, in a system call for example,
 // cannot be ended; it keeps one of the handler's slots, and all that can be done about it is to tell.
@@ -69,7 +69,7 @@ func (b *backlog) add(m store.Mark) {
 
 func (b *backlog) reason(m store.Mark) (why string, rank int) {
 	since, called := b.open[m.UUID]
-	whole, all := b.open[wholeHandler]
+	whole, all := b.open[wholeHandler()]
 	switch now := b.w.l.cfg.Now(); {
 	case called:
 		return fmt.Sprintf("called %s ago, no answer yet", now.Sub(since).Round(time.Second)), 2

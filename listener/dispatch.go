@@ -195,8 +195,8 @@ func (w *worker) flushHandler(work context.Context, batch []outcome) error {
 	}
 	for _, o := range batch {
 		if o.err == nil && o.verb == call {
-			w.calling(wholeHandler)
-			defer w.answered(wholeHandler)
+			w.calling(wholeHandler())
+			defer w.answered(wholeHandler())
 			return safely(func() error { return w.flusher.Flush(work) })
 		}
 	}

@@ -33,9 +33,9 @@ func (w *worker) reconcileAll(work context.Context) error {
 		return err
 	}
 	var broken error
-	w.calling(wholeHandler)
+	w.calling(wholeHandler())
 	err = safely(func() error { return w.reconciler.Reconcile(work, w.matching(&broken)) })
-	w.answered(wholeHandler)
+	w.answered(wholeHandler())
 	if broken != nil {
 		return broken
 	}
