@@ -127,10 +127,23 @@ func (w *worker) settle(uuids []schema.UUID) error {
 	if err != nil {
 		return err
 	}
+	w.report(left)
+	return nil
+}
+
+// report logs what was left to a person: each parked change, and the held ones of a burst in one line.
+func (w *worker) report(left []decision) {
+	count, reason := 0, ""
 	for _, d := range left {
+		if d.verb == hold {
+			count, reason = count+1, d.reason
+			continue
+		}
 		w.log.Warn("waits for a person", "op", "park", "dn", d.change.DN(), "uuid", d.change.UUID.String(), "err", d.reason)
 	}
-	return nil
+	if count > 0 {
+		w.log.Warn("changes wait for a person", "op", "hold", "count", count, "err", reason)
+	}
 }
 
 // settle writes one such decision.
@@ -182,8 +195,8 @@ func (w *worker) commit(work context.Context, batch []outcome) error {
 		}
 	}
 	return w.l.update(func(e *edit) error {
-		for _, o := range batch {
-			w.conclude(e, o, work.Err() != nil)
+		for i, o := range batch {
+			batch[i].parked = w.conclude(e, o, work.Err() != nil)
 		}
 		return nil
 	})
@@ -203,13 +216,14 @@ func (w *worker) flushHandler(work context.Context, batch []outcome) error {
 	return nil
 }
 
-// conclude writes what came of one decision. An error counts only against the state that it was about.
-func (w *worker) conclude(e *edit, o outcome, aborted bool) {
+// conclude writes what came of one decision, and reports whether it is up to a person now. An error counts only against
+// the state that it was about.
+func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 	h := e.tx.Handler(w.name)
 	switch {
 	case o.err != nil:
 		if m, ok := h.Mark(o.change.UUID); ok && m.Last == o.mark.Last && !aborted {
-			e.fail(w, m, o.err)
+			parked = e.fail(w, m, o.err)
 		}
 		e.touch(w, o.change.UUID)
 	case o.verb == setAside:
@@ -223,6 +237,7 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) {
 		state.LastSuccess = e.now
 		h.SetState(state)
 	}
+	return parked
 }
 
 func (w *worker) take(o outcome, e *edit) store.Take {
@@ -272,11 +287,16 @@ func (w *worker) note(o outcome) {
 		if !w.pause.until.After(w.l.cfg.Now()) {
 			w.rest(down.Error())
 		}
+	case o.parked:
+		w.log.Warn("waits for a person", append(attrs, "err", o.err)...)
 	case o.err != nil:
 		if o.err.Error() != o.mark.Reason {
 			w.log.Warn("failed", append(attrs, "err", o.err)...)
 		}
 	case o.verb == call || o.verb == setAside:
+		if w.pause.reason != "" {
+			w.log.Info("goes on", "op", o.op(), "after", w.pause.reason)
+		}
 		w.pause = pause{}
 		w.log.Debug("done", attrs...)
 	}

@@ -190,26 +190,27 @@ func (e *edit) release(w *worker, d decision) {
 }
 
 // fail classes an error of the handler: wrong data is parked, a target that is down pauses, anything else is tried again
-// and then parked.
-func (e *edit) fail(w *worker, m store.Mark, err error) {
+// and then parked. It reports whether the mark is parked.
+func (e *edit) fail(w *worker, m store.Mark, err error) bool {
 	down, paused := errors.AsType[*schema.TargetDown](err)
 	switch {
 	case paused:
 		m.Class, m.Reason, m.BlockedBy, m.Doubt = store.Paused, down.Error(), schema.UUID{}, true
 		e.put(w, m)
-		return
+		return false
 	case errors.Is(err, schema.ErrInvalid):
 		m.Attempts++
 		e.park(w, m, err.Error(), schema.UUID{})
-		return
+		return true
 	}
 	m.Attempts++
 	m.Doubt = true
 	if m.Attempts >= e.l.cfg.Attempts {
 		e.park(w, m, err.Error(), schema.UUID{})
-		return
+		return true
 	}
 	m.Class, m.Next, m.Reason = store.Retry, e.now.Add(e.l.cfg.delay(m.Attempts)), err.Error()
 	m.BlockedBy = schema.UUID{}
 	e.put(w, m)
+	return false
 }

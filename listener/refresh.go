@@ -101,6 +101,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	}
 	in.refresh = nil
 	in.connected()
+	l.log.Info("follows the directory", "op", "follow", "url", l.getSession().url)
 	l.setSession(func(s *sessionState) {
 		s.phase, s.err, s.reload, s.ended = phasePersist, nil, false, in.serial
 	})

@@ -63,7 +63,9 @@ func (l *Listener) follow(ctx context.Context) error {
 		case errors.Is(err, errRestart):
 			continue
 		}
-		l.log.Warn("session ended", "op", "follow", "err", err)
+		if before := l.getSession().err; before == nil || before.Error() != err.Error() {
+			l.log.Warn("session ended", "op", "follow", "err", err)
+		}
 		l.setSession(func(s *sessionState) {
 			s.phase, s.err = phaseDown, err
 			s.reload = s.reload || errors.Is(err, ErrCookie)

@@ -84,6 +84,8 @@ type pause struct {
 type outcome struct {
 	decision
 	err error
+	// parked is set when the error has left the mark to a person.
+	parked bool
 }
 
 // commitment is what came of storing outcomes.

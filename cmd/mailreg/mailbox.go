@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -70,17 +72,19 @@ func (a *app) mailboxList(ctx context.Context) error {
 	}
 	owners := a.owners(ctx, control.Selection{})
 	all := []storeJSON{}
-	rows := [][]string{{"ADDRESS", "UUID", "STATE", "DN"}}
 	for store, err := range spool.Stores(ctx) {
 		if err != nil {
 			return err
 		}
-		s := owners.describe(store)
-		all = append(all, s)
-		rows = append(rows, []string{s.Address, s.UUID, s.State, oneLine(s.DN)})
+		all = append(all, owners.describe(store))
 	}
+	slices.SortStableFunc(all, func(x, y storeJSON) int { return cmp.Compare(x.Address, y.Address) })
 	if a.json {
 		return a.printJSON(all)
+	}
+	rows := [][]string{{"ADDRESS", "UUID", "STATE", "DN"}}
+	for _, s := range all {
+		rows = append(rows, []string{s.Address, s.UUID, s.State, oneLine(s.DN)})
 	}
 	a.table(rows)
 	return nil

@@ -68,7 +68,7 @@ type fakeDaemon struct{ stuck bool }
 
 func (d fakeDaemon) parked() []control.Parked {
 	return []control.Parked{{
-		ID: "p1", Handler: "mailbox", DN: "uid=anna,dc=example,dc=test", Reason: `address "a b@example.test": character ' ' is not allowed`,
+		ID: "p1", Handler: "mailbox", DN: "uid=anna,dc=example,dc=test", Reason: `uid=anna,dc=example,dc=test: address "a b@example.test": character ' ' is not allowed`,
 		Since: time.Unix(1700000000, 0), Attempts: 1,
 	}}
 }

@@ -29,9 +29,6 @@ func (a *app) showStatus(s control.Status) {
 		a.printf("  %s\n", oneLine(reason))
 	}
 	a.printf("Source: %s %s, %s, last message %s\n", s.Source.Kind, s.Source.URL, s.Source.Phase, moment(s.Source.LastMessage.Time))
-	if s.Source.LastError != "" {
-		a.printf("  %s\n", oneLine(s.Source.LastError))
-	}
 	a.printf("Entries: %d\nHeld: %d\n", s.Entries, s.Held)
 	rows := [][]string{{"HANDLER", "PENDING", "RETRYING", "PARKED", "LAST SUCCESS", "LAST ERROR"}}
 	for _, h := range s.Handlers {
@@ -49,15 +46,15 @@ func (a *app) showStatus(s control.Status) {
 // showParked prints nothing when there is nothing, so that wait is silent when all is well.
 func (a *app) showParked(parked []control.Parked) {
 	for _, p := range parked {
-		a.printf("Parked: %s %s since %s, %d attempts\n", p.ID, p.Handler, moment(p.Since), p.Attempts)
-		a.printf("  %s\n  %s\n", oneLine(p.DN), oneLine(p.Reason))
+		a.printf("Parked: %s %s since %s, %s\n", p.ID, p.Handler, moment(p.Since), counted(p.Attempts, "attempt", "attempts"))
+		a.printf("  %s\n  %s\n", oneLine(p.DN), oneLine(strings.TrimPrefix(p.Reason, p.DN+": ")))
 	}
 }
 
 // showHeld lists the entries of each batch: whoever approves must see whom it concerns.
 func (a *app) showHeld(held []control.Held) {
 	for _, h := range held {
-		a.printf("Held: %s %s since %s, %d entries\n", h.ID, h.Handler, moment(h.Since), h.Count)
+		a.printf("Held: %s %s since %s, %s\n", h.ID, h.Handler, moment(h.Since), counted(h.Count, "entry", "entries"))
 		a.printf("  %s\n", oneLine(h.Reason))
 		for _, entry := range h.Entries {
 			waits := ""
@@ -75,7 +72,15 @@ func (a *app) showResync(r control.ResyncResult) {
 	for _, entry := range r.Entries {
 		a.printf("Resync: %s %s\n", entry.UUID, oneLine(entry.DN))
 	}
-	fmt.Fprintf(a.stderr, "%d entries\n", len(r.Entries))
+	fmt.Fprintln(a.stderr, counted(len(r.Entries), "entry", "entries"))
+}
+
+// counted prints a number with the noun that goes with it.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
 }
 
 // moment prints a time in UTC to the second, "never" for none.

@@ -97,6 +97,13 @@ type item struct {
 	ID string `json:"id"`
 }
 
+// attrs say in the log what a call is about.
+func (i item) attrs() []any { return []any{"id", i.ID} }
+
+func (r ResyncRequest) attrs() []any {
+	return []any{"handler", r.Handler, "dn", r.Selection.DN, "uuid", r.Selection.UUID, "dry_run", r.DryRun}
+}
+
 // patience bounds a wait on the daemon's side, so that the daemon can say what it still waited for.
 type patience struct {
 	// Timeout is a duration such as "30s"; none when empty.
@@ -110,9 +117,14 @@ type none struct{}
 func operation[In, Out any](logger *slog.Logger, call func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer := peerOf(r.Context())
-		logger.InfoContext(r.Context(), "control call", "op", r.URL.Path[len("/v1/"):], "uid", peer.Uid, "pid", peer.Pid)
+		attrs := []any{"op", r.URL.Path[len("/v1/"):], "uid", peer.Uid, "pid", peer.Pid}
 		var in In
-		if err := decode(http.MaxBytesReader(w, r.Body, maxBody), &in); err != nil {
+		err := decode(http.MaxBytesReader(w, r.Body, maxBody), &in)
+		if about, ok := any(in).(interface{ attrs() []any }); ok && err == nil {
+			attrs = append(attrs, about.attrs()...)
+		}
+		logger.InfoContext(r.Context(), "control call", attrs...)
+		if err != nil {
 			answer(w, schema.Invalidf("reading the arguments of %s: %w", r.URL.Path, err), nil)
 			return
 		}
