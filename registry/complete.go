@@ -88,7 +88,7 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 	r.fault("before actions")
 	actions, broken := r.act(ctx, n.Actions)
 	if broken != nil && !n.Back {
-		back, err := r.goBack(ctx, set, n)
+		back, err := r.goBack(ctx, set, n, r.undoing(n.Actions, actions))
 		if err != nil { // not wrapped: what is pending then is the way back, the transaction itself has failed
 			return append(actions, back...), fmt.Errorf("%w; going back to the former files: %v", broken, err)
 		}
@@ -101,8 +101,24 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 	return actions, errors.Join(broken, pending(actions))
 }
 
+// undoing returns the actions that bring the services back for which actions were taken: a server that the new settings
+// have killed must be started again.
+func (r *Registry) undoing(actions map[string]string, taken []ActionOutcome) map[string]string {
+	back := map[string]string{}
+	for _, o := range taken {
+		if o.Skipped != "" {
+			continue
+		}
+		back[o.service] = actions[o.service]
+		if !r.service(o.service).Running() {
+			back[o.service] = "start"
+		}
+	}
+	return back
+}
+
 // goBack restores the former files as a new transaction of its own, for a service did not work with the new ones.
-func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note) ([]ActionOutcome, error) {
+func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note, actions map[string]string) ([]ActionOutcome, error) {
 	files := slices.Clone(set.Former)
 	at := slices.IndexFunc(files, func(f swap.File) bool { return f.Path == r.path(stateFile) })
 	if at < 0 {
@@ -117,11 +133,11 @@ func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note) ([]ActionO
 		return nil, err
 	}
 	s.Serial = n.ID + 1
-	maps.Copy(s.Pending, n.Actions)
+	maps.Copy(s.Pending, actions)
 	if files[at], err = r.encodeState(s); err != nil {
 		return nil, err
 	}
-	back := note{ID: s.Serial, Actions: n.Actions, Back: true}
+	back := note{ID: s.Serial, Actions: actions, Back: true}
 	if back.Lines, err = undoLines(back.ID, n.Lines); err != nil {
 		return nil, err
 	}
@@ -164,14 +180,12 @@ func (r *Registry) act(ctx context.Context, actions map[string]string) (done []A
 
 // actionOutcome tells what an action is called, and why it is left out.
 func actionOutcome(s Service, action string) ActionOutcome {
-	o := ActionOutcome{Verb: "Reload", Unit: s.Unit()}
-	if action == "restart" {
-		o.Verb = "Restart"
-	}
+	verbs := map[string]string{"reload": "Reload", "restart": "Restart", "start": "Start"}
+	o := ActionOutcome{Verb: verbs[action], Unit: s.Unit(), service: s.Name()}
 	switch {
 	case !s.Installed():
 		o.Skipped = "not installed"
-	case !s.Running():
+	case action != "start" && !s.Running():
 		o.Skipped = "not running"
 	}
 	return o
@@ -187,9 +201,7 @@ func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) e
 		return err
 	}
 	for name := range actions {
-		failed := func(o ActionOutcome) bool {
-			return r.service(name) != nil && o.Unit == r.service(name).Unit() && o.Err != nil
-		}
+		failed := func(o ActionOutcome) bool { return o.service == name && o.Err != nil }
 		if !slices.ContainsFunc(outcomes, failed) {
 			delete(s.Pending, name)
 		}

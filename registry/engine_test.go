@@ -385,6 +385,35 @@ func TestFailedVerifyGoesBack(t *testing.T) {
 	h.settled()
 }
 
+// TestKilledServerIsStarted is about settings from which a server dies, such as a port that another one has.
+func TestKilledServerIsStarted(t *testing.T) {
+	h := newHost(t)
+	h.imapd.stopped = true
+	h.smtpd.verify = func() error {
+		h.smtpd.stopped, h.smtpd.verify = true, nil
+		return errBroken
+	}
+	if _, err := h.reg.Change(t.Context(), edit("size=20", "name=x")); err == nil || !strings.Contains(err.Error(), "the former settings and files are back") {
+		t.Errorf("error %v", err)
+	}
+	want(t, "acts", list("reload", "start"), h.smtpd.acts)
+	want(t, "acts of a server that did not run before", nil, h.imapd.acts)
+	h.settled()
+
+	h.smtpd.verify = func() error {
+		h.smtpd.stopped, h.smtpd.verify = true, nil
+		h.smtpd.act = func(context.Context) error { h.smtpd.stopped = true; return errBroken }
+		return errBroken
+	}
+	if _, err := h.reg.Change(t.Context(), edit("size=20")); err == nil {
+		t.Error("accepted")
+	}
+	pending, _ := h.reg.Pending()
+	want(t, "pending", map[string]string{"smtpd": "start"}, pending)
+	h.smtpd.act = nil
+	want(t, "tried again", list("Start smtpd.service"), actions(h.commit(registry.CommitOptions{})))
+}
+
 // TestInterrupted is Ctrl-C after the journal: from there the transaction goes to its end.
 func TestInterrupted(t *testing.T) {
 	h := newHost(t)

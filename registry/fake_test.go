@@ -98,6 +98,7 @@ func (s *fakeService) Build(_ context.Context, _, file, table string) ([]string,
 
 func (s *fakeService) Act(ctx context.Context, action string) error {
 	s.acts = append(s.acts, action)
+	s.stopped = s.stopped && action != "start"
 	if s.act != nil {
 		return s.act(ctx)
 	}

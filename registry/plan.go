@@ -90,10 +90,11 @@ func keyActions(actions map[string]string, v *View, before, after map[string]str
 	}
 }
 
-// addAction notes an action; a restart wins over a reload.
+// addAction notes an action; the one that does more wins.
 func addAction(actions map[string]string, service, action string) {
-	if actions[service] != "restart" {
-		actions[service] = cmp.Or(action, "reload")
+	weight := map[string]int{"": 0, "reload": 1, "restart": 2, "start": 3}
+	if action = cmp.Or(action, "reload"); weight[action] > weight[actions[service]] {
+		actions[service] = action
 	}
 }
 

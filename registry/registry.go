@@ -134,8 +134,9 @@ type Service interface {
 	Build(ctx context.Context, stage, file, table string) (warnings []string, err error)
 	// Running reports whether the server runs for this root.
 	Running() bool
-	// Act makes the running server read its files again: action is reload or restart.
+	// Act makes the server read its files again: action is reload, restart, or start, which is restart for one that may
+	// have died.
 	Act(ctx context.Context, action string) error
-	// Verify reports why the server does not work after an action.
+	// Verify reports why the server does not work with its files after Act.
 	Verify(ctx context.Context) error
 }

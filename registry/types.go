@@ -50,8 +50,9 @@ type KeyOutcome struct {
 
 // ActionOutcome is a service action.
 type ActionOutcome struct {
-	// Verb is Reload or Restart, Unit the name of the service as systemd knows it.
+	// Verb is Reload, Restart or Start, Unit the name of the service as systemd knows it.
 	Verb, Unit string
+	service    string
 	// Skipped says why nothing was done, such as "not running".
 	Skipped string
 	// Err is why it failed; the action stays pending then.

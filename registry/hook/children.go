@@ -43,26 +43,25 @@ func command(pid int) string {
 // busyTime is how long awaitEnd waits for processes that may have a client; they take no new one.
 const busyTime = time.Second
 
-// awaitEnd waits until processes of Postfix have ended after a reload. "postfix reload" only asks the master for it: for a
-// moment the former ones still take clients, and whoever probes them learns nothing about the new settings. The pickup
-// process never has a client, so that its end tells that the master has heard.
-func awaitEnd(ctx context.Context, old map[int]string) error {
+// awaitEnd waits after a reload until former processes have ended: the one named sure, which ends in any case, and those
+// named busy, which may first serve their clients. A reload only asks the master for it: for a moment the former
+// processes still take clients, and whoever probes them learns nothing about the new settings.
+func awaitEnd(ctx context.Context, old map[int]string, sure, busy string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for start := time.Now(); ; {
-		left, deaf := 0, false
+		left := map[string]bool{}
 		for pid, name := range old {
 			if command(pid) == name {
-				left++
-				deaf = deaf || name == "pickup"
+				left[name] = true
 			}
 		}
-		if left == 0 || !deaf && time.Since(start) > busyTime {
+		if !left[sure] && (!left[busy] || time.Since(start) > busyTime) {
 			return nil
 		}
 		select {
 		case <-ctx.Done():
-			return errors.New("postfix does not reload")
+			return errors.New("it goes on with its former settings")
 		case <-time.After(5 * time.Millisecond):
 		}
 	}

@@ -3,6 +3,7 @@ package hook
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -12,10 +13,13 @@ import (
 )
 
 // Dovecot is the Dovecot of a root: config ROOT/etc/dovecot/dovecot.conf, run files below ROOT/run/dovecot.
-type Dovecot struct{ root string }
+type Dovecot struct {
+	root string
+	old  map[int]string // the processes of before the last Act
+}
 
 // NewDovecot returns the Dovecot below root, an absolute path.
-func NewDovecot(root string) *Dovecot { return &Dovecot{root} }
+func NewDovecot(root string) *Dovecot { return &Dovecot{root: root} }
 
 // Name returns "dovecot".
 func (*Dovecot) Name() string { return "dovecot" }
@@ -44,7 +48,7 @@ func (*Dovecot) Version() string {
 // verdict is how doveconf begins its messages.
 var verdict = regexp.MustCompile(`^(doveconf: )?((Fatal|Error|Warning): )*`)
 
-// Check has doveconf read the staged files; its message names file and line.
+// Check has doveconf read the staged files and the certificates that they name; its message names file and line.
 func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, err error) {
 	file := filepath.Join(stage, "dovecot.conf")
 	if _, err := os.Stat(file); err != nil {
@@ -56,7 +60,7 @@ func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, e
 	if err := lookInside(stage, filepath.Dir(d.config()), "dovecot.conf"); err != nil {
 		return nil, err
 	}
-	r, err := run(ctx, "doveconf", "-c", file, "-n")
+	r, err := run(ctx, "doveconf", "-c", file, "-n", "-x")
 	for line := range strings.Lines(r.stderr) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), stage, d.Dir())
 		line = verdict.ReplaceAllString(line, "")
@@ -78,7 +82,7 @@ func (*Dovecot) Build(_ context.Context, _, _, table string) ([]string, error) {
 
 // Running reports whether the master of this root is alive.
 func (d *Dovecot) Running() bool {
-	data, err := os.ReadFile(filepath.Join(d.root, "/run/dovecot/master.pid"))
+	data, err := os.ReadFile(d.masterFile())
 	if err != nil {
 		return false
 	}
@@ -89,20 +93,25 @@ func (d *Dovecot) Running() bool {
 	return command(pid) == "dovecot" // the number may have gone to another program since
 }
 
-// Act reloads or restarts Dovecot.
+func (d *Dovecot) masterFile() string { return filepath.Join(d.root, "/run/dovecot/master.pid") }
+
+// Act reloads Dovecot, or starts it after stopping the one that runs.
 func (d *Dovecot) Act(ctx context.Context, action string) error {
+	d.old = children(d.masterFile())
 	if d.root == "/" && systemd() {
 		return unitAction(ctx, action, d.Unit())
 	}
-	if action != "restart" {
+	if action == "reload" {
 		_, err := run(ctx, "doveadm", "-c", d.config(), "reload")
 		return err
 	}
-	if _, err := run(ctx, "doveadm", "-c", d.config(), "stop"); err != nil {
-		return err
-	}
-	if err := d.ended(ctx); err != nil {
-		return err
+	if d.Running() {
+		if _, err := run(ctx, "doveadm", "-c", d.config(), "stop"); err != nil {
+			return err
+		}
+		if err := d.ended(ctx); err != nil {
+			return err
+		}
 	}
 	_, err := run(ctx, "dovecot", "-c", d.config())
 	return err
@@ -116,10 +125,21 @@ func (d *Dovecot) ended(ctx context.Context) error {
 	return nil
 }
 
-// Verify reports when there is no master; one that was just started has not written its number yet.
+// Verify waits until the former processes have gone, of which log never has a client; a master that has just been started
+// has not written its number yet. Then it asks for the greeting of the IMAP server.
 func (d *Dovecot) Verify(ctx context.Context) error {
+	if err := awaitEnd(ctx, d.old, "log", "imap-login"); err != nil {
+		return err
+	}
 	if !d.await(ctx, true) {
 		return errors.New("it does not run any more")
+	}
+	address := d.imapAddress(ctx)
+	if address == "" {
+		return nil
+	}
+	if err := probe(ctx, address, imapDialogue); err != nil {
+		return fmt.Errorf("IMAP at %s: %w", address, err)
 	}
 	return nil
 }

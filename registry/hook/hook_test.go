@@ -122,13 +122,13 @@ func TestProbe(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			err := probe(t.Context(), serve(t, test.answers))
+			err := probe(t.Context(), serve(t, test.answers), smtpDialogue)
 			if test.want == "" && err != nil || test.want != "" && (err == nil || !strings.Contains(err.Error(), test.want)) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
 	}
-	if err := dialogue(t.Context(), serve(t, nil)); err == nil || !strings.Contains(err.Error(), "without a greeting") {
+	if err := converse(t.Context(), serve(t, nil), smtpDialogue); err == nil || !strings.Contains(err.Error(), "without a greeting") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -12,10 +12,13 @@ import (
 )
 
 // Postfix is the Postfix of a root: config ROOT/etc/postfix, queue where that config says.
-type Postfix struct{ root string }
+type Postfix struct {
+	root string
+	old  map[int]string // the processes of before the last Act
+}
 
 // NewPostfix returns the Postfix below root, an absolute path.
-func NewPostfix(root string) *Postfix { return &Postfix{root} }
+func NewPostfix(root string) *Postfix { return &Postfix{root: root} }
 
 // Name returns "postfix".
 func (*Postfix) Name() string { return "postfix" }
@@ -125,32 +128,32 @@ func (p *Postfix) masterFile() string {
 	return filepath.Join(strings.TrimSpace(r.stdout), "pid/master.pid")
 }
 
-// Act reloads or restarts Postfix. It returns when the processes with the former settings have gone.
+// Act reloads Postfix, or starts it after stopping the one that runs.
 func (p *Postfix) Act(ctx context.Context, action string) error {
-	old := children(p.masterFile())
-	if err := p.act(ctx, action); err != nil {
-		return err
-	}
-	return awaitEnd(ctx, old)
-}
-
-func (p *Postfix) act(ctx context.Context, action string) error {
+	p.old = children(p.masterFile())
 	if p.root == "/" && systemd() {
 		return unitAction(ctx, action, "postfix@-.service", p.Unit())
 	}
-	if action == "restart" {
+	if action == "reload" {
+		_, err := run(ctx, "postfix", "-c", p.config(), "reload")
+		return err
+	}
+	if p.Running() {
 		if _, err := run(ctx, "postfix", "-c", p.config(), "stop"); err != nil {
 			return err
 		}
-		action = "start"
 	}
-	_, err := run(ctx, "postfix", "-c", p.config(), action)
+	_, err := run(ctx, "postfix", "-c", p.config(), "start")
 	return err
 }
 
-// Verify asks for the greeting of the SMTP server and for one recipient: a server that starts but cannot work with its
-// settings closes the connection or answers "4.3.5 Server configuration error".
+// Verify waits until the former processes have gone, of which pickup never has a client. Then it asks for the greeting of
+// the SMTP server and for one recipient: a server that starts but cannot work with its settings closes the connection or
+// answers "4.3.5 Server configuration error".
 func (p *Postfix) Verify(ctx context.Context) error {
+	if err := awaitEnd(ctx, p.old, "pickup", "smtpd"); err != nil {
+		return err
+	}
 	if !p.Running() {
 		return errors.New("it does not run any more")
 	}
@@ -158,7 +161,7 @@ func (p *Postfix) Verify(ctx context.Context) error {
 	if err != nil || address == "" {
 		return err
 	}
-	if err := probe(ctx, address); err != nil {
+	if err := probe(ctx, address, smtpDialogue); err != nil {
 		return fmt.Errorf("SMTP at %s: %w", address, err)
 	}
 	return nil

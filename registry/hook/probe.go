@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/textproto"
 	"os"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -50,18 +51,52 @@ func (p *Postfix) interfaceAddress(ctx context.Context) (string, error) {
 	return strings.Trim(first[0], "[]"), nil
 }
 
+// setting finds a setting in what doveconf prints.
+var setting = regexp.MustCompile(`(?m)^\s*(listen|address|port) = ([^\s,]+)`)
+
+// imapAddress returns where the IMAP listener without TLS can be reached from here, "" when there is none or doveconf does
+// not tell: it prints nested blocks, with small differences between 2.3 and 2.4.
+func (d *Dovecot) imapAddress(ctx context.Context) string {
+	protocols, err := run(ctx, "doveconf", "-c", d.config(), "protocols")
+	if err != nil || !strings.Contains(protocols.stdout, "imap") {
+		return ""
+	}
+	r, err := run(ctx, "doveconf", "-c", d.config(), "listen", "service/imap-login/inet_listener/imap")
+	if err != nil {
+		return ""
+	}
+	host, port := "", ""
+	for _, found := range setting.FindAllStringSubmatch(r.stdout, -1) {
+		if found[1] == "port" {
+			port = found[2]
+		} else {
+			host = found[2] // that of the listener comes after that of all
+		}
+	}
+	switch host {
+	case "", "*":
+		host = "127.0.0.1"
+	case "::", "[::]":
+		host = "::1"
+	}
+	if port == "" || port == "0" {
+		return ""
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), port)
+}
+
 // Time that a server gets to answer at all after an action, and to answer each command.
 const (
 	startTime  = 10 * time.Second
 	answerTime = 20 * time.Second
 )
 
-// probe speaks SMTP up to a recipient. It fails when the server does not listen, hangs up without a word, or confesses to
-// a configuration error. A slow answer is no failure: name servers and directories may be slow.
-func probe(ctx context.Context, address string) error {
+// probe speaks with a server. It fails when the server does not listen, hangs up without a word, or answers what talk
+// calls an error. A slow answer is no failure: name servers and directories may be slow.
+func probe(ctx context.Context, address string, talk func(*textproto.Conn) error) error {
 	limit := time.Now().Add(startTime)
 	for {
-		err := dialogue(ctx, address)
+		err := converse(ctx, address, talk)
 		switch {
 		case err == nil, errors.Is(err, os.ErrDeadlineExceeded):
 			return nil
@@ -77,7 +112,7 @@ func probe(ctx context.Context, address string) error {
 	}
 }
 
-func dialogue(ctx context.Context, address string) error {
+func converse(ctx context.Context, address string, talk func(*textproto.Conn) error) error {
 	conn, err := (&net.Dialer{Timeout: answerTime}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
@@ -86,7 +121,24 @@ func dialogue(ctx context.Context, address string) error {
 	if err := conn.SetDeadline(time.Now().Add(answerTime)); err != nil {
 		return err
 	}
-	c := textproto.NewConn(conn)
+	err = talk(textproto.NewConn(conn))
+	if errors.Is(err, io.EOF) {
+		return errors.New("the server hangs up without a greeting")
+	}
+	return err
+}
+
+// imapDialogue reads the greeting (RFC 9051 §7.1).
+func imapDialogue(c *textproto.Conn) error {
+	line, err := c.ReadLine()
+	if err == nil && !strings.HasPrefix(line, "* ") {
+		return &textproto.Error{Code: 500, Msg: fmt.Sprintf("greets with %q", line)}
+	}
+	return err
+}
+
+// smtpDialogue goes up to a recipient; only the answer that says "configuration error" is one.
+func smtpDialogue(c *textproto.Conn) error {
 	name := "localhost"
 	for i, command := range []string{"", "EHLO localhost", "MAIL FROM:<>", "RCPT TO:<mailreg-probe@%s>", "QUIT"} {
 		if i > 0 {
@@ -98,8 +150,8 @@ func dialogue(ctx context.Context, address string) error {
 		if words := strings.Fields(message); i == 0 && len(words) > 0 {
 			name = words[0] // RFC 5321 §4.2: the server's own name; a bare postmaster would pass by all restrictions
 		}
-		if errors.Is(err, io.EOF) && i == 0 {
-			return errors.New("the server hangs up without a greeting")
+		if errors.Is(err, io.EOF) && i > 0 {
+			return fmt.Errorf("the server hangs up after %q", command)
 		}
 		if err != nil {
 			return err

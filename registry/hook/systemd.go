@@ -14,7 +14,7 @@ func systemd() bool {
 	return err == nil && info.IsDir()
 }
 
-// unitAction reloads or restarts the first of the units that is active, the last one in any case, and waits for the end
+// unitAction reloads, restarts or starts the first of the units that is active, the last one in any case, and waits for the end
 // of the job. Debian 12's postfix.service only groups instances; postfix@-.service is the one that runs.
 func unitAction(ctx context.Context, action string, units ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
@@ -33,8 +33,8 @@ func unitAction(ctx context.Context, action string, units ...string) error {
 		}
 	}
 	act := conn.ReloadUnitContext
-	if action == "restart" {
-		act = conn.RestartUnitContext
+	if action != "reload" {
+		act = conn.RestartUnitContext // starts one that does not run, too
 	}
 	done := make(chan string, 1)
 	if _, err := act(ctx, unit, "replace", done); err != nil {

@@ -145,6 +145,7 @@ func TestSetReloadsDovecot(t *testing.T) {
 	h.run(0, "Create mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=1m")
 	h.write("/etc/dovecot/local.conf", "no_such_setting = 1\n")
 	h.refused("/etc/dovecot/local.conf line 1: ", "set", "mail/dovecot/auth/cache_ttl=2m")
+	h.refused("/nonexistent/cert.pem", "set", "mail/dovecot/ssl/certificate=/nonexistent/cert.pem")
 	h.write("/etc/dovecot/local.conf", "login_greeting = hello\n")
 	h.run(0, "Setting mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=2m")
 }
@@ -177,6 +178,8 @@ func TestWhatPostfixWouldStumbleOver(t *testing.T) {
 	h.refused("reject_rbl_client needs a value after it", "set", rule+"=reject_rbl_client")
 	h.refused("mailbox_size_limit: 51200000 is smaller than message_size_limit (60000000)", "set", "mail/messagesizelimit=60000000")
 	h.refused("no local interface found for 203.0.113.9", "set", "mail/postfix/inet/interfaces=203.0.113.9")
+	h.refused("parameter smtpd_tls_cert_file: stat /nonexistent/cert.pem: no such file", "set", "mail/postfix/ssl/certificate=/nonexistent/cert.pem")
+	h.refused(`parameter virtual_transport: master.cf has no transport "nosuch"`, "set", "mail/postfix/virtual/transport=nosuch:x")
 	h.refused("no template makes the file /etc/postfix/nonsense", "commit", "/etc/postfix/nonsense")
 	h.write("/etc/mailreg/templates/postfix/main.cf/99-zz.tmpl", "no_such_parameter = 1\n")
 	h.refused("unused parameter: no_such_parameter=1", "set", "mail/postfix/softbounce=yes")
@@ -230,6 +233,38 @@ func TestMasterThatIsSlow(t *testing.T) {
 			t.Errorf("set: %s", r)
 		}
 	}
+}
+
+// TestPortOfAnother proves that both servers come back from a port which they cannot have; the master of Postfix dies of it.
+func TestPortOfAnother(t *testing.T) {
+	h := newHost(t)
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	go func() {
+		for {
+			conn, err := other.Accept()
+			if err != nil {
+				return // the test is over
+			}
+			fmt.Fprint(conn, "I am no mail server\r\n")
+			_ = conn.Close()
+		}
+	}()
+	_, port, _ := net.SplitHostPort(other.Addr().String())
+	for _, key := range []string{"mail/smtpport", "mail/dovecot/imap/port"} {
+		former := h.Must("get", key)
+		h.run(1, "", "does not work with the new settings", "set", key+"="+port)
+		if now := h.Must("get", key); now != former {
+			t.Errorf("%s is %s, was %s", key, now, former)
+		}
+	}
+	if size := h.size(); size == "none" {
+		t.Error("Postfix does not answer any more")
+	}
+	h.run(0, "Create mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=1m")
 }
 
 // TestQueueElsewhere proves that a Postfix is found to run wherever its queue is.
