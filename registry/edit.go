@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"os/user"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -141,6 +143,26 @@ func cut(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:most], "") + "..."
+}
+
+// checkAccounts refuses owners of the mail homes that this host does not know: no mailbox could be opened.
+func checkAccounts(before, after *View) error {
+	for _, account := range []struct {
+		key  string
+		find func(name string) error
+	}{
+		{"mail/dovecot/location/uid", func(name string) error { _, err := user.Lookup(name); return err }},
+		{"mail/dovecot/location/gid", func(name string) error { _, err := user.LookupGroup(name); return err }},
+	} {
+		name := after.String(account.key)
+		if _, err := strconv.Atoi(name); err == nil || name == before.String(account.key) {
+			continue // a number needs no account; what was there before is not this edit's fault
+		}
+		if err := account.find(name); err != nil {
+			return fmt.Errorf("%s: account %q does not exist on this host", account.key, name)
+		}
+	}
+	return nil
 }
 
 // checkLayout refuses settings that do not fit the layout of the mail homes which the spool records: stores would be out

@@ -58,6 +58,8 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 		{"broken layer file", edit("size=1"), func(h *host) { h.file("/etc/mailreg/base.conf", "size: 1\n") }, "base.conf: line 1 is not the header"},
 		{"missing layer file", edit("size=1"), func(h *host) { h.must(os.Remove(h.path("/etc/mailreg/base.conf"))) }, "base.conf is gone"},
 		{"broken declarations", edit("size=1"), func(h *host) { h.file("/etc/mailreg/schema.d/x.ini", "[a]\nTipe = x\n") }, `unknown option "Tipe"`},
+		{"account", edit("mail/dovecot/location/uid=nobody-knows"), nil, `mail/dovecot/location/uid: account "nobody-knows" does not exist`},
+		{"group", edit("mail/dovecot/location/gid=nobody-knows"), nil, `mail/dovecot/location/gid: account "nobody-knows" does not exist`},
 		{"layout of the stores", edit("mail/dovecot/location/key=address"), func(h *host) {
 			h.file("/var/spool/dovecot/private/.mailreg-layout", "uuid\n")
 		}, `mail/dovecot/location/key: value "address" must be uuid`},

@@ -148,7 +148,7 @@ func (t *transaction) edit() error {
 	if err != nil {
 		return err
 	}
-	if err := t.r.checkLayout(t.old, done.view); err != nil {
+	if err := errors.Join(checkAccounts(t.old, done.view), t.r.checkLayout(t.old, done.view)); err != nil {
 		return err
 	}
 	t.view, t.changes = done.view, done.changes
