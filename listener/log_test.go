@@ -50,6 +50,7 @@ func TestLog(t *testing.T) {
 		}
 		r := newRig(t, crowd(20)...)
 		r.config.Logger, r.config.URL = slog.New(slog.NewTextHandler(&d, nil)), "ldap://x"
+		r.config.Workers = 1 // so that the order of the lines is known
 		r.config.Guard = func() (int, int) { return 1, 5 }
 		r.start()
 		r.dir.set(user(1, "other"))
