@@ -33,7 +33,8 @@ func newRestoreCommand(a *app) *cobra.Command {
 		Short: "Put a store back",
 		Long: `restore puts a store back to its owner: into its place when that is free, else it merges folder by
 folder; flags are kept and nothing is overwritten. When the address has another owner by now, or
-nobody knows the store's owner, --as says whose store it is to go to.`,
+nobody knows the store's owner, --as says whose store it is to go to; rights of others to folders and
+the active filter do not go along. What cannot be merged stays.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.trashRestore(c.Context(), args[0], as) },
 	}
@@ -122,14 +123,17 @@ func (a *app) trashRestore(ctx context.Context, ref, as string) error {
 			return err
 		}
 	}
-	path, err := spool.Restore(ctx, id, asked, target)
+	restored, err := spool.Restore(ctx, id, asked, target)
 	if err != nil {
 		return err
 	}
-	if a.json {
-		return a.printJSON(map[string]string{"id": id, "path": path})
+	if restored.Left > 0 {
+		a.warnf("%s left in %s: the store has others of their names, or another owner", counted(restored.Left, "file", "files"), id)
 	}
-	a.printf("Restored: %s to %s\n", id, path)
+	if a.json {
+		return a.printJSON(map[string]any{"id": id, "path": restored.Path, "left": restored.Left})
+	}
+	a.printf("Restored: %s to %s\n", id, restored.Path)
 	return nil
 }
 

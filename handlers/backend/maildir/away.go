@@ -231,25 +231,32 @@ func (w *work) takeBack(i item, want string, o Owner) error {
 	return w.discard(i)
 }
 
-// merge moves what an item's store holds into the store at a place. The item goes when nothing of value is left in it.
+// merge moves what an item's store holds into another store of its owner, at a place.
 func (w *work) merge(i item, into string) error {
+	_, err := w.mergeFrom(i, into, false)
+	return err
+}
+
+// mergeFrom moves what an item's store holds into the store at a place, which is another owner's when foreign is set. The
+// item goes unless files had to be left in it; their number is returned.
+func (w *work) mergeFrom(i item, into string, foreign bool) (left int, err error) {
 	source, err := w.base.Walk(path.Join(i.rel(), homeName))
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer source.Close()
 	target, err := w.base.Walk(into)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer target.Close()
-	left, err := merge.Homes(source, target, w.owner)
+	left, err = merge.Homes(source, target, w.owner, foreign)
 	if err != nil {
-		return fmt.Errorf("merging %s: %w", i.id, err)
+		return 0, fmt.Errorf("merging %s: %w", i.id, err)
 	}
 	w.cfg.Logger.Info("store merged", "uuid", i.info.UUID, "id", i.id, "left", left)
 	if left > 0 {
-		return nil
+		return left, nil
 	}
-	return w.discard(i)
+	return 0, w.discard(i)
 }

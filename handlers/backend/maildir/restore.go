@@ -7,54 +7,64 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
+// Restored tells what became of a store that was put back.
+type Restored struct {
+	// Path is the home as seen from the root.
+	Path string
+	// Left is the number of files that stay where the store was: the home has others of their names, or another owner.
+	Left int
+}
+
 // Restore puts a store that was moved aside back to its owner: into its place when that is free, else merged folder by
 // folder into the store that the owner has; nothing is overwritten. asked is the address by which a person named it, zero
-// when by id. as gives it to the owner of another address; that needs a store. It returns the home as seen from the root.
-func (s *Spool) Restore(ctx context.Context, id string, asked, as schema.Address) (string, error) {
+// when by id. as gives it to the owner of another address; that needs a store.
+func (s *Spool) Restore(ctx context.Context, id string, asked, as schema.Address) (Restored, error) {
 	w, err := s.begin(ctx)
 	if err != nil {
-		return "", err
+		return Restored{}, err
 	}
 	defer w.end()
 	i, err := w.byID(id)
 	if err != nil {
-		return "", err
+		return Restored{}, err
 	}
 	var rel string
+	var left int
 	if as.IsZero() {
-		rel, err = w.restoreOwn(i, asked)
+		rel, left, err = w.restoreOwn(i, asked)
 	} else {
-		rel, err = w.restoreAs(i, as)
+		rel, left, err = w.restoreAs(i, as)
 	}
 	if err != nil {
-		return "", fmt.Errorf("restoring %s: %w", id, err)
+		return Restored{}, fmt.Errorf("restoring %s: %w", id, err)
 	}
-	return w.shown(w.base.Path(rel)), nil
+	return Restored{Path: w.shown(w.base.Path(rel)), Left: left}, nil
 }
 
-func (w *work) restoreAs(i item, as schema.Address) (string, error) {
+func (w *work) restoreAs(i item, as schema.Address) (rel string, left int, err error) {
 	h, found, err := w.holder(as)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	if !found {
-		return "", fmt.Errorf("no store on this host has the address %s", as)
+		return "", 0, fmt.Errorf("no store on this host has the address %s", as)
 	}
-	return h.rel, w.merge(i, h.rel)
+	left, err = w.mergeFrom(i, h.rel, !h.marked || h.mark.UUID.String() != i.info.UUID)
+	return h.rel, left, err
 }
 
-func (w *work) restoreOwn(i item, asked schema.Address) (string, error) {
+func (w *work) restoreOwn(i item, asked schema.Address) (rel string, left int, err error) {
 	uuid, err := schema.ParseUUID(i.info.UUID)
 	if err != nil {
-		return "", fmt.Errorf("nobody knows whose this store was: say --as ADDRESS")
+		return "", 0, fmt.Errorf("nobody knows whose this store was: say --as ADDRESS")
 	}
 	a, err := schema.ParseAddress(i.info.Address)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	own, alive, err := w.locate(uuid, a)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	for _, address := range []schema.Address{asked, a} {
 		if address.IsZero() || alive && address == a && asked.IsZero() {
@@ -62,34 +72,35 @@ func (w *work) restoreOwn(i item, asked schema.Address) (string, error) {
 		}
 		other, held, err := w.holder(address)
 		if err != nil {
-			return "", err
+			return "", 0, err
 		}
 		if held && !other.belongs(uuid) {
-			return "", fmt.Errorf("%s belongs to another owner by now: say --as ADDRESS", address)
+			return "", 0, fmt.Errorf("%s belongs to another owner by now: say --as ADDRESS", address)
 		}
 	}
 	if alive {
-		return own.rel, w.merge(i, own.rel)
+		left, err := w.mergeFrom(i, own.rel, false)
+		return own.rel, left, err
 	}
 	o := Owner{UUID: uuid, Address: a}
-	rel := w.homes.home(uuid, a)
+	rel = w.homes.home(uuid, a)
 	there, err := w.look(rel)
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
 	if err := w.firstStore(); err != nil {
-		return "", err
+		return "", 0, err
 	}
 	switch {
 	case !there.found:
 		err = w.takeBack(i, rel, o)
 	case !there.marked && w.cfg.Layout == ByUUID:
-		err = w.merge(i, rel)
+		left, err = w.mergeFrom(i, rel, false)
 	default:
 		err = fmt.Errorf("%s holds a store that is not marked as the owner's", w.shown(w.base.Path(rel)))
 	}
 	if err != nil {
-		return "", err
+		return "", 0, err
 	}
-	return rel, w.label(rel, o)
+	return rel, left, w.label(rel, o)
 }

@@ -46,7 +46,9 @@ func TestRestoreMerges(t *testing.T) {
 		"Maildir/.Old/cur/3.M3.host:2,S":      "three",
 		"Maildir/.Old/maildirfolder":          "",
 		"Maildir/.Sent/new/4.M4.host":         "four",
-		"Maildir/.Sent/dovecot-acl":           "owner lr",
+		"Maildir/.Sent/dovecot-acl":           "user=friend lr",
+		"Maildir/.Old/dovecot-acl":            "user=friend lr",
+		".dovecot.sieve":                      "redirect",
 		"sieve/mine.sieve":                    "keep;",
 		"sieve/both.sieve":                    "old",
 		"Maildir/.Sent/cur/5.M5.host,S=4:2,b": "five",
@@ -70,10 +72,10 @@ func TestRestoreMerges(t *testing.T) {
 	}
 	kept, err := w.Kept(t.Context())
 	w.must(err)
-	path, err := w.Restore(t.Context(), kept[0].ID, gone.Address, heir.Address)
+	restored, err := w.Restore(t.Context(), kept[0].ID, gone.Address, heir.Address)
 	w.must(err)
-	if want := "/var/spool/dovecot/" + into; path != want {
-		t.Errorf("restored to %s, want %s", path, want)
+	if want := (Restored{Path: "/var/spool/dovecot/" + into, Left: 3}); restored != want {
+		t.Errorf("restored %+v, want %+v", restored, want)
 	}
 	want := []string{
 		"Maildir/.Old/cur/3.M3.host:2,S: three",
@@ -81,7 +83,7 @@ func TestRestoreMerges(t *testing.T) {
 		"Maildir/.Sent/cur/5.M5.host,S=4:2,S: another five",
 		"Maildir/.Sent/cur/5.M5.host-r1,S=4:2,b: five",
 		"Maildir/.Sent/cur/6.M6.host:2,: six",
-		"Maildir/.Sent/dovecot-acl: owner lr",
+		"Maildir/.Old/dovecot-acl: user=friend lr", // the folder as it was
 		"Maildir/.Sent/new/4.M4.host: four",
 		"Maildir/cur/1.M1.host:2,S: another one",
 		"Maildir/cur/2.M2.host-r1,S=3:2,FSd: two", // $Work has another letter here, $Lost none
@@ -102,7 +104,7 @@ func TestRestoreMerges(t *testing.T) {
 	kept, err = w.Kept(t.Context())
 	w.must(err)
 	if len(kept) != 1 {
-		t.Fatalf("the script that could not be merged is gone: %v", kept)
+		t.Fatalf("what could not be merged is gone: %v", kept)
 	}
 	if n, _, err := w.Count(t.Context(), kept[0]); n != 0 || err != nil {
 		t.Errorf("%d messages were left, %v", n, err)

@@ -12,19 +12,21 @@ import (
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 )
 
-// Homes moves what one mail home holds into another. It returns how many files it left behind because the target has
-// others of their names; Dovecot's own files, which belong to the very directory they lie in, do not count. Called again
-// after a crash it goes on.
-func Homes(source, target *confine.Dir, owner confine.Owner) (left int, err error) {
-	m := merger{owner: owner}
+// Homes moves what one mail home holds into another. foreign says that the homes have different owners; then the target's
+// mail is neither shared nor filtered as the source's was. It returns how many files it left behind for that, or because
+// the target has others of their names; Dovecot's own files, which belong to the very directory they lie in, do not count.
+// Called again after a crash it goes on.
+func Homes(source, target *confine.Dir, owner confine.Owner, foreign bool) (left int, err error) {
+	m := merger{owner: owner, foreign: foreign}
 	err = m.directory(source, target)
 	return m.left, err
 }
 
-// merger counts what it had to leave behind because the target has another of that name.
+// merger counts what it had to leave behind.
 type merger struct {
-	owner confine.Owner
-	left  int
+	owner   confine.Owner
+	foreign bool
+	left    int
 }
 
 // directory merges one directory of a home: the home itself, a Maildir or a folder of it, a directory of scripts.
@@ -44,6 +46,8 @@ func (m *merger) directory(source, target *confine.Dir) error {
 		case name == "subscriptions":
 			err = m.subscriptions(source, target)
 		case name == "tmp" || rebuilt(name):
+		case m.foreign && personal(name):
+			m.left++
 		default:
 			err = m.other(source, target, name)
 		}
@@ -59,6 +63,12 @@ func rebuilt(name string) bool {
 	return name == ".mailreg-owner" || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
 		strings.HasPrefix(name, "dovecot.index") || strings.HasPrefix(name, "dovecot.list.index") ||
 		strings.HasPrefix(name, "dovecot-uid") || strings.HasPrefix(name, ".mailreg-tmp")
+}
+
+// personal tells the files that take effect in a directory by lying there: rights of others to a folder, and the script that
+// every mail goes through.
+func personal(name string) bool {
+	return name == "dovecot-acl" || strings.HasPrefix(name, ".dovecot.s")
 }
 
 // other moves a file or directory that the target lacks, and merges a directory that both have.
