@@ -128,6 +128,17 @@ func (d *Directory) SetHome(dn, host string) {
 	d.Set(dn, "univentionMailHomeServer", host)
 }
 
+// Move replaces primary address and mail home server in one operation.
+func (d *Directory) Move(dn, address, host string) {
+	d.t.Helper()
+	req := ldap.NewModifyRequest(dn, nil)
+	req.Replace("mailPrimaryAddress", []string{address})
+	req.Replace("univentionMailHomeServer", []string{host})
+	if err := d.Conn.Modify(req); err != nil {
+		d.t.Fatalf("moving %s to %s on %s: %v", dn, address, host, err)
+	}
+}
+
 // RemoveMailClass takes the class of a mail user away, and the attributes that only it allows.
 func (d *Directory) RemoveMailClass(dn string) {
 	d.t.Helper()
