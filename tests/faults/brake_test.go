@@ -133,6 +133,17 @@ func TestBrakeLive(t *testing.T) {
 	if got, want := len(host.Spool.Homes()), 30-5+1; got != want {
 		t.Errorf("after the rejection %d homes in place, want %d", got, want)
 	}
+	var stores []struct{ State string }
+	host.JSON(&stores, "mailbox", "list")
+	orphans := 0
+	for _, s := range stores {
+		if s.State == "orphan" {
+			orphans++
+		}
+	}
+	if orphans != 7 {
+		t.Errorf("mailbox list shows %d orphans, want the 7 rejected: %+v", orphans, stores)
+	}
 }
 
 // TestHeldOwner proves that nobody gets the address of a store whose removal is held: the claim waits with it and runs
