@@ -184,7 +184,7 @@ func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, 
 func (w *worker) unused(claimed []string) []string {
 	var free []string
 	for _, r := range claimed {
-		if _, used := w.claims.used[r]; !used {
+		if _, used := w.claims.User(r); !used {
 			free = append(free, r)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/listener/claims"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -43,7 +44,7 @@ type decision struct {
 	// at is the time for later.
 	at time.Time
 	// edge says for whom to wait. With a verb other than wait, the asked entry waits, and the verb is for another one.
-	edge edge
+	edge claims.Edge
 	// by, reason and batch go with park and hold; an empty batch is the open one of the handler.
 	by            schema.UUID
 	reason, batch string
@@ -74,19 +75,19 @@ func (v view) decide(uuid schema.UUID) decision {
 	if !open {
 		return d
 	}
-	j := judge(v, uuid)
+	j := claims.Judge(v, uuid)
 	switch {
-	case j.by.IsZero():
+	case j.By.IsZero():
 		return v.proceed(d, call)
-	case j.conflict, j.stand == parked:
+	case j.Conflict, j.Stand == claims.Parked:
 		// Both entries are named: the message is read apart from the list that it stands in.
-		d.verb, d.by, d.reason = park, j.by, v.name(d.change.UUID)+": "+v.dispute(j)
-	case j.stand == held:
-		other, _ := v.h.Mark(j.by)
-		d.verb, d.by, d.reason, d.batch = hold, j.by, v.dispute(j), other.Batch
+		d.verb, d.by, d.reason = park, j.By, v.name(d.change.UUID)+": "+v.dispute(j)
+	case j.Stand == claims.Held:
+		other, _ := v.h.Mark(j.By)
+		d.verb, d.by, d.reason, d.batch = hold, j.By, v.dispute(j), other.Batch
 	default:
 		d.verb, d.reason = wait, v.dispute(j)
-		d.edge = edge{by: j.by, owned: j.owned, first: d.mark.First}
+		d.edge = claims.Edge{By: j.By, Owned: j.Owned, First: d.mark.First}
 		return v.breakCycle(d)
 	}
 	return d
@@ -170,12 +171,12 @@ func (v view) proceed(d decision, verb verb) decision {
 
 // breakCycle turns a wait that would never end into setting one of those aside who wait for each other.
 func (v view) breakCycle(d decision) decision {
-	members, pivot := v.w.claims.cycle(d.change.UUID, d.edge)
+	members, pivot := v.w.claims.Cycle(d.change.UUID, d.edge)
 	if members == nil {
 		return d
 	}
 	if v.w.aside == nil {
-		d.verb, d.by = park, d.edge.by
+		d.verb, d.by = park, d.edge.By
 		d.reason = "claims go in a circle, which the handler cannot break: " + v.names(members)
 		return d
 	}
@@ -196,24 +197,24 @@ func (v view) breakCycle(d decision) decision {
 }
 
 // dispute says in words who is in the way of whom.
-func (v view) dispute(j judgement) string {
-	name := v.name(j.by)
-	m, _ := v.h.Mark(j.by)
+func (v view) dispute(j claims.Judgement) string {
+	name := v.name(j.By)
+	m, _ := v.h.Mark(j.By)
 	has := "has"
-	if j.maybe {
+	if j.Maybe {
 		has = "may have"
 	}
 	switch {
-	case j.conflict && j.owned, j.conflict && j.stand == clean:
-		return fmt.Sprintf("%s is owned by %s, which claims it as well", j.resource, name)
-	case j.conflict:
-		return fmt.Sprintf("%s is claimed by %s as well, which comes first", j.resource, name)
-	case j.stand == parked:
-		return fmt.Sprintf("waits for %s, which %s %s and is parked: %s", name, has, j.resource, m.Reason)
-	case j.stand == held:
-		return fmt.Sprintf("waits for %s, which %s %s and is held", name, has, j.resource)
+	case j.Conflict && j.Owned, j.Conflict && j.Stand == claims.Clean:
+		return fmt.Sprintf("%s is owned by %s, which claims it as well", j.Resource, name)
+	case j.Conflict:
+		return fmt.Sprintf("%s is claimed by %s as well, which comes first", j.Resource, name)
+	case j.Stand == claims.Parked:
+		return fmt.Sprintf("waits for %s, which %s %s and is parked: %s", name, has, j.Resource, m.Reason)
+	case j.Stand == claims.Held:
+		return fmt.Sprintf("waits for %s, which %s %s and is held", name, has, j.Resource)
 	default:
-		return fmt.Sprintf("waits for %s, which %s %s", name, has, j.resource)
+		return fmt.Sprintf("waits for %s, which %s %s", name, has, j.Resource)
 	}
 }
 
@@ -239,50 +240,49 @@ func (v view) names(uuids []schema.UUID) string {
 	return strings.Join(list, ", ")
 }
 
-// owner, user, rivals and party make the view a claimView.
-func (v view) owner(resource string) (schema.UUID, bool) { return v.h.Owner(resource) }
+// Owner, User, Rivals and Party make the view a claims.View.
+func (v view) Owner(resource string) (schema.UUID, bool) { return v.h.Owner(resource) }
 
-func (v view) user(resource string) (schema.UUID, bool) {
-	uuid, ok := v.w.claims.used[resource]
-	return uuid, ok
+func (v view) User(resource string) (schema.UUID, bool) {
+	return v.w.claims.User(resource)
 }
 
-func (v view) rivals(resource string) []schema.UUID {
-	return slices.Concat(v.w.claims.wanters[resource], v.w.claims.holders[resource])
+func (v view) Rivals(resource string) []schema.UUID {
+	return v.w.claims.Rivals(resource)
 }
 
-func (v view) party(uuid schema.UUID) party {
+func (v view) Party(uuid schema.UUID) claims.Party {
 	entry := v.tx.Entry(uuid)
-	var p party
+	var p claims.Party
 	if entry != nil {
-		p.created = entry.First("createTimestamp")
+		p.Created = entry.First("createTimestamp")
 	}
 	m, dirty := v.h.Mark(uuid)
 	_, busy := v.w.busy[uuid]
-	p.due, p.tried = moment{m.Generation, m.Known}, trials(m)
+	p.Due, p.Tried = claims.Moment{Generation: m.Generation, Known: m.Known}, trials(m)
 	switch {
 	case dirty && m.Class == store.Parked:
-		p.stand = parked
+		p.Stand = claims.Parked
 	case dirty && m.Class == store.Held:
-		p.stand = held
+		p.Stand = claims.Held
 	case dirty || busy:
-		p.stand = active
+		p.Stand = claims.Active
 	}
 	if _, outside := v.tx.Outside(uuid); outside {
-		p.wants = v.h.Acked(uuid).Claims
+		p.Wants = v.h.Acked(uuid).Claims
 		return p
 	}
-	_, p.wants, _ = v.w.target(entry)
+	_, p.Wants, _ = v.w.target(entry)
 	return p
 }
 
-func trials(m store.Mark) map[string]moment {
+func trials(m store.Mark) map[string]claims.Moment {
 	if len(m.Tried) == 0 {
 		return nil
 	}
-	tried := map[string]moment{}
+	tried := map[string]claims.Moment{}
 	for _, t := range m.Tried {
-		tried[t.Resource] = moment{t.Generation, t.Known}
+		tried[t.Resource] = claims.Moment{Generation: t.Generation, Known: t.Known}
 	}
 	return tried
 }

@@ -61,12 +61,12 @@ func (w *worker) room() int {
 
 // begin acts on a decision and reports whether it is one that must be written first.
 func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool {
-	if !d.edge.by.IsZero() && (d.verb == wait || d.change.UUID != uuid) {
-		w.claims.wait(uuid, d.edge)
+	if !d.edge.By.IsZero() && (d.verb == wait || d.change.UUID != uuid) {
+		w.claims.Wait(uuid, d.edge)
 	}
 	switch d.verb {
 	case wait:
-		return d.mark.BlockedBy != d.edge.by
+		return d.mark.BlockedBy != d.edge.By
 	case later:
 		w.timers.push(d.at, uuid)
 	case acknowledge, fail:
@@ -84,9 +84,9 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 }
 
 func (w *worker) occupy(d decision) {
-	w.claims.unwait(d.change.UUID)
+	w.claims.Unwait(d.change.UUID)
 	w.busy[d.change.UUID] = d
-	w.claims.use(d.change.UUID, d.resources())
+	w.claims.Use(d.change.UUID, d.resources())
 }
 
 func (w *worker) start(work context.Context, d decision) {
@@ -150,7 +150,7 @@ func (w *worker) report(left []decision) {
 func (e *edit) settle(w *worker, d decision) {
 	switch d.verb {
 	case wait:
-		e.block(w, d.mark, d.reason, d.edge.by)
+		e.block(w, d.mark, d.reason, d.edge.By)
 	case call, setAside:
 		d.mark.Doubt = true
 		e.put(w, d.mark)
@@ -255,7 +255,7 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 	w.committing = false
 	for _, o := range c.batch {
 		delete(w.busy, o.change.UUID)
-		w.claims.unuse(o.change.UUID, o.resources())
+		w.claims.Unuse(o.change.UUID, o.resources())
 	}
 	if c.err != nil {
 		if ctx.Err() == nil {

@@ -26,7 +26,7 @@
 //
 // # Claims
 //
-// claims.go judges, without I/O, whether an entry may have what it claims: what nobody owns, or it owns itself. An owner
+// Package claims judges, without I/O, whether an entry may have what it claims: what nobody owns, or it owns itself. An owner
 // that is about to let go goes first; one that keeps the claim makes the other parked; of two that claim what nobody owns
 // the first comes first, of those that came in one transaction the elder. Waiting in a circle is broken by setting one
 // aside. Whoever waits is looked at again in the transaction in which the other one changes.

@@ -166,7 +166,7 @@ func (d *directory) refresh(cookie string) ([]Event, int) {
 	for _, uuid := range d.log[from:] {
 		changed[uuid] = true
 	}
-	for _, uuid := range slices.SortedFunc(maps.Keys(d.entries), compareUUID) {
+	for _, uuid := range slices.SortedFunc(maps.Keys(d.entries), schema.UUID.Compare) {
 		switch e := d.inScope(uuid); {
 		case e == nil:
 		case cookie == "" || changed[uuid]:

@@ -135,7 +135,7 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 			}
 		}
 	}
-	sorted := slices.SortedFunc(maps.Keys(ids), compareUUID)
+	sorted := slices.SortedFunc(maps.Keys(ids), schema.UUID.Compare)
 	var list []finding
 	for _, uuid := range sorted {
 		if f, known := in.l.remember(tx, uuid); known {

@@ -1,7 +1,6 @@
 package listener
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,8 +8,6 @@ import (
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
-
-func compareUUID(a, b schema.UUID) int { return bytes.Compare(a[:], b[:]) }
 
 // remember returns what is known of an entry that seems to be gone: its last DN. It reports whether there is anything to
 // lose.

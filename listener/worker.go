@@ -11,6 +11,7 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/mailreg/mailreg/listener/claims"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -59,7 +60,7 @@ type worker struct {
 
 	queue  queue
 	timers timers
-	claims claims
+	claims *claims.Graph
 	// busy holds what is being called or waits for its acknowledgement to be stored.
 	busy map[schema.UUID]decision
 	// tried holds what may have been called without being acknowledged: since the start, or before.
@@ -213,9 +214,9 @@ func (w *worker) rest(reason string) {
 
 // reset forgets the index but what is being worked on.
 func (w *worker) reset() {
-	w.queue, w.timers, w.claims = newQueue(), timers{}, newClaims()
+	w.queue, w.timers, w.claims = newQueue(), timers{}, claims.NewGraph()
 	for uuid, d := range w.busy {
-		w.claims.use(uuid, d.resources())
+		w.claims.Use(uuid, d.resources())
 	}
 }
 
@@ -248,7 +249,7 @@ func (w *worker) absorb() error {
 			if m, ok := h.Mark(uuid); ok {
 				w.index(tx, m, generation)
 			} else {
-				w.claims.forget(uuid)
+				w.claims.Forget(uuid)
 			}
 		}
 		return nil
@@ -260,9 +261,9 @@ func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 	if w.claimer != nil {
 		entry := tx.Entry(m.UUID)
 		_, wanted, _ := w.target(entry)
-		w.claims.want(m.UUID, wanted, slices.Sorted(maps.Keys(trials(m))))
+		w.claims.Want(m.UUID, wanted, slices.Sorted(maps.Keys(trials(m))))
 	}
-	w.claims.unwait(m.UUID)
+	w.claims.Unwait(m.UUID)
 	due := m.Generation <= generation && m.Class != store.Parked && m.Class != store.Held
 	if _, busy := w.busy[m.UUID]; !due || busy {
 		return
@@ -272,8 +273,8 @@ func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 
 // wakeWaiting puts those that wait for an entry back into the queue.
 func (w *worker) wakeWaiting(uuid schema.UUID) {
-	for _, waiting := range w.claims.woken(uuid) {
-		w.queue.push(waiting.first, waiting.uuid)
+	for _, waiting := range w.claims.Woken(uuid) {
+		w.queue.push(waiting.First, waiting.UUID)
 	}
 }
 

@@ -1,6 +1,7 @@
 package schema
 
 import (
+	"bytes"
 	"encoding/hex"
 	"fmt"
 )
@@ -30,6 +31,9 @@ func (u UUID) String() string {
 
 // IsZero reports whether u was never set.
 func (u UUID) IsZero() bool { return u == UUID{} }
+
+// Compare orders UUIDs by their bytes.
+func (u UUID) Compare(o UUID) int { return bytes.Compare(u[:], o[:]) }
 
 // MarshalText returns the printed form, so that a UUID is readable in JSON.
 func (u UUID) MarshalText() ([]byte, error) { return []byte(u.String()), nil }
