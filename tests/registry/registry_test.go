@@ -120,6 +120,7 @@ func (h host) size() string {
 }
 
 func TestSetReloadsPostfix(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	reloads := h.Postfix.Reloads()
 	h.run(0, "Create mail/messagesizelimit\nFile: /etc/postfix/main.cf\nReload: postfix.service\n", "", "set", "mail/messagesizelimit=20971520")
@@ -141,6 +142,7 @@ func TestSetReloadsPostfix(t *testing.T) {
 }
 
 func TestSetReloadsDovecot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.run(0, "Create mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=1m")
 	h.write("/etc/dovecot/local.conf", "no_such_setting = 1\n")
@@ -151,6 +153,7 @@ func TestSetReloadsDovecot(t *testing.T) {
 }
 
 func TestSetRestartsDovecot(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	config := h.path("/etc/dovecot/dovecot.conf")
 	t.Cleanup(func() {
@@ -171,6 +174,7 @@ func TestSetRestartsDovecot(t *testing.T) {
 }
 
 func TestWhatPostfixWouldStumbleOver(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	const rule = "mail/postfix/smtpd/restrictions/recipient/05"
 	h.refused(`mail/messagesizelimit: value "10M" must be a whole number of 0 or more`, "set", "mail/messagesizelimit=10M", "mail/postfix/softbounce=yes")
@@ -186,6 +190,7 @@ func TestWhatPostfixWouldStumbleOver(t *testing.T) {
 }
 
 func TestLocalFileOfTheAdministrator(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.write("/etc/postfix/main.cf.local", "no_such_parameter = 1\nsoft_bounce = yes\n")
 	r := h.Run("commit")
@@ -199,6 +204,7 @@ func TestLocalFileOfTheAdministrator(t *testing.T) {
 
 // TestMasterThatIsSlow proves that nobody asks the processes with the former settings whether the new ones work.
 func TestMasterThatIsSlow(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	data, err := os.ReadFile(h.path("/var/spool/postfix/pid/master.pid"))
 	if err != nil {
@@ -237,6 +243,7 @@ func TestMasterThatIsSlow(t *testing.T) {
 
 // TestPortOfAnother proves that both servers come back from a port which they cannot have; the master of Postfix dies of it.
 func TestPortOfAnother(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -269,6 +276,7 @@ func TestPortOfAnother(t *testing.T) {
 
 // TestQueueElsewhere proves that a Postfix is found to run wherever its queue is.
 func TestQueueElsewhere(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	h.Postfix.Stop()
 	queue := h.path("/srv/queue")
@@ -285,6 +293,7 @@ func TestQueueElsewhere(t *testing.T) {
 
 // TestForEverybody proves that who is not root may look, but sees no secrets.
 func TestForEverybody(t *testing.T) {
+	t.Parallel()
 	h := newHost(t, "mail/dovecot/auth/master/password=geheim")
 	run := func(args ...string) harness.Result {
 		cmd := h.Command(args...)
@@ -311,6 +320,7 @@ func TestForEverybody(t *testing.T) {
 }
 
 func TestServerThatDoesNotWork(t *testing.T) {
+	t.Parallel()
 	h := newHost(t)
 	before := h.written()
 	// postconf does not see that the map type does not exist; smtpd does, when a client comes.
