@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailreg/mailreg/registry/history"
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
@@ -82,7 +83,7 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 	}); err != nil {
 		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
 	}
-	if err := r.appendLog(n.Offset, n.Lines); err != nil {
+	if err := r.log().Append(n.Offset, n.Lines); err != nil {
 		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
 	}
 	r.fault("before actions")
@@ -138,10 +139,10 @@ func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note, actions ma
 		return nil, err
 	}
 	back := note{ID: s.Serial, Actions: actions, Back: true}
-	if back.Lines, err = undoLines(back.ID, n.Lines); err != nil {
+	if back.Lines, err = history.Undo(back.ID, n.Lines); err != nil {
 		return nil, err
 	}
-	if back.Offset, err = r.logSize(); err != nil {
+	if back.Offset, err = r.log().Size(); err != nil {
 		return nil, err
 	}
 	returning, err := stageNote(r.path(stateDir), files, back)

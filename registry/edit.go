@@ -11,6 +11,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/mailreg/mailreg/registry/history"
 	"github.com/mailreg/mailreg/registry/layerfile"
 	"github.com/mailreg/mailreg/registry/value"
 )
@@ -30,19 +31,31 @@ type keyChange struct {
 	old, new *string
 }
 
+// masked returns the change without its values: only that there are some.
+func (c keyChange) masked() keyChange {
+	secret := history.Secret
+	if c.old != nil {
+		c.old = &secret
+	}
+	if c.new != nil {
+		c.new = &secret
+	}
+	return c
+}
+
 // apply checks an edit against the view and carries it out. Its error has one line for each key that is refused.
 func apply(v *View, e Edit) (applied, error) {
-	a := applied{values: maps.Clone(v.layers[e.Layer])}
+	a := applied{values: maps.Clone(v.In(e.Layer))}
 	if a.values == nil {
 		a.values = map[string]string{}
 	}
 	var refused []error
 	for _, set := range e.Set {
-		if err := v.check(e, set); err != nil {
+		if err := checkAssignment(v, e, set); err != nil {
 			refused = append(refused, err)
 			continue
 		}
-		if e.Layer == LDAP && v.local(set.Key) {
+		if e.Layer == LDAP && v.Local(set.Key) {
 			a.warnings = append(a.warnings, fmt.Sprintf("%s is local to this host: its value in layer %s is ignored", set.Key, LDAP))
 		}
 		verb := "Create"
@@ -52,10 +65,10 @@ func apply(v *View, e Edit) (applied, error) {
 			verb = "Setting"
 		}
 		a.put(set.Key, &set.Value)
-		a.keys = append(a.keys, KeyOutcome{Key: set.Key, Verb: verb, HiddenBy: v.above(e.Layer, set.Key)})
+		a.keys = append(a.keys, KeyOutcome{Key: set.Key, Verb: verb, HiddenBy: above(v, e.Layer, set.Key)})
 	}
 	for _, key := range e.Unset {
-		if err := v.checkKey(e, key); err != nil {
+		if err := checkKey(v, e, key); err != nil {
 			refused = append(refused, err)
 			continue
 		}
@@ -64,12 +77,9 @@ func apply(v *View, e Edit) (applied, error) {
 			verb = "Unsetting"
 		}
 		a.put(key, nil)
-		a.keys = append(a.keys, KeyOutcome{Key: key, Verb: verb, HiddenBy: v.above(e.Layer, key)})
+		a.keys = append(a.keys, KeyOutcome{Key: key, Verb: verb, HiddenBy: above(v, e.Layer, key)})
 	}
-	layers := v.layers
-	layers[e.Layer] = a.values
-	a.view = newView(v.root, v.table, layers)
-	a.view.files = v.files
+	a.view = v.With(e.Layer, a.values)
 	return a, errors.Join(refused...)
 }
 
@@ -91,7 +101,7 @@ func (a *applied) put(key string, val *string) {
 }
 
 // above returns the highest layer over l that decides the value of a key, Default when none does.
-func (v *View) above(l Layer, key string) Layer {
+func above(v *View, l Layer, key string) Layer {
 	if source, ok := v.Source(key); ok && source > l {
 		return source
 	}
@@ -99,25 +109,25 @@ func (v *View) above(l Layer, key string) Layer {
 }
 
 // checkKey reports why an edit may not touch a key.
-func (v *View) checkKey(e Edit, key string) error {
+func checkKey(v *View, e Edit, key string) error {
 	if err := layerfile.CheckKey(key); err != nil {
 		return err
 	}
-	if d, _ := v.table.find(key); d.ReadOnly && !e.Internal {
+	if d, _ := v.Declaration(key); d.ReadOnly && !e.Internal {
 		return fmt.Errorf("%s is read-only: the daemon writes it", key)
 	}
 	return nil
 }
 
-// check reports why an edit may not give a key that value.
-func (v *View) check(e Edit, set Assignment) error {
-	if was, exists := v.layers[e.Layer][set.Key]; exists && was == set.Value {
+// checkAssignment reports why an edit may not give a key that value.
+func checkAssignment(v *View, e Edit, set Assignment) error {
+	if was, exists := v.In(e.Layer)[set.Key]; exists && was == set.Value {
 		return nil // nothing happens, so that what dump prints can be set again
 	}
-	if err := v.checkKey(e, set.Key); err != nil {
+	if err := checkKey(v, e, set.Key); err != nil {
 		return err
 	}
-	d, declared := v.table.find(set.Key)
+	d, declared := v.Declaration(set.Key)
 	shown := fmt.Sprintf("value %q ", cut(set.Value))
 	if d.Secret {
 		shown = "the value "

@@ -57,20 +57,10 @@ func differ(u templates.Uses, a, b *View) bool {
 // actionKeys returns a hash of the value of each key whose declaration names a service action.
 func actionKeys(v *View) map[string]string {
 	keys := map[string]string{}
-	note := func(key string) {
-		if val, ok := v.Get(key); ok {
-			sum := sha256.Sum256([]byte(val))
-			keys[key] = hex.EncodeToString(sum[:8])
-		}
-	}
-	for _, d := range v.table.all() {
-		if d.Service != "" && !isPattern(d.Key) {
-			note(d.Key)
-		}
-	}
-	for key := range v.merged {
-		if d, _ := v.table.find(key); d.Service != "" {
-			note(key)
+	for _, pair := range v.Pairs() {
+		if d, _ := v.Declaration(pair.Key); d.Service != "" {
+			sum := sha256.Sum256([]byte(pair.Value))
+			keys[pair.Key] = hex.EncodeToString(sum[:8])
 		}
 	}
 	return keys
@@ -79,12 +69,12 @@ func actionKeys(v *View) map[string]string {
 // keyActions adds the actions of the keys that differ between two results of actionKeys.
 func keyActions(actions map[string]string, v *View, before, after map[string]string) {
 	for key := range maps.Keys(before) {
-		if d, _ := v.table.find(key); before[key] != after[key] && d.Service != "" {
+		if d, _ := v.Declaration(key); before[key] != after[key] && d.Service != "" {
 			addAction(actions, d.Service, d.Action)
 		}
 	}
 	for key := range maps.Keys(after) {
-		if d, _ := v.table.find(key); before[key] != after[key] {
+		if d, _ := v.Declaration(key); before[key] != after[key] {
 			addAction(actions, d.Service, d.Action)
 		}
 	}

@@ -3,17 +3,17 @@ package registry
 import (
 	"context"
 	"path/filepath"
-	"sync"
 	"time"
 
+	"github.com/mailreg/mailreg/registry/history"
 	"github.com/mailreg/mailreg/registry/hook"
+	"github.com/mailreg/mailreg/registry/settings"
 	"github.com/mailreg/mailreg/templates"
 )
 
 // The registry's files below the root.
 const (
-	etcDir      = "/etc/mailreg"
-	schemaDir   = etcDir + "/schema.d"
+	etcDir      = settings.Dir
 	templateDir = etcDir + "/templates"
 	stateDir    = "/var/lib/mailreg"
 	lockFile    = stateDir + "/lock"
@@ -21,7 +21,6 @@ const (
 	logFile     = stateDir + "/transactions.log"
 	stageDir    = stateDir + "/stage"
 	replacedDir = stateDir + "/replaced"
-	layersFile  = stateDir + "/layers" // names of the layer files that have existed, one a line
 	layoutFile  = "/var/spool/dovecot/private/.mailreg-layout"
 )
 
@@ -46,8 +45,7 @@ var Steps = []string{"before journal", "after journal", "mid swap", "before acti
 type Registry struct {
 	config Config
 	root   string
-	mu     sync.Mutex // guards cache
-	cache  cache
+	reader *settings.Reader
 }
 
 // Open returns the registry below root, "/" when empty. It reads nothing and creates nothing.
@@ -62,8 +60,12 @@ func New(c Config) *Registry {
 	if abs, err := filepath.Abs(root); err == nil { // fails only when the working directory is gone
 		root = abs
 	}
-	return &Registry{config: c, root: root}
+	return &Registry{config: c, root: root, reader: settings.NewReader(root)}
 }
+
+// View reads all layers. Files that did not change since the last call are not read again. When a layer file is broken or
+// gone, the error names it and the view is the last good one of this process, nil when there was none.
+func (r *Registry) View() (*View, error) { return r.reader.View() }
 
 // path returns a path below the root as the system knows it.
 func (r *Registry) path(elements ...string) string {
@@ -76,6 +78,8 @@ func (r *Registry) now() time.Time {
 	}
 	return time.Now().UTC()
 }
+
+func (r *Registry) log() history.Log { return history.Log(r.path(logFile)) }
 
 func (r *Registry) fault(step string) {
 	if r.config.Fault != nil {

@@ -11,7 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/registry/history"
 	"github.com/mailreg/mailreg/registry/layerfile"
+	"github.com/mailreg/mailreg/registry/settings"
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
@@ -129,7 +131,7 @@ func (t *transaction) prepare(ctx context.Context) error {
 
 func (t *transaction) read() error {
 	var err error
-	if t.old, err = t.r.fresh(); err != nil {
+	if t.old, err = t.r.reader.Fresh(); err != nil {
 		return err
 	}
 	t.view = t.old
@@ -235,15 +237,15 @@ func (t *transaction) files() ([]swap.File, error) {
 func (t *transaction) layerFiles() ([]swap.File, error) {
 	var files []swap.File
 	existing := map[string]bool{}
-	for _, name := range append(slices.Clone(layerFiles[Normal:]), secretsFile) {
+	for _, name := range settings.FileNames() {
 		if _, err := os.Stat(t.r.path(etcDir, name)); err == nil {
 			existing[name] = true
 		}
 	}
 	if t.job.edit != nil && len(t.changes) > 0 {
-		held := t.view.split(t.job.edit.Layer)
+		held := t.view.Files(t.job.edit.Layer)
 		for _, name := range slices.Sorted(maps.Keys(held)) {
-			if maps.Equal(held[name], t.old.files[name]) {
+			if maps.Equal(held[name], t.old.InFile(name)) {
 				continue
 			}
 			file, err := t.layerFile(name, held[name])
@@ -258,7 +260,7 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 		return nil, err
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(existing)), "\n") + "\n"
-	noted, err := swap.Read(t.r.path(layersFile))
+	noted, err := swap.Read(t.r.path(settings.NoteFile))
 	if err == nil && len(existing) > 0 && string(noted.Data) != names {
 		files = append(files, ownFile(noted.Path, []byte(names), 0o644))
 	}
@@ -267,12 +269,12 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 
 // closeSecrets mends the mode of the secrets, where somebody has opened it, unless they are replaced anyhow.
 func (t *transaction) closeSecrets(files *[]swap.File) error {
-	file, err := swap.Read(t.r.path(etcDir, secretsFile))
+	file, err := swap.Read(t.r.path(etcDir, settings.SecretsFile))
 	replaced := slices.ContainsFunc(*files, func(f swap.File) bool { return f.Path == file.Path })
 	if err != nil || file.Remove || replaced || file.Mode&0o077 == 0 {
 		return err
 	}
-	t.warn("%s was open to others (mode %#o)", filepath.Join(etcDir, secretsFile), file.Mode)
+	t.warn("%s was open to others (mode %#o)", filepath.Join(etcDir, settings.SecretsFile), file.Mode)
 	file.Mode = 0o600
 	*files = append(*files, file)
 	return nil
@@ -289,33 +291,17 @@ func (t *transaction) layerFile(name string, values map[string]string) (swap.Fil
 		was, err = layerfile.Decode(name, file.Data)
 	}
 	// An editor takes no lock: what it has saved since we read the file would be lost.
-	if err != nil || !maps.Equal(was, t.old.files[name]) {
+	if err != nil || !maps.Equal(was, t.old.InFile(name)) {
 		return swap.File{}, fmt.Errorf("%s has been changed meanwhile; try again", file.Path)
 	}
 	if file.Remove {
 		file = ownFile(file.Path, nil, 0o644)
 	}
-	if name == secretsFile {
+	if name == settings.SecretsFile {
 		file.Mode = 0o600
 	}
 	file.Data, file.Time = layerfile.Encode(name, values), time.Time{}
 	return file, nil
-}
-
-// split returns what each file of a layer shall hold: secrets are kept apart.
-func (v *View) split(l Layer) map[string]map[string]string {
-	if l != Normal {
-		return map[string]map[string]string{layerFiles[l]: v.layers[l]}
-	}
-	plain, secret := map[string]string{}, map[string]string{}
-	for key, val := range v.layers[Normal] {
-		if d, _ := v.table.find(key); d.Secret {
-			secret[key] = val
-		} else {
-			plain[key] = val
-		}
-	}
-	return map[string]map[string]string{layerFiles[Normal]: plain, secretsFile: secret}
 }
 
 // write journals and swaps what was prepared, and tells the services.
@@ -339,7 +325,7 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing the files: %w", err)
 	}
-	if err := t.r.reserveLog(n.Offset, n.Lines); err != nil {
+	if err := t.r.log().Reserve(n.Offset, n.Lines); err != nil {
 		return nil, errors.Join(err, set.Abort())
 	}
 	t.r.fault("before journal")
@@ -354,11 +340,11 @@ func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 	n := note{ID: t.state.Serial, Actions: t.actions}
 	var err error
 	if t.job.edit != nil {
-		if n.Lines, err = t.r.logLines(n.ID, t.job.edit.Layer, t.view, t.changes); err != nil {
+		if n.Lines, err = t.logLines(n.ID); err != nil {
 			return nil, n, err
 		}
 	}
-	if n.Offset, err = t.r.logSize(); err != nil {
+	if n.Offset, err = t.r.log().Size(); err != nil {
 		return nil, n, err
 	}
 	if err := os.MkdirAll(filepath.Dir(t.r.path(stateFile)), 0o755); err != nil {
@@ -366,4 +352,19 @@ func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 	}
 	set, err := stageNote(t.r.path(stateDir), files, n)
 	return set, n, err
+}
+
+// logLines returns what the log is to say about the edit.
+func (t *transaction) logLines(id int64) ([]byte, error) {
+	var lines []history.Line
+	for _, c := range t.changes {
+		if d, _ := t.view.Declaration(c.key); d.Secret {
+			c = c.masked()
+		}
+		lines = append(lines, history.Line{
+			ID: id, Time: t.r.now().Truncate(time.Second), UID: os.Getuid(), PID: os.Getpid(),
+			Layer: t.job.edit.Layer.String(), Key: c.key, Old: c.old, New: c.new,
+		})
+	}
+	return history.Encode(lines)
 }

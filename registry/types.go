@@ -1,6 +1,30 @@
 package registry
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/mailreg/mailreg/registry/settings"
+)
+
+// The words of package settings that belong to the registry's own.
+type (
+	// View is the merged registry at one moment.
+	View = settings.View
+	// Layer is one of the five layers of settings.
+	Layer = settings.Layer
+)
+
+// The layers, low to high.
+const (
+	Default  = settings.Default
+	Normal   = settings.Normal
+	LDAP     = settings.LDAP
+	Schedule = settings.Schedule
+	Forced   = settings.Forced
+)
+
+// ParseLayer returns the writable layer of that name.
+func ParseLayer(name string) (Layer, error) { return settings.ParseLayer(name) }
 
 // Edit is one transaction: all of it happens, or none.
 type Edit struct {

@@ -1,4 +1,4 @@
-package registry
+package settings
 
 import (
 	"errors"
@@ -8,16 +8,40 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/layerfile"
 )
 
+// Where settings lie below the root.
+const (
+	// Dir holds the layer files.
+	Dir = "/etc/mailreg"
+	// NoteFile names the layer files that have existed, one a line: an empty registry is told from a lost one by it.
+	NoteFile  = "/var/lib/mailreg/layers"
+	schemaDir = Dir + "/schema.d"
+)
+
+// Reader reads the settings below one root. All methods may be called at the same time.
+type Reader struct {
+	root  string
+	mu    sync.Mutex // guards cache
+	cache cache
+}
+
 // cache is the last good reading of the layer files and of the local declarations.
 type cache struct {
 	stamps map[string]stamp
 	view   *View
+}
+
+// NewReader returns the reader of a root, an absolute path. It reads nothing.
+func NewReader(root string) *Reader { return &Reader{root: root} }
+
+func (r *Reader) path(elements ...string) string {
+	return filepath.Join(append([]string{r.root}, elements...)...)
 }
 
 // stamp tells one version of a file from the next. A file that was written just before it was read is racy: another
@@ -44,7 +68,7 @@ func stampOf(path string, now time.Time) stamp {
 
 // View reads all layers. Files that did not change since the last call are not read again. When a layer file is broken or
 // gone, the error names it and the view is the last good one of this process, nil when there was none.
-func (r *Registry) View() (*View, error) {
+func (r *Reader) View() (*View, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := time.Now()
@@ -66,25 +90,25 @@ func (r *Registry) View() (*View, error) {
 	return view, nil
 }
 
-// fresh reads all layers whatever is cached.
-func (r *Registry) fresh() (*View, error) {
+// Fresh reads all layers whatever is cached.
+func (r *Reader) Fresh() (*View, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.read()
 }
 
 // watched are the files that make up a view.
-func (r *Registry) watched() []string {
-	paths := []string{r.path(etcDir, secretsFile), r.path(schemaDir)}
+func (r *Reader) watched() []string {
+	paths := []string{r.path(Dir, SecretsFile), r.path(schemaDir)}
 	for layer := Normal; layer <= Forced; layer++ {
-		paths = append(paths, r.path(etcDir, layerFiles[layer]))
+		paths = append(paths, r.path(Dir, layerFiles[layer]))
 	}
 	local, _ := filepath.Glob(r.path(schemaDir, "*.ini")) // the pattern is well formed, the only error there is
 	return append(paths, local...)
 }
 
 // read reads declarations and layers from disk.
-func (r *Registry) read() (*View, error) {
+func (r *Reader) read() (*View, error) {
 	t, err := readTable(r.path(schemaDir))
 	if err != nil {
 		return nil, err
@@ -98,14 +122,14 @@ func (r *Registry) read() (*View, error) {
 		}
 		layers[layer] = maps.Clone(files[name])
 	}
-	secrets, err := r.readLayer(secretsFile)
+	secrets, err := r.readLayer(SecretsFile)
 	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
 		err = nil // for users who may not see them, secrets are unset
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading layer %s: %w", Normal, err)
 	}
-	files[secretsFile] = secrets
+	files[SecretsFile] = secrets
 	maps.Copy(layers[Normal], secrets)
 	v := newView(r.root, t, layers)
 	v.files = files
@@ -113,8 +137,8 @@ func (r *Registry) read() (*View, error) {
 }
 
 // readLayer reads one layer file; one that never existed is empty.
-func (r *Registry) readLayer(name string) (map[string]string, error) {
-	path := r.path(etcDir, name)
+func (r *Reader) readLayer(name string) (map[string]string, error) {
+	path := r.path(Dir, name)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) && !r.existed(name) {
 		return map[string]string{}, nil
@@ -133,11 +157,11 @@ func (r *Registry) readLayer(name string) (map[string]string, error) {
 }
 
 // existed reports whether a layer file has been there before: this process has seen it, or a transaction noted it.
-func (r *Registry) existed(name string) bool {
-	if s, seen := r.cache.stamps[r.path(etcDir, name)]; seen && !s.absent {
+func (r *Reader) existed(name string) bool {
+	if s, seen := r.cache.stamps[r.path(Dir, name)]; seen && !s.absent {
 		return true
 	}
-	noted, err := os.ReadFile(r.path(layersFile))
+	noted, err := os.ReadFile(r.path(NoteFile))
 	if err != nil {
 		return false // nothing was ever noted below this root, or it is not for us to read
 	}

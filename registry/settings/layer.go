@@ -1,6 +1,9 @@
-package registry
+package settings
 
-import "fmt"
+import (
+	"fmt"
+	"slices"
+)
 
 // Layer is one of the five layers of settings; a higher one hides a lower one.
 type Layer int
@@ -14,10 +17,14 @@ const (
 	Forced
 )
 
-// layerFiles are the files of the layers below /etc/mailreg. secretsFile is part of layer normal.
+// layerFiles are the names of the layers' files in Dir.
 var layerFiles = [Forced + 1]string{Normal: "base.conf", LDAP: "base-ldap.conf", Schedule: "base-schedule.conf", Forced: "base-forced.conf"}
 
-const secretsFile = "secrets.conf"
+// SecretsFile is the name of the second file of layer normal, for variables that are declared secret.
+const SecretsFile = "secrets.conf"
+
+// FileNames returns the names of all layer files in Dir.
+func FileNames() []string { return append(slices.Clone(layerFiles[Normal:]), SecretsFile) }
 
 var layerNames = [Forced + 1]string{"default", "normal", "ldap", "schedule", "forced"}
 

@@ -1,4 +1,4 @@
-package registry
+package settings
 
 import (
 	"os"
@@ -101,7 +101,7 @@ func TestPatterns(t *testing.T) {
 
 func TestViewReadsFiles(t *testing.T) {
 	root := t.TempDir()
-	r := Open(root)
+	r := NewReader(root)
 	empty, err := r.View()
 	if err != nil || len(empty.merged) != 0 {
 		t.Fatal(empty, err)
@@ -122,7 +122,7 @@ func TestViewReadsFiles(t *testing.T) {
 	}
 	old := time.Now().Add(-time.Minute)
 	for _, name := range []string{"base.conf", "secrets.conf", "schema.d", "schema.d/a.ini", "schema.d/b.ini"} {
-		if err := os.Chtimes(filepath.Join(root, etcDir, name), old, old); err != nil {
+		if err := os.Chtimes(filepath.Join(root, Dir, name), old, old); err != nil {
 			t.Fatal(err)
 		}
 	}

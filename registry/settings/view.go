@@ -1,4 +1,4 @@
-package registry
+package settings
 
 import (
 	"cmp"
@@ -37,7 +37,7 @@ func newView(root string, t *table, layers [Forced + 1]map[string]string) *View 
 	v := &View{root: root, table: t, layers: layers, merged: map[string]string{}}
 	for layer, values := range layers {
 		for key, val := range values {
-			if Layer(layer) != LDAP || !v.local(key) {
+			if Layer(layer) != LDAP || !v.Local(key) {
 				v.merged[key] = val
 			}
 		}
@@ -45,8 +45,39 @@ func newView(root string, t *table, layers [Forced + 1]map[string]string) *View 
 	return v
 }
 
-// local reports whether a key is ignored in layer ldap: the directory must not turn the host's own daemon around.
-func (v *View) local(key string) bool {
+// With returns the view in which a layer holds other values.
+func (v *View) With(l Layer, values map[string]string) *View {
+	layers := v.layers
+	layers[l] = values
+	with := newView(v.root, v.table, layers)
+	with.files = v.files
+	return with
+}
+
+// In returns what a layer holds, not to be changed.
+func (v *View) In(l Layer) map[string]string { return v.layers[l] }
+
+// InFile returns what the layer file of that name held when it was read, not to be changed.
+func (v *View) InFile(name string) map[string]string { return v.files[name] }
+
+// Files returns by name what each file of a layer shall hold: secrets are kept apart.
+func (v *View) Files(l Layer) map[string]map[string]string {
+	if l != Normal {
+		return map[string]map[string]string{layerFiles[l]: v.layers[l]}
+	}
+	plain, secret := map[string]string{}, map[string]string{}
+	for key, val := range v.layers[Normal] {
+		if d, _ := v.table.find(key); d.Secret {
+			secret[key] = val
+		} else {
+			plain[key] = val
+		}
+	}
+	return map[string]map[string]string{layerFiles[Normal]: plain, SecretsFile: secret}
+}
+
+// Local reports whether a key is ignored in layer ldap: the directory must not turn the host's own daemon around.
+func (v *View) Local(key string) bool {
 	if strings.HasPrefix(key, "ldap/") || strings.HasPrefix(key, "mailreg/") {
 		return true
 	}
@@ -215,7 +246,7 @@ func (v *View) Candidates(key string) []Candidate {
 // Source returns the layer whose value of a key is in force; ok is false when no layer has one.
 func (v *View) Source(key string) (layer Layer, ok bool) {
 	for layer := Forced; layer >= Normal; layer-- {
-		if _, set := v.layers[layer][key]; set && (layer != LDAP || !v.local(key)) {
+		if _, set := v.layers[layer][key]; set && (layer != LDAP || !v.Local(key)) {
 			return layer, true
 		}
 	}
