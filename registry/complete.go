@@ -1,7 +1,6 @@
 package registry
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -153,82 +152,4 @@ func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note, actions ma
 		return nil, err
 	}
 	return r.complete(ctx, returning)
-}
-
-// act takes the actions, one service after the other. broken says which service does not work any more after its action
-// had gone well. Who interrupts a transaction now does not stop it: a server that was not looked at to the end counted as
-// broken, or a broken one as fine. Each step has its time limit, and whoever is killed leaves the rest to the next command.
-func (r *Registry) act(ctx context.Context, actions map[string]string) (done []ActionOutcome, broken error) {
-	ctx = context.WithoutCancel(ctx)
-	for _, name := range slices.Sorted(maps.Keys(actions)) {
-		s := r.service(name)
-		if s == nil {
-			continue
-		}
-		outcome := actionOutcome(s, actions[name])
-		if outcome.Skipped == "" {
-			outcome.Err = s.Act(ctx, actions[name])
-		}
-		if outcome.Skipped == "" && outcome.Err == nil {
-			if err := s.Verify(ctx); err != nil {
-				broken = errors.Join(broken, fmt.Errorf("%s does not work with the new settings: %w", s.Unit(), err))
-			}
-		}
-		done = append(done, outcome)
-	}
-	return done, broken
-}
-
-// actionOutcome tells what an action is called, and why it is left out.
-func actionOutcome(s Service, action string) ActionOutcome {
-	verbs := map[string]string{"reload": "Reload", "restart": "Restart", "start": "Start"}
-	o := ActionOutcome{Verb: verbs[action], Unit: s.Unit(), service: s.Name()}
-	switch {
-	case !s.Installed():
-		o.Skipped = "not installed"
-	case action != "start" && !s.Running():
-		o.Skipped = "not running"
-	}
-	return o
-}
-
-// settle crosses actions off the state that are done or were not needed.
-func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) error {
-	if len(actions) == 0 {
-		return nil
-	}
-	s, err := r.readState()
-	if err != nil {
-		return err
-	}
-	for name := range actions {
-		failed := func(o ActionOutcome) bool { return o.service == name && o.Err != nil }
-		if !slices.ContainsFunc(outcomes, failed) {
-			delete(s.Pending, name)
-		}
-	}
-	return r.saveState(s)
-}
-
-// retry takes actions that no file change has caused.
-func (r *Registry) retry(ctx context.Context, actions map[string]string) ([]ActionOutcome, error) {
-	outcomes, broken := r.act(ctx, actions)
-	if broken != nil {
-		return outcomes, broken // stays pending: there are no former files to go back to
-	}
-	return outcomes, errors.Join(r.settle(outcomes, actions), pending(outcomes))
-}
-
-// pending wraps the errors of actions in ErrPending.
-func pending(outcomes []ActionOutcome) error {
-	var lines bytes.Buffer
-	for _, o := range outcomes {
-		if o.Err != nil {
-			fmt.Fprintf(&lines, ": %s of %s: %v", strings.ToLower(o.Verb), o.Unit, o.Err)
-		}
-	}
-	if lines.Len() == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w%s", ErrPending, lines.String())
 }

@@ -1,15 +1,12 @@
 package registry
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"os/user"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"time"
 
@@ -31,90 +28,6 @@ type output struct {
 const cooled = 3 * time.Second
 
 func (o *output) changed() bool { return !o.file.Equal(o.live) }
-
-// plan finds the outputs that the transaction touches, renders them and compares them with the live files.
-func (t *transaction) plan() error {
-	all := t.set.Outputs()
-	chosen, err := selectOutputs(all, t.job.files)
-	if err != nil {
-		return err
-	}
-	fresh := map[string][]templates.Output{}
-	for _, o := range chosen {
-		rec, recorded := t.state.Outputs[o.Path]
-		switch {
-		case t.r.wanted(t.view, o) && !recorded && t.job.edit != nil:
-			fresh[o.Service] = append(fresh[o.Service], o)
-		case t.r.wanted(t.view, o):
-			if t.job.edit == nil || differ(rec.Uses, t.old, t.view) {
-				err = t.render(o)
-			}
-		case recorded && t.r.enabled(t.view, o.Service) && (t.job.edit == nil || t.r.wanted(t.old, o)):
-			err = t.remove(o, rec)
-		case len(t.job.files) > 0:
-			err = fmt.Errorf("%s is not generated with these settings", o.Path)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	for _, service := range slices.Sorted(maps.Keys(fresh)) {
-		if err := t.start(service, fresh[service]); err != nil {
-			return err
-		}
-	}
-	if t.job.edit != nil || len(t.job.files) > 0 {
-		return nil
-	}
-	return t.removeVanished(all)
-}
-
-// start has an edit generate outputs of a service that were never written. What they depend on is not known before they
-// are rendered: when the edit changes nothing of it, they are left alone. They begin together, for a server does not work
-// with half of its files. On a new host keys are set one after the other; that files cannot be made before the last one
-// is not the fault of the first.
-func (t *transaction) start(service string, fresh []templates.Output) error {
-	affected := false
-	for _, o := range fresh {
-		_, used, err := t.set.Render(o, t.world(t.view))
-		touched := differ(uses(o, used), t.old, t.view)
-		affected = affected || touched
-		if err == nil {
-			continue
-		}
-		if _, _, before := t.set.Render(o, t.world(t.old)); before == nil {
-			return err
-		}
-		if touched {
-			t.warn("the files of %s are not generated yet: %v", service, err)
-		}
-		return nil
-	}
-	if !affected {
-		return nil
-	}
-	for _, o := range fresh {
-		if err := t.render(o); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// removeVanished takes away the files that no template makes any more.
-func (t *transaction) removeVanished(all []templates.Output) error {
-	for _, path := range slices.Sorted(maps.Keys(t.state.Outputs)) {
-		rec := t.state.Outputs[path]
-		made := func(o templates.Output) bool { return o.Path == path }
-		if slices.ContainsFunc(all, made) || !t.r.enabled(t.view, rec.Service) {
-			continue
-		}
-		if err := t.remove(templates.Output{Path: path, Service: rec.Service}, rec); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // render renders one output and compares it with the live file.
 func (t *transaction) render(o templates.Output) error {
@@ -269,26 +182,4 @@ func owner(o templates.Output) (uid, gid int, err error) {
 		}
 	}
 	return uid, gid, nil
-}
-
-// Diff returns what a commit would change, as unified diffs; all files when none are named.
-func (r *Registry) Diff(_ context.Context, files []string) ([]FileDiff, error) {
-	t := r.begin(job{files: files, dryRun: true})
-	if err := t.read(); err != nil {
-		return nil, err
-	}
-	var err error
-	if t.set, err = r.load(); err != nil {
-		return nil, err
-	}
-	if err := t.plan(); err != nil {
-		return nil, err
-	}
-	var diffs []FileDiff
-	for _, o := range t.outputs {
-		if o.changed() {
-			diffs = append(diffs, FileDiff{Path: o.Path, Diff: diffOf(o)})
-		}
-	}
-	return diffs, nil
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 
 	"github.com/mailreg/mailreg/registry/stage"
-	"github.com/mailreg/mailreg/registry/unified"
 )
 
 // check lays the changes over a copy of each service's whole config directory and has the service's own programs look at
@@ -88,21 +87,4 @@ func (t *transaction) build(ctx context.Context, dir string) error {
 		t.maps = append(t.maps, built)
 	}
 	return nil
-}
-
-// diffOf returns the unified diff of an output's live bytes against the rendered ones.
-func diffOf(o *output) string {
-	before, after := o.Path, o.Path
-	if o.live.Remove {
-		before = "/dev/null"
-	}
-	if o.file.Remove {
-		after = "/dev/null"
-	}
-	diff := unified.Diff(before, after, string(o.live.Data), string(o.file.Data))
-	if diff == "" {
-		return fmt.Sprintf("mode and owner of %s: %v %d:%d becomes %v %d:%d\n", o.Path,
-			o.live.Mode, o.live.UID, o.live.GID, o.file.Mode, o.file.UID, o.file.GID)
-	}
-	return diff
 }

@@ -7,13 +7,9 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/history"
-	"github.com/mailreg/mailreg/registry/layerfile"
-	"github.com/mailreg/mailreg/registry/settings"
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
@@ -157,151 +153,6 @@ func (t *transaction) edit() error {
 	t.out.Keys = done.keys
 	t.out.Warnings = append(t.out.Warnings, done.warnings...)
 	return nil
-}
-
-// planActions works out which service needs what: for its changed files, for changed keys whose declaration names an
-// action and, in a commit, for what is still pending.
-func (t *transaction) planActions() {
-	touched := map[string]bool{}
-	for _, o := range t.outputs {
-		touched[o.Service] = true
-		addAction(t.actions, o.Service, "reload")
-	}
-	first := len(t.state.Acted) == 0
-	before, after := actionKeys(t.old), actionKeys(t.view)
-	if t.job.edit == nil {
-		before = t.state.Acted
-	}
-	if len(t.job.files) == 0 {
-		keyActions(t.actions, t.view, before, after)
-		t.noteActed(before, after, first)
-	}
-	if t.job.edit == nil {
-		for service, action := range t.state.Pending {
-			touched[service] = true
-			addAction(t.actions, service, action)
-		}
-	}
-	maps.DeleteFunc(t.actions, func(service, _ string) bool {
-		// In the first commit every key looks changed; only services that get files are concerned.
-		unknown := first && t.job.edit == nil && !touched[service]
-		return unknown || t.job.noReload || t.r.service(service) == nil || !t.r.enabled(t.view, service)
-	})
-	if !t.job.dryRun {
-		return
-	}
-	for _, service := range slices.Sorted(maps.Keys(t.actions)) {
-		t.out.Actions = append(t.out.Actions, actionOutcome(t.r.service(service), t.actions[service]))
-	}
-}
-
-// noteActed notes the values that services have been told of once this transaction is over: all of them the first time,
-// then what has changed, for an edit must not hide what was changed by hand before it.
-func (t *transaction) noteActed(before, after map[string]string, first bool) {
-	if first {
-		t.state.Acted = after
-		return
-	}
-	for key := range before {
-		if _, still := after[key]; !still {
-			delete(t.state.Acted, key)
-		}
-	}
-	for key, hash := range after {
-		if before[key] != hash {
-			t.state.Acted[key] = hash
-		}
-	}
-}
-
-// files returns all that the transaction replaces, in the order in which it is swapped.
-func (t *transaction) files() ([]swap.File, error) {
-	var files []swap.File
-	for _, o := range t.outputs {
-		if o.kept != nil {
-			files = append(files, *o.kept)
-		}
-		if o.changed() {
-			files = append(files, o.file)
-		}
-		if o.file.Remove && o.oldMap != "" {
-			files = append(files, swap.File{Path: t.r.path(o.oldMap), Remove: true})
-		}
-	}
-	files = append(files, t.maps...)
-	layers, err := t.layerFiles()
-	return append(files, layers...), err
-}
-
-// layerFiles returns the layer files that the edit changes, and the note of those that have existed.
-func (t *transaction) layerFiles() ([]swap.File, error) {
-	var files []swap.File
-	existing := map[string]bool{}
-	for _, name := range settings.FileNames() {
-		if _, err := os.Stat(t.r.path(etcDir, name)); err == nil {
-			existing[name] = true
-		}
-	}
-	if t.job.edit != nil && len(t.changes) > 0 {
-		held := t.view.Files(t.job.edit.Layer)
-		for _, name := range slices.Sorted(maps.Keys(held)) {
-			if maps.Equal(held[name], t.old.InFile(name)) {
-				continue
-			}
-			file, err := t.layerFile(name, held[name])
-			if err != nil {
-				return nil, err
-			}
-			files = append(files, file)
-			existing[name] = true
-		}
-	}
-	if err := t.closeSecrets(&files); err != nil {
-		return nil, err
-	}
-	names := strings.Join(slices.Sorted(maps.Keys(existing)), "\n") + "\n"
-	noted, err := swap.Read(t.r.path(settings.NoteFile))
-	if err == nil && len(existing) > 0 && string(noted.Data) != names {
-		files = append(files, ownFile(noted.Path, []byte(names), 0o644))
-	}
-	return files, err
-}
-
-// closeSecrets mends the mode of the secrets, where somebody has opened it, unless they are replaced anyhow.
-func (t *transaction) closeSecrets(files *[]swap.File) error {
-	file, err := swap.Read(t.r.path(etcDir, settings.SecretsFile))
-	replaced := slices.ContainsFunc(*files, func(f swap.File) bool { return f.Path == file.Path })
-	if err != nil || file.Remove || replaced || file.Mode&0o077 == 0 {
-		return err
-	}
-	t.warn("%s was open to others (mode %#o)", filepath.Join(etcDir, settings.SecretsFile), file.Mode)
-	file.Mode = 0o600
-	*files = append(*files, file)
-	return nil
-}
-
-// layerFile returns a layer file with other values. Mode and owner stay as they are, but secrets are never for others.
-func (t *transaction) layerFile(name string, values map[string]string) (swap.File, error) {
-	file, err := swap.Read(t.r.path(etcDir, name))
-	if err != nil {
-		return swap.File{}, err
-	}
-	was := map[string]string{}
-	if !file.Remove {
-		was, err = layerfile.Decode(name, file.Data)
-	}
-	// An editor takes no lock: what it has saved since we read the file would be lost.
-	if err != nil || !maps.Equal(was, t.old.InFile(name)) {
-		return swap.File{}, fmt.Errorf("%s has been changed meanwhile; try again", file.Path)
-	}
-	if file.Remove {
-		file = ownFile(file.Path, nil, 0o644)
-	}
-	if name == settings.SecretsFile {
-		file.Mode = 0o600
-	}
-	file.Data, file.Time = layerfile.Encode(name, values), time.Time{}
-	return file, nil
 }
 
 // write journals and swaps what was prepared, and tells the services.

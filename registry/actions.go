@@ -1,0 +1,182 @@
+package registry
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// planActions works out which service needs what: for its changed files, for changed keys whose declaration names an
+// action and, in a commit, for what is still pending.
+func (t *transaction) planActions() {
+	touched := map[string]bool{}
+	for _, o := range t.outputs {
+		touched[o.Service] = true
+		addAction(t.actions, o.Service, "reload")
+	}
+	first := len(t.state.Acted) == 0
+	before, after := actionKeys(t.old), actionKeys(t.view)
+	if t.job.edit == nil {
+		before = t.state.Acted
+	}
+	if len(t.job.files) == 0 {
+		keyActions(t.actions, t.view, before, after)
+		t.noteActed(before, after, first)
+	}
+	if t.job.edit == nil {
+		for service, action := range t.state.Pending {
+			touched[service] = true
+			addAction(t.actions, service, action)
+		}
+	}
+	maps.DeleteFunc(t.actions, func(service, _ string) bool {
+		// In the first commit every key looks changed; only services that get files are concerned.
+		unknown := first && t.job.edit == nil && !touched[service]
+		return unknown || t.job.noReload || t.r.service(service) == nil || !t.r.enabled(t.view, service)
+	})
+	if !t.job.dryRun {
+		return
+	}
+	for _, service := range slices.Sorted(maps.Keys(t.actions)) {
+		t.out.Actions = append(t.out.Actions, actionOutcome(t.r.service(service), t.actions[service]))
+	}
+}
+
+// noteActed notes the values that services have been told of once this transaction is over: all of them the first time,
+// then what has changed, for an edit must not hide what was changed by hand before it.
+func (t *transaction) noteActed(before, after map[string]string, first bool) {
+	if first {
+		t.state.Acted = after
+		return
+	}
+	for key := range before {
+		if _, still := after[key]; !still {
+			delete(t.state.Acted, key)
+		}
+	}
+	for key, hash := range after {
+		if before[key] != hash {
+			t.state.Acted[key] = hash
+		}
+	}
+}
+
+// actionKeys returns a hash of the value of each key whose declaration names a service action.
+func actionKeys(v *View) map[string]string {
+	keys := map[string]string{}
+	for _, pair := range v.Pairs() {
+		if d, _ := v.Declaration(pair.Key); d.Service != "" {
+			sum := sha256.Sum256([]byte(pair.Value))
+			keys[pair.Key] = hex.EncodeToString(sum[:8])
+		}
+	}
+	return keys
+}
+
+// keyActions adds the actions of the keys that differ between two results of actionKeys.
+func keyActions(actions map[string]string, v *View, before, after map[string]string) {
+	compare := func(key string) {
+		if d, _ := v.Declaration(key); before[key] != after[key] && d.Service != "" {
+			addAction(actions, d.Service, d.Action)
+		}
+	}
+	for key := range before {
+		compare(key)
+	}
+	for key := range after {
+		compare(key)
+	}
+}
+
+// addAction notes an action; the one that does more wins.
+func addAction(actions map[string]string, service, action string) {
+	weight := map[string]int{"": 0, "reload": 1, "restart": 2, "start": 3}
+	if action = cmp.Or(action, "reload"); weight[action] > weight[actions[service]] {
+		actions[service] = action
+	}
+}
+
+// act takes the actions, one service after the other. broken says which service does not work any more after its action
+// had gone well. Who interrupts a transaction now does not stop it: a server that was not looked at to the end counted as
+// broken, or a broken one as fine. Each step has its time limit, and whoever is killed leaves the rest to the next command.
+func (r *Registry) act(ctx context.Context, actions map[string]string) (done []ActionOutcome, broken error) {
+	ctx = context.WithoutCancel(ctx)
+	for _, name := range slices.Sorted(maps.Keys(actions)) {
+		s := r.service(name)
+		if s == nil {
+			continue
+		}
+		outcome := actionOutcome(s, actions[name])
+		if outcome.Skipped == "" {
+			outcome.Err = s.Act(ctx, actions[name])
+		}
+		if outcome.Skipped == "" && outcome.Err == nil {
+			if err := s.Verify(ctx); err != nil {
+				broken = errors.Join(broken, fmt.Errorf("%s does not work with the new settings: %w", s.Unit(), err))
+			}
+		}
+		done = append(done, outcome)
+	}
+	return done, broken
+}
+
+// actionOutcome tells what an action is called, and why it is left out.
+func actionOutcome(s Service, action string) ActionOutcome {
+	verbs := map[string]string{"reload": "Reload", "restart": "Restart", "start": "Start"}
+	o := ActionOutcome{Verb: verbs[action], Unit: s.Unit(), service: s.Name()}
+	switch {
+	case !s.Installed():
+		o.Skipped = "not installed"
+	case action != "start" && !s.Running():
+		o.Skipped = "not running"
+	}
+	return o
+}
+
+// settle crosses actions off the state that are done or were not needed.
+func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) error {
+	if len(actions) == 0 {
+		return nil
+	}
+	s, err := r.readState()
+	if err != nil {
+		return err
+	}
+	for name := range actions {
+		failed := func(o ActionOutcome) bool { return o.service == name && o.Err != nil }
+		if !slices.ContainsFunc(outcomes, failed) {
+			delete(s.Pending, name)
+		}
+	}
+	return r.saveState(s)
+}
+
+// retry takes actions that no file change has caused.
+func (r *Registry) retry(ctx context.Context, actions map[string]string) ([]ActionOutcome, error) {
+	outcomes, broken := r.act(ctx, actions)
+	if broken != nil {
+		return outcomes, broken // stays pending: there are no former files to go back to
+	}
+	return outcomes, errors.Join(r.settle(outcomes, actions), pending(outcomes))
+}
+
+// pending wraps the errors of actions in ErrPending.
+func pending(outcomes []ActionOutcome) error {
+	var lines bytes.Buffer
+	for _, o := range outcomes {
+		if o.Err != nil {
+			fmt.Fprintf(&lines, ": %s of %s: %v", strings.ToLower(o.Verb), o.Unit, o.Err)
+		}
+	}
+	if lines.Len() == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w%s", ErrPending, lines.String())
+}

@@ -1,0 +1,56 @@
+package registry
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+)
+
+// checkAccounts refuses owners of the mail homes that this host does not know: no mailbox could be opened.
+func checkAccounts(before, after *View) error {
+	for _, account := range []struct {
+		key  string
+		find func(name string) error
+	}{
+		{"mail/dovecot/location/uid", func(name string) error { _, err := user.Lookup(name); return err }},
+		{"mail/dovecot/location/gid", func(name string) error { _, err := user.LookupGroup(name); return err }},
+	} {
+		name := after.String(account.key)
+		if _, err := strconv.Atoi(name); err == nil || name == before.String(account.key) {
+			continue // a number needs no account; what was there before is not this edit's fault
+		}
+		if err := account.find(name); err != nil {
+			return fmt.Errorf("%s: account %q does not exist on this host", account.key, name)
+		}
+	}
+	return nil
+}
+
+// checkLayout refuses settings that do not fit the layout of the mail homes which the spool records: stores would be out
+// of reach.
+func (r *Registry) checkLayout(before, after *View) error {
+	const key, home = "mail/dovecot/location/key", "mail/dovecot/location/home"
+	layout := after.String(key)
+	is, _ := after.Source(home)
+	if layout == "uuid" && before.String(home) != after.String(home) && is != Default {
+		return fmt.Errorf("%s: only layout address reads it, and %s is uuid", home, key)
+	}
+	if before.String(key) == layout {
+		return nil
+	}
+	recorded, err := os.ReadFile(r.path(layoutFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if word := strings.TrimSpace(string(recorded)); word != layout {
+		return fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s", key, layout, word, r.path(layoutFile))
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package registry
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mailreg/mailreg/registry/layerfile"
+	"github.com/mailreg/mailreg/registry/settings"
+	"github.com/mailreg/mailreg/registry/swap"
+)
+
+// files returns all that the transaction replaces, in the order in which it is swapped.
+func (t *transaction) files() ([]swap.File, error) {
+	var files []swap.File
+	for _, o := range t.outputs {
+		if o.kept != nil {
+			files = append(files, *o.kept)
+		}
+		if o.changed() {
+			files = append(files, o.file)
+		}
+		if o.file.Remove && o.oldMap != "" {
+			files = append(files, swap.File{Path: t.r.path(o.oldMap), Remove: true})
+		}
+	}
+	files = append(files, t.maps...)
+	layers, err := t.layerFiles()
+	return append(files, layers...), err
+}
+
+// layerFiles returns the layer files that the edit changes, and the note of those that have existed.
+func (t *transaction) layerFiles() ([]swap.File, error) {
+	var files []swap.File
+	existing := map[string]bool{}
+	for _, name := range settings.FileNames() {
+		if _, err := os.Stat(t.r.path(etcDir, name)); err == nil {
+			existing[name] = true
+		}
+	}
+	if t.job.edit != nil && len(t.changes) > 0 {
+		held := t.view.Files(t.job.edit.Layer)
+		for _, name := range slices.Sorted(maps.Keys(held)) {
+			if maps.Equal(held[name], t.old.InFile(name)) {
+				continue
+			}
+			file, err := t.layerFile(name, held[name])
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, file)
+			existing[name] = true
+		}
+	}
+	if err := t.closeSecrets(&files); err != nil {
+		return nil, err
+	}
+	names := strings.Join(slices.Sorted(maps.Keys(existing)), "\n") + "\n"
+	noted, err := swap.Read(t.r.path(settings.NoteFile))
+	if err == nil && len(existing) > 0 && string(noted.Data) != names {
+		files = append(files, ownFile(noted.Path, []byte(names), 0o644))
+	}
+	return files, err
+}
+
+// layerFile returns a layer file with other values. Mode and owner stay as they are, but secrets are never for others.
+func (t *transaction) layerFile(name string, values map[string]string) (swap.File, error) {
+	file, err := swap.Read(t.r.path(etcDir, name))
+	if err != nil {
+		return swap.File{}, err
+	}
+	was := map[string]string{}
+	if !file.Remove {
+		was, err = layerfile.Decode(name, file.Data)
+	}
+	// An editor takes no lock: what it has saved since we read the file would be lost.
+	if err != nil || !maps.Equal(was, t.old.InFile(name)) {
+		return swap.File{}, fmt.Errorf("%s has been changed meanwhile; try again", file.Path)
+	}
+	if file.Remove {
+		file = ownFile(file.Path, nil, 0o644)
+	}
+	if name == settings.SecretsFile {
+		file.Mode = 0o600
+	}
+	file.Data, file.Time = layerfile.Encode(name, values), time.Time{}
+	return file, nil
+}
+
+// closeSecrets mends the mode of the secrets, where somebody has opened it, unless they are replaced anyhow.
+func (t *transaction) closeSecrets(files *[]swap.File) error {
+	file, err := swap.Read(t.r.path(etcDir, settings.SecretsFile))
+	replaced := slices.ContainsFunc(*files, func(f swap.File) bool { return f.Path == file.Path })
+	if err != nil || file.Remove || replaced || file.Mode&0o077 == 0 {
+		return err
+	}
+	t.warn("%s was open to others (mode %#o)", filepath.Join(etcDir, settings.SecretsFile), file.Mode)
+	file.Mode = 0o600
+	*files = append(*files, file)
+	return nil
+}
