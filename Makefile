@@ -2,11 +2,12 @@
 # a command at a given step. The tests run afresh each time: go test does not know that they build the programs.
 SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap postfix postfix-ldap strace
 
-.PHONY: build test check lint bench demo servers
+.PHONY: build test check soak lint bench demo servers
 
 build: ; CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 test: servers ; go test -count=1 -timeout 14m ./...
 check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
+soak: servers ; tests/soak.sh
 lint: ; .ci/lint/run
 bench: servers ; go test -run '^$$' -bench . -timeout 14m ./...
 demo: servers ; go run ./tests/demo

@@ -1,0 +1,19 @@
+#!/bin/sh
+# Runs what finds more the longer it runs: random stories against models, fuzzed formats and decoders, and a listener that
+# is killed again and again. It takes some ten minutes on two cores.
+set -eu
+
+echo "== random stories"
+for package in $(grep -rl --include='*_test.go' 'pgregory.net/rapid' . | xargs -n 1 dirname | sort -u); do
+	go test -count=1 -timeout 20m "$package" -rapid.checks=1000
+done
+
+echo "== fuzzing"
+for package in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do
+	for target in $(go test "$package" -list '^Fuzz' | grep '^Fuzz'); do
+		go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime 10s -fuzzminimizetime 10x
+	done
+done
+
+echo "== crashes"
+go test -count=1 -timeout 30m ./tests/faults -run '^TestCrash$' -crash.runs 24
