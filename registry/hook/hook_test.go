@@ -2,9 +2,11 @@ package hook
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,6 +132,50 @@ func TestProbe(t *testing.T) {
 	}
 	if err := converse(t.Context(), serve(t, nil), smtpDialogue); err == nil || !strings.Contains(err.Error(), "without a greeting") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestIMAPGreeting(t *testing.T) {
+	for greeting, want := range map[string]string{"* OK ready": "", "* BYE too many": "", "220 not IMAP": `greets with "220 not IMAP"`} {
+		err := probe(t.Context(), serve(t, []string{greeting}), imapDialogue)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: error %v, want %q", greeting, err, want)
+		}
+	}
+	if err := converse(t.Context(), serve(t, nil), imapDialogue); err == nil || !strings.Contains(err.Error(), "without a greeting") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestAwaitEnd waits for one process that ends in any case and not for ever for one that may have a client.
+func TestAwaitEnd(t *testing.T) {
+	start := func(program string) *exec.Cmd {
+		cmd := exec.Command(program, "1000")
+		if program == "cat" {
+			cmd = exec.Command(program)
+			if _, err := cmd.StdinPipe(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+		return cmd
+	}
+	sure, busy := start("sleep"), start("cat")
+	old := map[int]string{sure.Process.Pid: "sleep", busy.Process.Pid: "cat"}
+	ended := make(chan error, 1)
+	go func() { ended <- awaitEnd(t.Context(), old, "sleep", "cat") }()
+	_ = sure.Process.Kill()
+	_ = sure.Wait()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := awaitEnd(ctx, old, "cat", ""); err == nil {
+		t.Error("a process that goes on was not noticed")
 	}
 }
 
