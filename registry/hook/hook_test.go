@@ -136,7 +136,7 @@ func TestProbe(t *testing.T) {
 }
 
 func TestIMAPGreeting(t *testing.T) {
-	for greeting, want := range map[string]string{"* OK ready": "", "* BYE too many": "", "220 not IMAP": `greets with "220 not IMAP"`} {
+	for greeting, want := range map[string]string{"* OK ready": "", "* BYE too many": "", "220 not IMAP": `it answers "220 not IMAP"`} {
 		err := probe(t.Context(), serve(t, []string{greeting}), imapDialogue)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: error %v, want %q", greeting, err, want)

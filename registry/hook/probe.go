@@ -91,6 +91,9 @@ const (
 	answerTime = 20 * time.Second
 )
 
+// errAnswer says that a server has answered, and how: asking again is of no use.
+var errAnswer = errors.New("it answers")
+
 // probe speaks with a server. It fails when the server does not listen, hangs up without a word, or answers what talk
 // calls an error. A slow answer is no failure: name servers and directories may be slow.
 func probe(ctx context.Context, address string, talk func(*textproto.Conn) error) error {
@@ -102,7 +105,7 @@ func probe(ctx context.Context, address string, talk func(*textproto.Conn) error
 			return nil
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, new(*textproto.Error)), time.Now().After(limit):
+		case errors.Is(err, errAnswer), time.Now().After(limit):
 			return err
 		}
 		select {
@@ -132,7 +135,7 @@ func converse(ctx context.Context, address string, talk func(*textproto.Conn) er
 func imapDialogue(c *textproto.Conn) error {
 	line, err := c.ReadLine()
 	if err == nil && !strings.HasPrefix(line, "* ") {
-		return &textproto.Error{Code: 500, Msg: fmt.Sprintf("greets with %q", line)}
+		return fmt.Errorf("%w %q", errAnswer, line)
 	}
 	return err
 }
@@ -157,7 +160,7 @@ func smtpDialogue(c *textproto.Conn) error {
 			return err
 		}
 		if strings.Contains(message, "4.3.5") {
-			return &textproto.Error{Code: 451, Msg: fmt.Sprintf("answers %q", message)}
+			return fmt.Errorf("%w %q", errAnswer, message)
 		}
 	}
 	return nil
