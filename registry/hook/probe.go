@@ -13,15 +13,22 @@ import (
 	"time"
 )
 
+// elsewise finds the options of listeners that expect TLS or a proxy's words from the first byte.
+var elsewise = regexp.MustCompile(`smtpd_tls_wrappermode=yes|upstream_proxy_protocol=.`)
+
 // smtpAddress returns where the first plain SMTP listener of master.cf can be reached from here, "" when there is none.
 func (p *Postfix) smtpAddress(ctx context.Context) (string, error) {
+	proxy, err := run(ctx, "postconf", "-c", p.config(), "-x", "-h", "smtpd_upstream_proxy_protocol", "postscreen_upstream_proxy_protocol")
+	if err != nil || strings.TrimSpace(proxy.stdout) != "" {
+		return "", err // it would wait for the words of a proxy
+	}
 	r, err := run(ctx, "postconf", "-c", p.config(), "-M")
 	if err != nil {
 		return "", err
 	}
 	for line := range strings.Lines(r.stdout) {
 		f := strings.Fields(line)
-		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" && f[7] != "postscreen" || strings.Contains(line, "smtpd_tls_wrappermode=yes") {
+		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" && f[7] != "postscreen" || elsewise.MatchString(line) {
 			continue
 		}
 		host, port, err := net.SplitHostPort(f[0])
@@ -62,7 +69,7 @@ func (d *Dovecot) imapAddress(ctx context.Context) string {
 		return ""
 	}
 	r, err := run(ctx, "doveconf", "-c", d.config(), "listen", "service/imap-login/inet_listener/imap")
-	if err != nil {
+	if err != nil || strings.Contains(r.stdout, "haproxy = yes") { // then it would wait for the words of a proxy
 		return ""
 	}
 	host, port := "", ""

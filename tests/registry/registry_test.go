@@ -200,6 +200,15 @@ func TestLocalFileOfTheAdministrator(t *testing.T) {
 	if bounce := h.Postfix.Setting("soft_bounce"); bounce != "yes" {
 		t.Errorf("soft_bounce = %s", bounce)
 	}
+	// Listeners that speak only with a proxy are no proof against the new settings.
+	h.write("/etc/postfix/main.cf.local", "smtpd_upstream_proxy_protocol = haproxy\n")
+	h.write("/etc/dovecot/local.conf", "service imap-login {\n  inet_listener imap {\n    haproxy = yes\n  }\n}\n")
+	if r := h.Run("set", "mail/dovecot/auth/cache_ttl=1m"); r.Code != 0 || !strings.Contains(r.Stdout, "Reload: dovecot.service") {
+		t.Errorf("set: %s", r)
+	}
+	if r := h.Run("commit"); r.Code != 0 || !strings.Contains(r.Stdout, "Reload: postfix.service") {
+		t.Errorf("commit: %s", r)
+	}
 }
 
 // TestMasterThatIsSlow proves that nobody asks the processes with the former settings whether the new ones work.
