@@ -34,11 +34,14 @@ func (c *Client) refuseAddress() error {
 	return err
 }
 
-// RefuseServed is an error, to be retried, while a Dovecot runs: the maildir backend would move stores under its sessions.
+var errServed = errors.New("a Dovecot serves it: set mail/mailbox/backend to dovecot or auto, or stop Dovecot")
+
+// RefuseServed makes the spool a target that is down while a Dovecot runs: the maildir backend would move stores under its
+// sessions.
 func (c *Client) RefuseServed() error {
 	running, err := c.Running()
 	if err == nil && running {
-		err = errors.New("a Dovecot serves this spool: set mail/mailbox/backend to dovecot or auto, or stop Dovecot")
+		err = &schema.TargetDown{Target: "spool", Err: errServed}
 	}
 	return err
 }

@@ -110,10 +110,7 @@ func (s *Spool) Leave(ctx context.Context, a Away) error {
 	if err == nil && h.belongs(a.UUID) {
 		_, err = w.put(quarantine, h, a.Cause)
 	}
-	if err != nil {
-		return fmt.Errorf("store of %s: %w", a.UUID, err)
-	}
-	return nil
+	return failed(a.UUID, err)
 }
 
 // away looks for the store that is to leave its place and has act do it.
@@ -131,10 +128,7 @@ func (s *Spool) away(ctx context.Context, a Away, act func(*work, home) error) e
 	case !a.From.IsZero():
 		err = w.hide(a.UUID, a.From) // left by a crash after the move
 	}
-	if err != nil {
-		return fmt.Errorf("store of %s: %w", a.UUID, err)
-	}
-	return nil
+	return failed(a.UUID, err)
 }
 
 // leave puts a store out of reach that rename=no left behind.

@@ -231,6 +231,24 @@ func TestLockHeldByAnother(t *testing.T) {
 	w.ensure(o, true)
 }
 
+// TestFullDisk proves that what would fail for every store pauses the spool, and parks nobody.
+func TestFullDisk(t *testing.T) {
+	o := owner("a", "a@example.test")
+	for layout, call := range map[Layout]func(*world) error{
+		ByUUID:    func(w *world) error { return w.Ensure(t.Context(), o, true) },
+		ByAddress: func(w *world) error { return w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address}) },
+	} {
+		w := newWorld(t, layout)
+		if layout == ByAddress {
+			w.ensure(o, true)
+		}
+		w.reopen(func(string, string) error { return unix.ENOSPC })
+		if err := call(w); !errors.As(err, new(*schema.TargetDown)) || !strings.Contains(err.Error(), o.UUID.String()) {
+			t.Errorf("%s: %v", layout, err)
+		}
+	}
+}
+
 func TestRefuse(t *testing.T) {
 	w := newWorld(t, ByUUID, func(c *Config) { c.Refuse = func() error { return errCrash } })
 	if err := w.Ensure(t.Context(), owner("a", "a@example.test"), true); !errors.Is(err, errCrash) {

@@ -85,7 +85,7 @@ func (s *Spool) purge(ctx context.Context, choose func(*work) ([]item, error)) (
 	}
 	w.unlock()
 	for _, of := range []area{trash, quarantine} {
-		failed = append(failed, w.clear(of))
+		failed = append(failed, w.clear(ctx, of))
 	}
 	return removed, errors.Join(failed...)
 }
@@ -127,8 +127,8 @@ func leftover(area *confine.Dir, name string) bool {
 	return err == nil && !found
 }
 
-// clear removes what is dead.
-func (w *work) clear(of area) error {
+// clear removes what is dead; the end of the context leaves the rest to the next Purge.
+func (w *work) clear(ctx context.Context, of area) error {
 	d, err := w.base.Sub(of.dir())
 	if absent(err) {
 		return nil
@@ -143,7 +143,7 @@ func (w *work) clear(of area) error {
 	}
 	var failed []error
 	for _, name := range names {
-		if strings.HasPrefix(name, deadPrefix) {
+		if strings.HasPrefix(name, deadPrefix) && ctx.Err() == nil {
 			failed = append(failed, d.RemoveAll(name))
 		}
 	}

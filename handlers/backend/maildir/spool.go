@@ -16,6 +16,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -165,7 +167,7 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	if err := os.MkdirAll(s.homes.base, 0o755); err != nil {
-		return nil, fmt.Errorf("making the spool: %w", err)
+		return nil, down(fmt.Errorf("making the spool: %w", err))
 	}
 	base, err := s.openBase()
 	if err != nil {
@@ -193,10 +195,28 @@ func (s *Spool) acquire(ctx context.Context, base *confine.Dir) (io.Closer, erro
 	case errors.Is(err, busy):
 		return nil, &schema.TargetDown{Target: "spool", Err: err}
 	case err != nil:
-		return nil, fmt.Errorf("locking the spool: %w", err)
+		return nil, down(fmt.Errorf("locking the spool: %w", err))
 	default:
 		return lock, nil
 	}
+}
+
+// failed names the store in an error.
+func failed(uuid schema.UUID, err error) error {
+	if err == nil {
+		return nil
+	}
+	return down(fmt.Errorf("store of %s: %w", uuid, err))
+}
+
+// down makes a target that is down of an error that every other store would meet as well: then nothing is given up.
+func down(err error) error {
+	for _, sick := range []error{unix.ENOSPC, unix.EDQUOT, unix.EROFS, unix.ESTALE} {
+		if errors.Is(err, sick) {
+			return &schema.TargetDown{Target: "spool", Err: err}
+		}
+	}
+	return err
 }
 
 // beginChange is begin for what the directory asks for.

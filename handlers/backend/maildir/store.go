@@ -2,7 +2,6 @@ package maildir
 
 import (
 	"context"
-	"fmt"
 	"path"
 	"strings"
 	"time"
@@ -32,10 +31,7 @@ func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
 		return err
 	}
 	defer w.end()
-	if err := w.ensure(o, follow); err != nil {
-		return fmt.Errorf("store of %s: %w", o.UUID, err)
-	}
-	return nil
+	return failed(o.UUID, w.ensure(o, follow))
 }
 
 func (w *work) ensure(o Owner, follow bool) error {
