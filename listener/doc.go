@@ -16,6 +16,19 @@
 // as what has finished meanwhile. Only it changes who owns which claim. Decisions are functions of the store and of an
 // index in memory that is thrown away after any error.
 //
+// # The life of a mark
+//
+//	state    comes from                              leaves by
+//	ready    a change of the entry                   a call, or one of the states below
+//	waits    another entry that is to go first       that entry's change
+//	busy     a call; in memory only                  its answer, once that is stored: the mark is gone
+//	retry    an error                                time; after the last attempt it is parked
+//	paused   a target that is down                   time, for ever
+//	parked   wrong data, a conflict, many errors     a person, or a change of the entry in the way
+//	held     the brake                               approve or reject
+//
+// From any of them a change of the entry leads back to ready, and it is decided anew.
+//
 // # What a call may have done
 //
 // Between a call and its acknowledgement the process may die, and an answer may be an error although the effect is there.

@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -259,5 +261,53 @@ func TestRefuse(t *testing.T) {
 	}
 	if _, err := w.Purge(t.Context()); err != nil {
 		t.Errorf("purge: %v", err)
+	}
+}
+
+// TestManyAtOnce has a daemon and two command lines at work on the same two owners: no message is lost, and none is in a
+// store of the other.
+func TestManyAtOnce(t *testing.T) {
+	for _, layout := range []Layout{ByUUID, ByAddress} {
+		w := newWorld(t, layout)
+		a, b := owner("a", "a@example.test"), owner("b", "b@example.test")
+		w.make(a, "ma")
+		w.make(b, "mb")
+		check := func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		var all sync.WaitGroup
+		for n := range 3 {
+			s, err := Open(w.cfg)
+			w.must(err)
+			all.Go(func() {
+				for round := range 15 {
+					for _, o := range []Owner{a, b} {
+						ctx := t.Context()
+						switch (n + round) % 3 {
+						case 0:
+							check(s.Trash(ctx, Away{UUID: o.UUID, From: o.Address, Cause: Deleted}))
+						case 1:
+							check(s.Ensure(ctx, o, true))
+						case 2:
+							kept, err := s.Kept(ctx)
+							check(err)
+							for _, k := range kept { // somebody else may be faster
+								_, _ = s.Restore(ctx, k.ID, schema.Address{}, schema.Address{})
+							}
+						}
+					}
+				}
+			})
+		}
+		all.Wait()
+		w.ensure(a, true)
+		w.ensure(b, true)
+		state := slices.DeleteFunc(w.state(), func(line string) bool { return strings.HasPrefix(line, "link ") })
+		want := []string{"live aaaaaaaa a@example.test ma", "live bbbbbbbb b@example.test mb"}
+		if !slices.Equal(state, want) {
+			t.Errorf("%s: %q", layout, state)
+		}
 	}
 }
