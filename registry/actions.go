@@ -24,7 +24,7 @@ func (t *transaction) planActions() {
 	first := len(t.state.Acted) == 0
 	before, after := actionKeys(t.old), actionKeys(t.view)
 	if t.job.edit == nil {
-		before = t.state.Acted
+		before = t.state.Acted // a layer file may have been edited by hand: what services know is what counts
 	}
 	if len(t.job.files) == 0 {
 		keyActions(t.actions, t.view, before, after)
@@ -68,7 +68,8 @@ func (t *transaction) noteActed(before, after map[string]string, first bool) {
 	}
 }
 
-// actionKeys returns a hash of the value of each key whose declaration names a service action.
+// actionKeys returns a hash of the value of each key whose declaration names a service action. A hash is enough to see a
+// difference, and tells nothing to who reads the state.
 func actionKeys(v *View) map[string]string {
 	keys := map[string]string{}
 	for _, pair := range v.Pairs() {
@@ -97,6 +98,7 @@ func keyActions(actions map[string]string, v *View, before, after map[string]str
 
 // addAction notes an action; the one that does more wins.
 func addAction(actions map[string]string, service, action string) {
+	// A start is a restart even for a server that is down; a restart reads all that a reload does, and listens anew.
 	weight := map[string]int{"": 0, "reload": 1, "restart": 2, "start": 3}
 	if action = cmp.Or(action, "reload"); weight[action] > weight[actions[service]] {
 		actions[service] = action
@@ -111,7 +113,7 @@ func (r *Registry) act(ctx context.Context, actions map[string]string) (done []A
 	for _, name := range slices.Sorted(maps.Keys(actions)) {
 		s := r.service(name)
 		if s == nil {
-			continue
+			continue // the journal of another version may name a service that is no more
 		}
 		outcome := actionOutcome(s, actions[name])
 		if outcome.Skipped == "" {
@@ -145,6 +147,7 @@ func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) e
 	if len(actions) == 0 {
 		return nil
 	}
+	// Read again: the state in force is that of the journal, whoever has written it.
 	s, err := r.readState()
 	if err != nil {
 		return err

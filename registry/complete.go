@@ -37,7 +37,7 @@ func stageNote(dir string, files []swap.File, n note) (*swap.Set, error) {
 // finish completes a transaction that was interrupted after its journal was written, and takes away what one that was
 // interrupted before has left.
 func (r *Registry) finish(ctx context.Context) (Outcome, error) {
-	if err := os.RemoveAll(r.path(stageDir)); err != nil {
+	if err := os.RemoveAll(r.path(stageDir)); err != nil { // it may hold secrets
 		return Outcome{}, err
 	}
 	set, err := swap.Recover(r.path(stateDir))
@@ -119,6 +119,8 @@ func (r *Registry) undoing(actions map[string]string, taken []ActionOutcome) map
 
 // goBack restores the former files as a new transaction of its own, for a service did not work with the new ones.
 func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note, actions map[string]string) ([]ActionOutcome, error) {
+	// The way back is swapped like any other set, and a kill on it is finished like any other. Only the state is made anew:
+	// serial numbers never go back, and the services must hear of the former files.
 	files := slices.Clone(set.Former)
 	at := slices.IndexFunc(files, func(f swap.File) bool { return f.Path == r.path(stateFile) })
 	if at < 0 {

@@ -1,3 +1,23 @@
-// Package registry keeps the settings of the mail system: layered key/value files, typed declarations, transactions that
-// are all or nothing, and the commit that renders every config file from them.
+// Package registry changes the settings of the mail system and brings them into force: transactions that are all or
+// nothing, from the keys to the reload. What is set, and how it is read, is the matter of package settings.
+//
+// Change (an edit) and Commit (no edit, all files) go the same way, told by Registry.run:
+//
+//	lock       one transaction at a time; readers never wait
+//	finish     complete what a killed predecessor has begun           complete.go
+//	edit       keys, types and cross-checks, in memory                edit.go, crosscheck.go
+//	plan       which files are to be rendered anew, and removed       plan.go, output.go
+//	check      a staged copy, shown to the servers' own programs      stage.go
+//	journal    all new files beside their targets, then the note      transaction.go, files.go, package swap
+//	-------    the point of no return: from here the only way is forward
+//	swap       every file into place, and the lines into the log      complete.go, package history
+//	act        each service once, and a look whether it works         actions.go, package hook
+//	settle     what is done leaves the list of what is pending
+//
+// Up to the line an error means that no byte has changed. Below it, a killed process leaves the rest to whoever comes
+// next; an action that fails stays pending, which is no error of the files; and a server that does not work with the new
+// files gets the former ones back, by a transaction of its own that goes the same way.
+//
+// state.go is the memory from one transaction to the next: what was written and what it depends on. It is swapped together
+// with the files that it speaks of, so that it never disagrees with them.
 package registry

@@ -46,6 +46,7 @@ func apply(v *View, e Edit) (applied, error) {
 		a.values = map[string]string{}
 	}
 	var refused []error
+	// All keys are looked at, so that the caller learns of all that is wrong at once.
 	for _, set := range e.Set {
 		if err := checkAssignment(v, e, set); err != nil {
 			refused = append(refused, err)
@@ -54,6 +55,7 @@ func apply(v *View, e Edit) (applied, error) {
 		if e.Layer == LDAP && v.Local(set.Key) {
 			a.warnings = append(a.warnings, fmt.Sprintf("%s is local to this host: its value in layer %s is ignored", set.Key, LDAP))
 		}
+		// Whether a key is created depends on this layer alone, as in the peer.
 		verb := "Create"
 		if was, exists := a.values[set.Key]; exists && set.IfUnset {
 			verb, set.Value = "Not updating", was

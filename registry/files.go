@@ -14,7 +14,9 @@ import (
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
-// files returns all that the transaction replaces, in the order in which it is swapped.
+// files returns all that the transaction replaces, in the order in which it is swapped: copies of hand edits before what
+// replaces them, layer files after the files that they drive. A reader in between sees the former settings beside new
+// files, never settings that are not in force.
 func (t *transaction) files() ([]swap.File, error) {
 	var files []swap.File
 	for _, o := range t.outputs {
@@ -59,6 +61,7 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 	if err := t.closeSecrets(&files); err != nil {
 		return nil, err
 	}
+	// Written together with the files, the note says afterwards whether a missing layer file was ever there.
 	names := strings.Join(slices.Sorted(maps.Keys(existing)), "\n") + "\n"
 	noted, err := swap.Read(t.r.path(settings.NoteFile))
 	if err == nil && len(existing) > 0 && string(noted.Data) != names {

@@ -14,7 +14,8 @@ import (
 	"github.com/mailreg/mailreg/templates"
 )
 
-// output is a generated file that a transaction looks at.
+// output is a generated file that a transaction looks at. Its two swap.Files are compared in content, mode and owner: what
+// is equal is not touched, and its service hears nothing.
 type output struct {
 	templates.Output
 	file, live swap.File  // as it shall be, and as it is
@@ -56,6 +57,7 @@ func (t *transaction) render(o templates.Output) error {
 	}
 	if s := t.r.service(o.Service); s != nil && o.Table != "" {
 		rec.Map = s.Map(o.Path, o.Table)
+		// A map that was lost, or is older than its source, is built again although the source is the same.
 		out.build = out.changed() || t.stale(out.file.Path, t.r.path(rec.Map))
 	}
 	t.state.Outputs[o.Path] = rec
@@ -100,6 +102,7 @@ func (t *transaction) remove(o templates.Output, rec record) error {
 
 // keep notices a live file that is not what was last written, and has it copied before it is replaced.
 func (t *transaction) keep(o *output) error {
+	// Not kept: what we wrote ourselves, what is not replaced, and what somebody made equal by hand.
 	written := t.state.Outputs[o.Path].Hash
 	if o.live.Remove || !o.changed() || hash(o.live.Data) == written || hash(o.live.Data) == hash(o.file.Data) && !o.file.Remove {
 		return nil

@@ -20,12 +20,15 @@ func (t *transaction) plan() error {
 	for _, o := range chosen {
 		rec, recorded := t.state.Outputs[o.Path]
 		switch {
+		// Never written: what it depends on is not known, so an edit has to find out.
 		case t.r.wanted(t.view, o) && !recorded && t.job.edit != nil:
 			fresh[o.Service] = append(fresh[o.Service], o)
+		// Written before: an edit renders it when something that it has read changes, a commit in any case.
 		case t.r.wanted(t.view, o):
 			if t.job.edit == nil || differ(rec.Uses, t.old, t.view) {
 				err = t.render(o)
 			}
+		// No longer wanted: its When key is off. The files of a service that is switched off are left alone.
 		case recorded && t.r.enabled(t.view, o.Service) && (t.job.edit == nil || t.r.wanted(t.old, o)):
 			err = t.remove(o, rec)
 		case len(t.job.files) > 0:
@@ -41,7 +44,7 @@ func (t *transaction) plan() error {
 		}
 	}
 	if t.job.edit != nil || len(t.job.files) > 0 {
-		return nil
+		return nil // changed templates are the matter of a whole commit
 	}
 	return t.removeVanished(all)
 }
@@ -120,6 +123,7 @@ func (r *Registry) enabled(v *View, service string) bool {
 		return false
 	}
 	s := r.service(service)
+	// A scratch root gets all files, whatever is installed on the machine that renders them.
 	return s == nil || r.root != "/" || s.Installed()
 }
 
@@ -139,7 +143,8 @@ func uses(o templates.Output, u templates.Uses) templates.Uses {
 	return u
 }
 
-// differ reports whether anything in u has another value in b than in a.
+// differ reports whether anything in u has another value in b than in a. Values are compared, not edited keys: a default
+// that refers to another key changes with it, and a hidden edit changes nothing.
 func differ(u templates.Uses, a, b *View) bool {
 	for _, key := range u.Keys {
 		before, had := a.Get(key)

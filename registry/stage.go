@@ -18,6 +18,7 @@ func (t *transaction) check(ctx context.Context) (err error) {
 	if len(affected) == 0 {
 		return nil
 	}
+	// Beside the state, where nobody else looks; a dry run must not touch the root.
 	dir := t.r.path(stageDir)
 	if t.job.dryRun {
 		if dir, err = os.MkdirTemp("", "mailreg-"); err != nil {
@@ -27,6 +28,7 @@ func (t *transaction) check(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	// The whole directory, not only what changes: a server reads it as a whole, .local and included files as well.
 	for _, s := range affected {
 		if err := stage.Copy(t.r.path(s.Dir()), filepath.Join(dir, s.Dir())); err != nil {
 			return fmt.Errorf("staging %s: %w", s.Dir(), err)

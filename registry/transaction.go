@@ -20,19 +20,20 @@ type job struct {
 	dryRun, noReload bool
 }
 
-// transaction is one run of the engine up to the journal. Everything is in memory but the stage.
+// transaction is one run of the engine up to the journal. Everything is in memory but the stage, so that whoever gives up
+// has nothing to undo. The fields are filled from top to bottom.
 type transaction struct {
 	r         *Registry
 	job       job
-	old, view *View // before and after the edit; the same in a commit
-	changes   []keyChange
-	state     *state // as it shall be
-	wasState  []byte // as it is
-	set       Renderer
-	outputs   []*output
+	old, view *View             // before and after the edit; the same in a commit
+	changes   []keyChange       // of the edited layer
+	state     *state            // as it shall be
+	wasState  []byte            // as it is, to see whether anything is to be written at all
+	set       Renderer          // the templates
+	versions  map[string]string // of the servers that a template asked for; asking starts a program
+	outputs   []*output         // those that change, or whose map is to be built
+	actions   map[string]string // reload, restart or start by service
 	maps      []swap.File       // indexed maps that were built in the stage
-	actions   map[string]string // by service
-	versions  map[string]string
 	out       Outcome
 }
 
@@ -79,6 +80,7 @@ func (r *Registry) run(ctx context.Context, j job) (Outcome, error) {
 		return Outcome{}, err
 	}
 	defer unlock()
+	// First things first: what this transaction reads must be whole.
 	finished, unsettled := r.finish(ctx)
 	if unsettled != nil && !errors.Is(unsettled, ErrPending) {
 		return finished, unsettled
@@ -99,13 +101,13 @@ func (r *Registry) begin(j job) *transaction {
 	return &transaction{r: r, job: j, actions: map[string]string{}, versions: map[string]string{}}
 }
 
-// prepare does all that can be refused and writes nothing but the stage, which it takes away again.
+// prepare does all that can be refused and writes nothing but the stage, which it takes away again. A dry run ends here.
 func (t *transaction) prepare(ctx context.Context) error {
 	if err := errors.Join(t.read(), t.edit()); err != nil {
 		return err
 	}
 	if t.job.edit != nil && len(t.changes) == 0 {
-		return nil
+		return nil // equal values do nothing; a commit is there for what else may have changed
 	}
 	var err error
 	if t.set, err = t.r.load(); err != nil {
@@ -125,6 +127,7 @@ func (t *transaction) prepare(ctx context.Context) error {
 	return swap.Check(files)
 }
 
+// read takes in settings and state from disk: under the lock they are those that the transaction changes.
 func (t *transaction) read() error {
 	var err error
 	if t.old, err = t.r.reader.Fresh(); err != nil {
@@ -138,6 +141,7 @@ func (t *transaction) read() error {
 	return err
 }
 
+// edit carries the edit out in memory. One that is refused leaves the transaction as it was.
 func (t *transaction) edit() error {
 	if t.job.edit == nil || t.old == nil {
 		return nil
@@ -170,6 +174,7 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 		return nil, err
 	}
 	if string(encoded) == string(t.wasState) && len(files) == 0 {
+		// No journal for nothing: a second commit in a row touches no file. Pending actions are tried all the same.
 		return t.r.retry(ctx, t.actions)
 	}
 	set, n, err := t.stageSwap(append(files, ownFile(t.r.path(stateFile), encoded, 0o600)))
@@ -187,6 +192,7 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 	return t.r.complete(ctx, set)
 }
 
+// stageSwap lays the files beside their targets, and beside them what complete needs to know.
 func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 	n := note{ID: t.state.Serial, Actions: t.actions}
 	var err error

@@ -120,6 +120,7 @@ func usagef(format string, args ...any) error {
 // setRoot takes the root from the flag, else from the environment, else "/".
 func (a *app) setRoot(flag string) error {
 	root := cmp.Or(flag, a.getenv("MAILREG_ROOT"), "/")
+	// Absolute, for it becomes part of config files that servers read from elsewhere.
 	absolute, err := filepath.Abs(root)
 	if err != nil {
 		return fmt.Errorf("finding the root %q: %w", root, err)
@@ -163,6 +164,7 @@ func (a *app) printJSON(result any) error {
 
 // german reports whether descriptions are wanted in German, by the locale (locale(7)).
 func (a *app) german() bool {
+	// The first variable that is set decides, as setlocale(3) has it.
 	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
 		if value := a.getenv(name); value != "" {
 			return strings.HasPrefix(value, "de")

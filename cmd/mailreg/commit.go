@@ -37,7 +37,7 @@ func newDiffCommand(a *app) *cobra.Command {
 		RunE: func(c *cobra.Command, args []string) error {
 			diffs, err := a.registry().Diff(c.Context(), fromRoot(args))
 			if err != nil {
-				return exitError{exitUsage, err}
+				return exitError{exitUsage, err} // 2 is "trouble" here
 			}
 			return a.reportDiffs(diffs)
 		},
@@ -71,7 +71,8 @@ func (a *app) reportDiffs(diffs []registry.FileDiff) error {
 	return nil
 }
 
-// fromRoot makes file names absolute as seen from the root.
+// fromRoot makes file names absolute as seen from the root, so that both etc/aliases and /etc/aliases are understood
+// wherever one stands: the shell's directory has nothing to do with the root.
 func fromRoot(names []string) []string {
 	var files []string
 	for _, name := range names {

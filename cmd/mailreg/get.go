@@ -30,7 +30,7 @@ func (a *app) get(key string) error {
 	if !ok {
 		return fmt.Errorf("%s is not set", key)
 	}
-	if a.json {
+	if a.json { // the form for values with line ends
 		return a.printJSON(value)
 	}
 	a.printf("%s\n", value)

@@ -45,6 +45,7 @@ func (a *app) info(keys []string) error {
 			a.warnf("Unknown key: %q", key)
 			continue
 		}
+		// Only what was rendered once is known to depend on the key; nothing is rendered for a question.
 		files, err := a.registry().Drives(key)
 		if err != nil {
 			return err
@@ -124,6 +125,7 @@ func (a *app) dump() error {
 	if err != nil {
 		return err
 	}
+	// encoding/json sorts the keys of a map, so both forms have one order.
 	all := map[string]string{}
 	for _, pair := range view.Pairs() {
 		all[pair.Key] = pair.Value

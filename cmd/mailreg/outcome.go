@@ -6,7 +6,8 @@ import (
 	"github.com/mailreg/mailreg/registry"
 )
 
-// outcomeJSON is what set, unset and commit print with --json.
+// outcomeJSON is what set, unset and commit print with --json. As everywhere in the JSON forms, lists are never null and
+// names never change; what is printed for people may.
 type outcomeJSON struct {
 	Keys     []keyJSON    `json:"keys"`
 	Files    []string     `json:"files"`
@@ -85,6 +86,7 @@ func (a *app) reportAction(action registry.ActionOutcome) {
 
 // outcomeToJSON gives programs words of their own for what happened, so that the peer's may change.
 func outcomeToJSON(outcome registry.Outcome) outcomeJSON {
+	// The peer's words are for people: "Not updating" is no name for a program to compare.
 	verbs := map[string]string{"Create": "create", "Setting": "set", "Not updating": "keep", "Unsetting": "unset"}
 	out := outcomeJSON{
 		Keys: []keyJSON{}, Actions: []actionJSON{},

@@ -60,6 +60,7 @@ func (a *app) search(opts searchOptions, patterns []string) error {
 	if err != nil {
 		return err
 	}
+	// A misspelt category would look like one without variables.
 	if opts.category != "" && !knownCategory(view, opts.category) {
 		return fmt.Errorf("unknown category %q", opts.category)
 	}
@@ -81,6 +82,7 @@ func (a *app) search(opts searchOptions, patterns []string) error {
 
 // variables returns everything that a layer sets or that is declared, sorted by key.
 func variables(view *registry.View) []variable {
+	// A key that is both set and declared is there twice at first; pattern declarations are listed as such.
 	var keys []string
 	for _, pair := range view.Pairs() {
 		keys = append(keys, pair.Key)
@@ -119,6 +121,7 @@ func (v variable) matches(opts searchOptions, terms []*regexp.Regexp) bool {
 	if len(terms) == 0 {
 		return true
 	}
+	// The peer's rule: keys unless --value, and with --all everything.
 	var texts []string
 	if !opts.value {
 		texts = append(texts, v.key)

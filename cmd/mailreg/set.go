@@ -17,7 +17,7 @@ import (
 	"github.com/mailreg/mailreg/registry"
 )
 
-// editFlags are the flags that set and unset share.
+// editFlags are the flags that set and unset share. There is no flag for what only the daemon may do.
 type editFlags struct {
 	layer                  string
 	forced, schedule, ldap bool
@@ -134,6 +134,7 @@ func (a *app) assignments(args []string, file string) ([]registry.Assignment, er
 		}
 		all = append(all, assignment)
 	}
+	// Nothing to do is more likely a broken script than a wish.
 	if len(all) == 0 {
 		return nil, usagef("set needs KEY=VALUE, KEY?VALUE or --file with some")
 	}
@@ -156,7 +157,7 @@ func parseAssignments(data []byte) ([]registry.Assignment, error) {
 	}
 	var all []registry.Assignment
 	lines := bufio.NewScanner(strings.NewReader(string(data)))
-	lines.Buffer(nil, len(data)+1)
+	lines.Buffer(nil, len(data)+1) // a value has no longest length
 	for number := 1; lines.Scan(); number++ {
 		line := lines.Text()
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {

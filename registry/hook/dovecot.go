@@ -57,9 +57,11 @@ func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, e
 	if find("doveconf") == "" {
 		return []string{"doveconf is not installed: the files of dovecot were not checked"}, nil
 	}
+	// Included files are to be those of the stage.
 	if err := lookInside(stage, filepath.Dir(d.config()), "dovecot.conf"); err != nil {
 		return nil, err
 	}
+	// With -x it opens the files that settings name; without, a missing certificate shows when no process can start any more.
 	r, err := run(ctx, "doveconf", "-c", file, "-n", "-x")
 	for line := range strings.Lines(r.stderr) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), stage, d.Dir())

@@ -95,7 +95,7 @@ func (p *Postfix) Build(ctx context.Context, stage, file, table string) (warning
 			return nil, err
 		}
 	}
-	if err := age(main); err != nil {
+	if err := age(main); err != nil { // otherwise postmap waits for a second
 		return nil, err
 	}
 	r, err := run(ctx, program, "-c", stage, typ+":"+file)
@@ -115,6 +115,7 @@ func (p *Postfix) Running() bool {
 		return false
 	}
 	defer f.Close()
+	// The lock ends with the master, however it ends; the number in the file does not.
 	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
 	return errors.Is(err, unix.EWOULDBLOCK)
 }

@@ -22,6 +22,7 @@ func (c *checker) semantics(ctx context.Context) {
 		c.refused = append(c.refused, err)
 		return
 	}
+	// Restriction classes are words of their own making, and lists of restrictions in turn.
 	classes := strings.FieldsFunc(values["smtpd_restriction_classes"], separator)
 	if len(classes) > 0 {
 		more, err := c.values(ctx, classes)

@@ -50,6 +50,7 @@ func run(ctx context.Context, name string, args ...string) (result, error) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, path, args...)
 	cmd.Args[0] = name // Postfix's programs begin their messages with it
+	// Messages are compared and quoted, so they are wanted in one language.
 	cmd.Env = append(os.Environ(), "LC_ALL=C", InCommit+"=1", "PATH="+strings.Join(append(sbin, os.Getenv("PATH")), ":"))
 	// Files, not pipes: a daemon that the program starts would keep a pipe open, and us waiting.
 	stdout, err := scratch()

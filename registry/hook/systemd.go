@@ -14,7 +14,8 @@ func systemd() bool {
 	return err == nil && info.IsDir()
 }
 
-// unitAction reloads, restarts or starts the first of the units that is active, the last one in any case, and waits for the end
+// unitAction speaks D-Bus, for systemctl tells people, not programs, what has gone wrong. It reloads, restarts or starts the
+// first of the units that is active, the last one in any case, and waits for the end
 // of the job. Debian 12's postfix.service only groups instances; postfix@-.service is the one that runs.
 func unitAction(ctx context.Context, action string, units ...string) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -72,6 +72,7 @@ func Decode(name string, data []byte) (map[string]string, error) {
 	if !utf8.Valid(data) {
 		return nil, errors.New("not UTF-8 text")
 	}
+	// Without the trailer an editor's or a full disk's half a file would pass for a registry with fewer settings.
 	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
 	if !strings.HasPrefix(lines[0], headerPrefix) {
 		return nil, fmt.Errorf("line 1 is not the header %q", headerPrefix+name)

@@ -52,6 +52,7 @@ type stamp struct {
 	absent, racy       bool
 }
 
+// tick is longer than the steps of the clock by which file systems date their files.
 const tick = 20 * time.Millisecond
 
 func stampOf(path string, now time.Time) stamp {
@@ -71,6 +72,7 @@ func stampOf(path string, now time.Time) stamp {
 func (r *Reader) View() (*View, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	// The stamps are taken before the files are read: a write in between makes them differ the next time.
 	now := time.Now()
 	stamps := map[string]stamp{}
 	same := r.cache.view != nil

@@ -14,7 +14,7 @@ import (
 
 // table is all declarations: the stock ones, overridden key by key by the local ones.
 type table struct {
-	exact    map[string]schema.Declaration // the local ones only
+	exact    map[string]schema.Declaration // the local ones only: the stock ones are found by binary search, without a map
 	patterns []schema.Declaration          // longest first
 }
 
@@ -96,7 +96,7 @@ func readTable(dir string) (*table, error) {
 		return nil, fmt.Errorf("reading declarations: %w", err)
 	}
 	var local []schema.Declaration
-	for _, file := range slices.Backward(files) {
+	for _, file := range slices.Backward(files) { // the last one that newTable sees wins
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading declarations: %w", err)

@@ -35,6 +35,7 @@ type Candidate struct {
 
 func newView(root string, t *table, layers [Forced + 1]map[string]string) *View {
 	v := &View{root: root, table: t, layers: layers, merged: map[string]string{}}
+	// From low to high, so that the highest layer has the last word.
 	for layer, values := range layers {
 		for key, val := range values {
 			if Layer(layer) != LDAP || !v.Local(key) {
@@ -188,6 +189,7 @@ func (v *View) Prefix(prefix string) []Pair {
 			pairs = append(pairs, pair)
 		}
 	}
+	// As people read the keys, rule/9 comes before rule/10.
 	number := func(p Pair) int {
 		rest := p.Key[len(prefix):]
 		n, err := strconv.Atoi(rest[:len(rest)-len(strings.TrimLeft(rest, "0123456789"))])

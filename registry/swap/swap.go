@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// File is what a file becomes.
+// File is what a file becomes. It holds all that is needed to write it once more, for the temporary file may be lost with
+// the power while the journal is not.
 type File struct {
 	// Path is the absolute path as the system knows it.
 	Path string `json:"path"`
@@ -79,6 +80,7 @@ const (
 func Stage(dir string, files []File, note json.RawMessage) (*Set, error) {
 	s := &Set{dir: dir, Files: files, Note: note}
 	for _, f := range files {
+		// The journal has the former files as well: whoever finishes the set can still offer the way back.
 		former, err := Read(f.Path)
 		if err != nil {
 			return nil, err
@@ -124,7 +126,7 @@ func (s *Set) prepare() error {
 			return err
 		}
 		if f.Remove || f.Equal(s.Former[i]) {
-			continue
+			continue // an equal file keeps its inode and its time
 		}
 		if err := writeFile(f.as(temp(f.Path))); err != nil {
 			return err
@@ -139,7 +141,7 @@ func (s *Set) Abort() error {
 	for _, f := range s.Files {
 		errs = append(errs, remove(temp(f.Path)))
 	}
-	for _, made := range slices.Backward(s.Made) {
+	for _, made := range slices.Backward(s.Made) { // from the innermost outwards; what has been filled meanwhile stays
 		if err := os.Remove(made); err != nil && !errors.Is(err, syscall.ENOTEMPTY) && !gone(err) {
 			errs = append(errs, err)
 		}
@@ -149,6 +151,7 @@ func (s *Set) Abort() error {
 
 // Commit makes the journal durable. From here on the only way is forward.
 func (s *Set) Commit() error {
+	// The files themselves are synced already; their names are by Swap, and can be written again from the journal.
 	var parents []string
 	for _, made := range s.Made {
 		parents = append(parents, filepath.Dir(made))

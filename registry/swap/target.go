@@ -54,9 +54,11 @@ func checkOne(path string, uid int, kind fs.FileMode) error {
 	if err := checkKind(path, info, kind); err != nil {
 		return err
 	}
+	// What belongs to another user may be exchanged by him at any time, between this look and the rename.
 	if sys, ok := info.Sys().(*syscall.Stat_t); ok && sys.Uid != 0 && int(sys.Uid) != uid && int(sys.Uid) != os.Geteuid() {
 		return fmt.Errorf("%s belongs to user %d", path, sys.Uid)
 	}
+	// rename(2) fails on these with EPERM and EBUSY, which would be after the journal.
 	var sx unix.Statx_t
 	if err := unix.Statx(unix.AT_FDCWD, path, 0, 0, &sx); err != nil {
 		return &fs.PathError{Op: "statx", Path: path, Err: err}

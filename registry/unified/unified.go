@@ -42,6 +42,7 @@ const most = 16 << 20
 
 // compare returns the edits that lead from a to b, by the longest common subsequence of the part that differs.
 func compare(a, b []string) []edit {
+	// What is equal at both ends is left out first: config files differ in a few lines, and the table grows with the square.
 	head := 0
 	for head < len(a) && head < len(b) && a[head] == b[head] {
 		head++
@@ -71,6 +72,7 @@ func compare(a, b []string) []edit {
 			i, j = i+1, j+1
 			continue
 		}
+		// One edit takes all lines up to the next common one, removals before additions.
 		e := edit{head + i, 0, head + j, 0}
 		for (i < n || j < m) && (i == n || j == m || a[head+i] != b[head+j]) {
 			if j == m || i < n && common[(i+1)*(m+1)+j] >= common[i*(m+1)+j+1] {

@@ -36,7 +36,8 @@ func Check(d schema.Declaration, s string) error {
 	return nil
 }
 
-// checkOne checks a value, or an element of a list, against the type of that name and the declaration's constraints.
+// checkOne checks a value, or an element of a list, against the type of that name and the declaration's constraints: those
+// of a list hold for its elements (the peer ignores them there).
 func checkOne(d schema.Declaration, typ, s string) error {
 	if typ == "enum" {
 		if !slices.Contains(d.Enum, s) {
@@ -57,6 +58,7 @@ func checkOne(d schema.Declaration, typ, s string) error {
 	if d.Regex == "" {
 		return nil
 	}
+	// The whole value, unlike the peer, whose patterns hold for its beginning only.
 	re, err := regexp.Compile(`\A(?:` + d.Regex + `)\z`)
 	if err != nil {
 		return fmt.Errorf("has a broken Regex in its declaration: %w", err)
@@ -67,7 +69,8 @@ func checkOne(d schema.Declaration, typ, s string) error {
 	return nil
 }
 
-// types are the checks of the type names; enum and list are handled before.
+// types are the checks of the type names, those of the peer and ours; enum and list are handled before. What a value may
+// hold beyond its type is the matter of the writer of each config format: here it has not met one yet.
 var types = map[string]func(string) error{
 	"str":         func(string) error { return nil },
 	"int":         func(s string) error { return want(isInt(s), "must be a whole number") },
@@ -159,6 +162,7 @@ func isAddr(s string, kind func(netip.Addr) bool) bool {
 	return err == nil && addr.Zone() == "" && kind(addr)
 }
 
+// isCIDR takes networks with host bits, too: whoever writes 10.1.2.3/8 is understood by Postfix.
 func isCIDR(s string) bool {
 	if _, err := netip.ParsePrefix(s); err == nil {
 		return true
@@ -166,12 +170,13 @@ func isCIDR(s string) bool {
 	return isAddr(s, netip.Addr.IsValid)
 }
 
+// isPath leaves no way up: a path is often completed by a part that comes from elsewhere.
 func isPath(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) &&
 		!slices.Contains(strings.Split(s, "/"), "..")
 }
 
-// isHost accepts host[:port] of a parsed URL.
+// isHost accepts host[:port] of a parsed URL. The parser takes "host:" for a host without port.
 func isHost(u *url.URL) bool {
 	_, err := netip.ParseAddr(u.Hostname())
 	return (err == nil || isDomain(u.Hostname())) && (u.Port() == "" || isPort(u.Port())) && !strings.HasSuffix(u.Host, ":")
@@ -187,6 +192,8 @@ func isProxy(s string) bool {
 	return err == nil && isHTTP(s) && (u.Path == "" || u.Path == "/") && !strings.ContainsAny(s, "?#")
 }
 
+// isLDAP accepts what ldap_initialize(3) does, without DN and filter: those are variables of their own. An ldapi URI has the
+// path of its socket in the place of the host, escaped, where net/url allows no slash.
 func isLDAP(s string) bool {
 	u, err := url.Parse(strings.Replace(s, "ldapi://%2F", "ldapi:///%2F", 1))
 	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {

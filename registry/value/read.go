@@ -31,7 +31,7 @@ func Int(s string) (int64, error) {
 	return n, nil
 }
 
-// units of durations, as Postfix ("5d"), Dovecot ("5 mins") and Go ("1h30m") write them.
+// units of durations, in lower case, as Postfix ("5d"), Dovecot ("5 mins") and Go ("1h30m") write them.
 var units = map[string]time.Duration{
 	"ms": time.Millisecond, "msec": time.Millisecond, "msecs": time.Millisecond,
 	"": time.Second, "s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
@@ -54,7 +54,7 @@ func Duration(s string) (time.Duration, error) {
 		if err != nil || !known {
 			return 0, fmt.Errorf("%q is no duration", s)
 		}
-		if n > int64(math.MaxInt64-sum)/int64(scale) {
+		if n > int64(math.MaxInt64-sum)/int64(scale) { // a Duration counts nanoseconds in 63 bits
 			return 0, fmt.Errorf("%q is longer than 292 years", s)
 		}
 		sum += time.Duration(n) * scale
@@ -69,7 +69,7 @@ func Size(s string) (int64, error) {
 	if err != nil || tail != "" {
 		return 0, fmt.Errorf("%q is no size", s)
 	}
-	if unit != "b" {
+	if unit != "b" { // kB and KiB mean the same here: a limit is not the place for the dispute
 		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
 	}
 	shift := map[string]uint{"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
