@@ -10,11 +10,14 @@ import (
 )
 
 // Retry makes parked and retrying marks due now, all or the parked one of an ID, and returns their number. Entries that
-// were out of scope are looked up again first.
+// were out of scope are looked up again first; without the directory only those of them stay parked.
 func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
 	again, err := l.recheck(ctx, id)
-	if err != nil {
+	if err != nil && id != "" {
 		return 0, err
+	}
+	if err != nil {
+		l.log.Warn("cannot look up what was out of scope", "op", "retry", "err", err)
 	}
 	count := 0
 	err = l.update(func(e *edit) error {

@@ -378,6 +378,30 @@ func TestOutOfScope(t *testing.T) {
 	})
 }
 
+func TestRetryWithoutTheDirectory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a1"), user(2, "bad"))
+		r.start()
+		r.dir.hide(id(1), true)
+		r.expectAny("add u1 a1", "add u2 bad")
+		r.dir.change(func() { r.dir.verifyErr = errCut })
+		if n, err := r.Retry(t.Context(), ""); n != 2 || err != nil {
+			t.Error(n, err)
+		}
+		r.expect("add u2 bad")
+		list, _ := r.Parked(t.Context())
+		if len(list) != 2 {
+			t.Fatalf("parked %+v", list)
+		}
+		for _, p := range list {
+			_, err := r.Retry(t.Context(), p.ID)
+			if out := p.UUID == id(1); out != (err != nil) {
+				t.Errorf("%s: %v", p.DN, err)
+			}
+		}
+	})
+}
+
 func TestEntryThatLeavesTheFilterIsRemoved(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newRig(t, crowd(2)...)

@@ -71,9 +71,9 @@ func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.U
 		case verdict == InScope && l.inReplica(entry):
 			answer.entry = entry
 		}
-		level := slog.LevelInfo
-		if verdict == Deleted {
-			level = slog.LevelDebug // as expected
+		level := slog.LevelDebug // as it seemed
+		if verdict == OutOfScope || l.matched(entry) {
+			level = slog.LevelInfo
 		}
 		l.log.Log(ctx, level, "looked up an entry that seems gone", "op", "verify", "dn", f.dn, "uuid", f.uuid.String(),
 			"verdict", verdict.String())
@@ -85,9 +85,11 @@ func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.U
 // inReplica reports whether an entry found by UUID belongs into the replica. One that left the filter does not: its
 // handlers see it go, as if the address had been removed.
 func (l *Listener) inReplica(entry *schema.Entry) bool {
-	if l.cfg.InFilter != nil && l.cfg.InFilter(entry) {
-		return true
-	}
+	return l.cfg.InFilter != nil && l.cfg.InFilter(entry) || l.matched(entry)
+}
+
+// matched reports whether a handler cares for an entry.
+func (l *Listener) matched(entry *schema.Entry) bool {
 	for _, w := range l.workers {
 		if w.mayMatch(entry) {
 			return true
