@@ -124,49 +124,54 @@ func (d *Dir) Walk(rel string) (*Dir, error) {
 	return at, nil
 }
 
-// Make opens a directory below d and makes it when it is missing. It is never there with another owner, not even after a
-// crash.
+// Make opens a directory below d and makes it when it is missing. It is never there with another owner or mode, not even
+// after a crash; the umask does not count.
 func (d *Dir) Make(name string, perm uint32, owner Owner) (*Dir, error) {
 	if sub, err := d.Sub(name); !errors.Is(err, fs.ErrNotExist) {
 		return sub, err
-	}
-	if owner == Caller() {
-		return d.mkdir(name, perm)
 	}
 	temp := temporary(name)
 	if err := d.RemoveAll(temp); err != nil {
 		return nil, err
 	}
-	made, err := d.mkdir(temp, perm)
+	if err := d.mkdir(temp, perm, owner); err != nil {
+		return nil, err
+	}
+	err := d.Move(temp, d, name)
+	if errors.Is(err, fs.ErrExist) { // somebody else was faster
+		err = d.rmdir(temp)
+	}
 	if err != nil {
-		return nil, err
-	}
-	defer made.Close()
-	if err := d.change("chown", temp); err != nil {
-		return nil, err
-	}
-	if err := made.f.Chown(owner.UID, owner.GID); err != nil {
-		return nil, err
-	}
-	if err := d.Move(temp, d, name); errors.Is(err, fs.ErrExist) {
-		err = d.rmdir(temp) // somebody else was faster
-		if err != nil {
-			return nil, err
-		}
-	} else if err != nil {
 		return nil, err
 	}
 	return d.Sub(name)
 }
 
-func (d *Dir) mkdir(name string, perm uint32) (*Dir, error) {
+func (d *Dir) mkdir(name string, perm uint32, owner Owner) error {
 	if err := d.change("mkdir", name); err != nil {
-		return nil, err
+		return err
 	}
-	if err := unix.Mkdirat(d.fd(), name, perm); err != nil && err != unix.EEXIST {
-		return nil, d.fail("mkdir", name, err)
+	if err := unix.Mkdirat(d.fd(), name, 0o700); err != nil {
+		return d.fail("mkdir", name, err)
 	}
-	return d.Sub(name)
+	made, err := d.Sub(name)
+	if err != nil {
+		return err
+	}
+	defer made.Close()
+	if err := d.change("chmod", name); err != nil {
+		return err
+	}
+	if err := unix.Fchmod(made.fd(), perm); err != nil {
+		return d.fail("chmod", name, err)
+	}
+	if owner == Caller() {
+		return nil
+	}
+	if err := d.change("chown", name); err != nil {
+		return err
+	}
+	return made.f.Chown(owner.UID, owner.GID)
 }
 
 // temporary returns the name under which a thing is made before it gets its own.

@@ -70,6 +70,26 @@ func TestBorn(t *testing.T) {
 	}
 }
 
+// TestMakeForgetsTheUmask would leave directories that the mail server cannot enter, on a host with a strict root.
+func TestMakeForgetsTheUmask(t *testing.T) {
+	d := open(t, t.TempDir())
+	defer unix.Umask(unix.Umask(0o077))
+	for range 2 {
+		made, err := d.Make("dir", 0o755, Caller())
+		if err != nil {
+			t.Fatal(err)
+		}
+		made.Close()
+	}
+	st, _, err := d.Stat("dir")
+	if err != nil || st.Mode&0o777 != 0o755 {
+		t.Errorf("mode %o, %v", st.Mode, err)
+	}
+	if names, err := d.Names(); len(names) != 1 || err != nil {
+		t.Errorf("left %q, %v", names, err)
+	}
+}
+
 func TestLockWaits(t *testing.T) {
 	d := open(t, t.TempDir())
 	first, err := d.Lock(t.Context(), "lock")

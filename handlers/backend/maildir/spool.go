@@ -166,7 +166,7 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(s.homes.base, 0o755); err != nil {
+	if err := makeBase(s.homes.base); err != nil {
 		return nil, down(fmt.Errorf("making the spool: %w", err))
 	}
 	base, err := s.openBase()
@@ -183,6 +183,17 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	return w, nil
+}
+
+// makeBase makes the directory of the spool where no package has made it; the mail server must get through it.
+func makeBase(name string) error {
+	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(name, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(name, 0o755) // whatever the umask
 }
 
 // acquire takes the lock of the spool. Somebody who has it for long, such as a stopped process, is a target that is down.
