@@ -175,7 +175,7 @@ func (o owners) reaches(entry control.Entry, address string) bool {
 	}
 	e := schema.NewEntry(entry.UUID, entry.DN, attrs...)
 	m, err := schema.ParseMailbox(e)
-	return err == nil && schema.IsMailbox(e) && m.Primary.String() == address && (m.HomeServer == "" || m.HomeServer == o.host)
+	return err == nil && schema.IsMailbox(e) && m.Primary.String() == address && mailbox.Here(&m, o.host)
 }
 
 func uuidText(uuid schema.UUID) string {

@@ -49,10 +49,13 @@ type Settings struct {
 	Layout maildir.Layout
 }
 
-// mine reports whether this host is the home of a mailbox: an empty home server makes every Dovecot host responsible.
-func (s Settings) mine(m *schema.Mailbox) bool {
-	return m != nil && !m.Primary.IsZero() && (m.HomeServer == "" || m.HomeServer == s.Host)
+// Here reports whether a host, named in full and in lower case, is the home of a mailbox: an empty home server makes every
+// Dovecot host responsible.
+func Here(m *schema.Mailbox, host string) bool {
+	return m != nil && !m.Primary.IsZero() && (m.HomeServer == "" || m.HomeServer == host)
 }
+
+func (s Settings) mine(m *schema.Mailbox) bool { return Here(m, s.Host) }
 
 // Plan decides what a change asks for (docs/architecture.md, "Stores"). old and new are nil where there is no mail
 // user. Both are nil when the user came and went before the first attempt succeeded.

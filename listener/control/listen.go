@@ -29,7 +29,7 @@ func Listen(path string) (net.Listener, error) {
 	if err := checkPath(path); err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	if err := makeFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("opening control socket: %w", err)
 	}
 	if err := checkFree(path); err != nil {
@@ -48,6 +48,17 @@ func Listen(path string) (net.Listener, error) {
 		return nil, fmt.Errorf("opening control socket: %w", errors.Join(err, l.Close(), os.Remove(draft)))
 	}
 	return &socket{Listener: l, path: path}, nil
+}
+
+// makeFolder makes the folder of the socket, which the group must get through whatever the umask.
+func makeFolder(dir string) error {
+	if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	return os.Chmod(dir, 0o755)
 }
 
 func checkPath(path string) error {
