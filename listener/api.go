@@ -137,6 +137,7 @@ func withoutBatch(m store.Mark) store.Mark {
 	return m
 }
 
+// batchWorker returns the worker of a batch. One of a handler that does not take part in this run is not found.
 func (l *Listener) batchWorker(id string) (*worker, error) {
 	var found *worker
 	err := l.store.View(func(tx *store.Tx) error {
@@ -183,7 +184,7 @@ func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, 
 	return count, err
 }
 
-// unused leaves out what a running call is about to get.
+// unused leaves out what a running call is about to get: whoever loses it will be judged when the entry changes again.
 func (w *worker) unused(claimed []string) []string {
 	var free []string
 	for _, r := range claimed {

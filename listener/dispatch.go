@@ -28,6 +28,8 @@ func (w *worker) launch(work context.Context) error {
 		if !ok {
 			break
 		}
+		// A transaction for each decision: a call may begin in between, and what is decided next must see its claims. None
+		// is open for long either, so that the file does not grow.
 		var d decision
 		err := w.l.store.View(func(tx *store.Tx) error {
 			d = w.view(tx).decide(uuid)
@@ -43,7 +45,8 @@ func (w *worker) launch(work context.Context) error {
 	return w.settle(settle)
 }
 
-// room returns how many more marks may be decided about now.
+// room returns how many more marks may be decided about now. The limit beside the number of calls bounds what is finished
+// but not stored: decisions without a call cost nothing and could pile up.
 func (w *worker) room() int {
 	switch {
 	case w.pause.until.After(w.l.cfg.Now()), w.running >= w.l.cfg.Workers:
@@ -53,7 +56,7 @@ func (w *worker) room() int {
 	case w.pause.backoff != nil:
 		return 1
 	case w.flusher != nil && w.committing:
-		return 0
+		return 0 // what is called while Flush runs might be in it or not
 	default:
 		return maxBatch - len(w.done)
 	}
@@ -70,11 +73,11 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 	case later:
 		w.timers.push(d.at, uuid)
 	case acknowledge, fail:
-		w.occupy(d)
+		w.occupy(d) // until that is stored
 		w.done = append(w.done, outcome{decision: d, err: d.err})
 	case call, setAside:
 		if d.untried() {
-			return true
+			return true // after a crash nobody must believe that it was never called
 		}
 		w.start(work, d)
 	case park, hold:
@@ -83,12 +86,15 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 	return false
 }
 
+// occupy keeps others from what the decision may touch, from now until its outcome is stored.
 func (w *worker) occupy(d decision) {
 	w.claims.Unwait(d.change.UUID)
 	w.busy[d.change.UUID] = d
 	w.claims.Use(d.change.UUID, d.resources())
 }
 
+// start calls the handler beside the worker's goroutine. The channel has room for the answers of all calls, so that none
+// waits to be heard.
 func (w *worker) start(work context.Context, d decision) {
 	w.occupy(d)
 	w.tried[d.change.UUID] = struct{}{}
@@ -185,7 +191,8 @@ func (w *worker) flush(ctx, work context.Context) {
 	go func() { w.committed <- commitment{batch, "store", w.commit(work, batch)} }()
 }
 
-// commit flushes and then stores a batch of outcomes in one transaction.
+// commit flushes and then stores a batch of outcomes in one transaction. It runs beside the worker's goroutine, which goes on
+// with calls, and touches nothing of the worker's but the batch.
 func (w *worker) commit(work context.Context, batch []outcome) error {
 	if err := w.flushHandler(work, batch); err != nil {
 		for i := range batch {
@@ -222,6 +229,8 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 	h := e.tx.Handler(w.name)
 	switch {
 	case o.err != nil:
+		// Of a call that was cut off by the end of the process, or whose entry has changed since, nothing is known but that
+		// it may have had an effect; the mark says so already.
 		if m, ok := h.Mark(o.change.UUID); ok && m.Last == o.mark.Last && !aborted {
 			parked = e.fail(w, m, o.err)
 		}
@@ -240,6 +249,7 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 	return parked
 }
 
+// take is what the brake is to remember of an outcome.
 func (w *worker) take(o outcome, e *edit) store.Take {
 	return store.Take{At: e.now, UUID: o.change.UUID, Removed: !w.kept(o.change.New)}
 }
@@ -263,11 +273,11 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 		}
 		return
 	}
-	if c.batch == nil {
+	if c.batch == nil { // Reconcile has worked, so its target is up
 		w.pause = pause{}
 	}
 	for _, o := range c.batch {
-		w.touch(o.change.UUID)
+		w.touch(o.change.UUID) // it may have changed while it was called
 		if o.err == nil && o.verb != setAside || errors.Is(o.err, schema.ErrInvalid) && !o.mark.Doubt {
 			delete(w.tried, o.change.UUID)
 		}

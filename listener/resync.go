@@ -42,7 +42,8 @@ func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.R
 	return result, err
 }
 
-// again marks entries to be applied again.
+// again marks entries to be applied again. A resync of all sets the whole target right first, where the handler can: that
+// also finds what belongs to no entry.
 func (e *edit) again(w *worker, chosen []*schema.Entry, all bool) {
 	generation := e.tx.State().Generation
 	for _, entry := range chosen {

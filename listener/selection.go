@@ -61,6 +61,7 @@ func foldDN(dn string) string {
 	return strings.Join(parts, ",")
 }
 
+// hasAddress looks at all addresses of an entry: a person who asks knows one of them, not which kind it is.
 func hasAddress(e *schema.Entry, address string) bool {
 	for _, name := range []string{schema.AttrPrimaryAddress, schema.AttrAlternativeAddress} {
 		for _, v := range e.Values(name) {

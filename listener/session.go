@@ -61,7 +61,7 @@ func (l *Listener) follow(ctx context.Context) error {
 		case fatal(err):
 			return err
 		case errors.Is(err, errRestart):
-			continue
+			continue // somebody waits for it
 		}
 		if before := l.getSession().err; before == nil || before.Error() != err.Error() {
 			l.log.Warn("session ended", "op", "follow", "err", err)
@@ -102,7 +102,7 @@ func (l *Listener) runSession(ctx context.Context, connected func()) error {
 	if err != nil {
 		return err
 	}
-	return ended
+	return ended // all that came before was taken in
 }
 
 func (l *Listener) read(ctx context.Context, cookie []byte, events chan<- Event) error {

@@ -48,6 +48,8 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 	v := w.view(tx)
 	hs := control.HandlerStatus{Name: w.name, LastSuccess: control.Moment{Time: v.h.State().LastSuccess}}
 	hs.LastError, hs.LastErrorAt.Time = w.trouble()
+	// Parked and held changes wait for a person and do not make the listener unready: else one bad entry would hide that
+	// everything else has stopped.
 	old := l.cfg.Now().Add(-l.cfg.ReadyLag())
 	late := w.newBacklog()
 	for m := range v.h.Marks() {
@@ -83,6 +85,7 @@ func (l *Listener) Parked(context.Context) (list []control.Parked, err error) {
 	return list, err
 }
 
+// parked is Parked within a transaction, oldest first.
 func (l *Listener) parked(tx *store.Tx) []control.Parked {
 	list := []control.Parked{}
 	for _, w := range l.workers {
@@ -111,6 +114,7 @@ func (l *Listener) Held(context.Context) (list []control.Held, err error) {
 	return list, err
 }
 
+// held gathers the held marks by their batches, oldest first. Those that only wait for another one are listed with it.
 func (l *Listener) held(tx *store.Tx) []control.Held {
 	list := []control.Held{}
 	at := map[string]int{}

@@ -20,6 +20,7 @@ func (l *Listener) Wait(ctx context.Context) (control.WaitResult, error) {
 	if err := l.awaitProvider(ctx); err != nil {
 		return control.WaitResult{}, err
 	}
+	// From here on only what has a mark by now is waited for: a directory that never rests must not keep Wait for ever.
 	var seq uint64
 	err := l.store.View(func(tx *store.Tx) error {
 		seq = tx.State().Seq
@@ -43,6 +44,7 @@ func (l *Listener) Wait(ctx context.Context) (control.WaitResult, error) {
 	return l.waiting()
 }
 
+// waitError says what was waited for when the time was up; another error says more by itself.
 func waitError(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("still waiting for %s", what)
@@ -71,7 +73,7 @@ func (l *Listener) await(ctx context.Context, done func() (bool, error)) error {
 func (l *Listener) awaitProvider(ctx context.Context) error {
 	position, err := l.cfg.Probe.Position(ctx)
 	if err != nil {
-		position = nil
+		position = nil // then only a refresh can tell
 	}
 	if err := l.await(ctx, func() (bool, error) { return l.getSession().phase == phasePersist, nil }); err != nil {
 		return waitError(ctx, "the source: "+l.sourceProblem(), err)
@@ -99,7 +101,7 @@ func (l *Listener) awaitRefresh(ctx context.Context, position []string) error {
 	begun := l.getSession().begun
 	select {
 	case l.kick <- struct{}{}:
-	default:
+	default: // somebody else has asked already
 	}
 	err := l.await(ctx, func() (bool, error) {
 		if l.getSession().ended > begun {
@@ -114,6 +116,7 @@ func (l *Listener) awaitRefresh(ctx context.Context, position []string) error {
 	return nil
 }
 
+// covered reports whether the stored cookie covers a position, and whether that can be told at all.
 func (l *Listener) covered(position []string) (covered, known bool, err error) {
 	err = l.store.View(func(tx *store.Tx) error {
 		covered, known = covers(string(tx.State().Cookie), position)
@@ -122,6 +125,7 @@ func (l *Listener) covered(position []string) (covered, known bool, err error) {
 	return covered, known, err
 }
 
+// sourceProblem says where the session is, and why the last one ended.
 func (l *Listener) sourceProblem() string {
 	s := l.getSession()
 	if s.err != nil {

@@ -20,6 +20,7 @@ names that do not exist are forgotten as well. Without a server for this root th
 	return command
 }
 
+// authFlush needs no daemon: it is what one reaches for when something is wrong.
 func (a *app) authFlush(ctx context.Context, names []string) error {
 	client := dovecot.NewClient(a.root)
 	running, err := client.Running()

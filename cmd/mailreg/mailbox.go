@@ -90,6 +90,7 @@ func (a *app) mailboxList(ctx context.Context) error {
 	return nil
 }
 
+// mailboxShow tells of the store in place, or of the newest one that was moved aside when there is none.
 func (a *app) mailboxShow(ctx context.Context, address string) error {
 	spool, err := a.spool()
 	if err != nil {
@@ -107,6 +108,7 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 		return fmt.Errorf("no store on this host has the address %s", wanted)
 	}
 	first, rest := found[0], found[1:]
+	// The owner may have another address by now, so a known one is asked for by UUID.
 	selection := control.Selection{Address: wanted.String()}
 	if !first.UUID.IsZero() {
 		selection = control.Selection{UUID: first.UUID.String()}
@@ -157,6 +159,8 @@ func (a *app) owners(ctx context.Context, s control.Selection) owners {
 	return o
 }
 
+// describe adds to a store what the directory knows. A store in place is an orphan when no mail reaches it any more, be its
+// owner gone, at home elsewhere, or under another address.
 func (o owners) describe(store maildir.Store) storeJSON {
 	s := storeJSON{Path: store.Path, Address: store.Address, State: store.State, UUID: uuidText(store.UUID)}
 	entry, found := o.entries[store.UUID]

@@ -80,6 +80,7 @@ func keptToJSON(stores []maildir.Store) []keptJSON {
 	return all
 }
 
+// showKept prints kind and cause in one column: "quarantined (renamed)".
 func (a *app) showKept(kept []keptJSON) {
 	rows := [][]string{{"ID", "KIND", "ADDRESS", "UUID", "SINCE"}}
 	for _, k := range kept {
@@ -116,7 +117,7 @@ func (a *app) trashRestore(ctx context.Context, ref, as string) error {
 			return err
 		}
 	}
-	id := ref
+	id := ref // an id has no @ in it
 	if address, err := schema.ParseAddress(ref); err == nil {
 		asked = address
 		if id, err = a.keptOf(ctx, spool, address); err != nil {
@@ -160,6 +161,7 @@ func (a *app) keptOf(ctx context.Context, spool *maildir.Spool, address schema.A
 	}
 }
 
+// trashPurge prints what is gone also when something else could not be removed.
 func (a *app) trashPurge(ctx context.Context, ids []string, all bool) error {
 	spool, err := a.spool()
 	if err != nil {

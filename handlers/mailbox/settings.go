@@ -13,6 +13,7 @@ import (
 	"github.com/mailreg/mailreg/registry"
 )
 
+// settings reads what a plan depends on. It is read for each change, so that a new value counts from the next one on.
 func settings(view *registry.View) (Settings, error) {
 	host, err := view.FQDN()
 	if err != nil {
@@ -73,6 +74,8 @@ func backendName(root string, view *registry.View) (string, error) {
 	}
 }
 
+// backend opens the backend that the settings name. Each call has one of its own: nothing stays open between two changes,
+// and a Dovecot that is installed meanwhile is found.
 func (h *Handler) backend(view *registry.View) (Backend, error) {
 	name, err := backendName(h.cfg.Root, view)
 	if err != nil {
@@ -107,6 +110,7 @@ func (h *Handler) Run(ctx context.Context) error {
 	}
 }
 
+// purge passes the check whether a Dovecot runs: the trash is out of its sight.
 func (h *Handler) purge(ctx context.Context) error {
 	view, err := h.cfg.View()
 	if err != nil {

@@ -29,7 +29,7 @@ type info struct {
 	Path    string    `json:"path"`
 }
 
-// item is a store that was moved aside.
+// item is a store that was moved aside: a directory named by its id, which holds the info and the home.
 type item struct {
 	area area
 	id   string
@@ -38,7 +38,8 @@ type item struct {
 
 func (i item) rel() string { return path.Join(i.area.dir(), i.id) }
 
-// freeID returns an id that no item of the area has: the time, and eight digits by which the stores of an owner are found.
+// freeID returns an id that no item of the area has, such as 20261124T053715Z-4a1c9e02: the time, and eight digits by which
+// the stores of an owner are found. A second one within a second gets ".2" behind it.
 func freeID(area *confine.Dir, in info) (string, error) {
 	stem := in.Time.Format("20060102T150405Z") + "-" + idTail(in)
 	for n := 1; ; n++ {
@@ -52,6 +53,7 @@ func freeID(area *confine.Dir, in info) (string, error) {
 	}
 }
 
+// idTail returns the eight digits: of the owner, else of the path, so that two unmarked stores differ.
 func idTail(in info) string {
 	if in.UUID != "" {
 		return in.UUID[:8]
@@ -80,7 +82,7 @@ func (w *work) itemsWhere(of area, want func(id string) bool) ([]item, error) {
 		return nil, err
 	}
 	var all []item
-	for _, id := range names {
+	for _, id := range names { // sorted by time, since ids begin with it
 		if strings.HasPrefix(id, ".") || !want(id) {
 			continue
 		}
@@ -121,6 +123,7 @@ func readInfo(area *confine.Dir, id string) (in info, found bool, err error) {
 	return in, true, nil
 }
 
+// byID returns the item of an id, which a person has typed: it is compared with what is there and never becomes a path.
 func (w *work) byID(id string) (item, error) {
 	for _, of := range []area{trash, quarantine} {
 		all, err := w.itemsWhere(of, func(name string) bool { return name == id })

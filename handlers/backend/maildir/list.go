@@ -73,6 +73,7 @@ func (s *Spool) Stores(ctx context.Context) iter.Seq2[Store, error] {
 	}
 }
 
+// store describes a home in place.
 func (w *work) store(h home) Store {
 	st := Store{Path: w.shown(path.Join(w.homes.base, h.rel)), State: "unmarked", rel: h.rel}
 	if h.marked {
@@ -157,6 +158,7 @@ func (s *Spool) Kept(ctx context.Context) ([]Store, error) {
 	return kept, nil
 }
 
+// kept describes a store that was moved aside.
 func (w *work) kept(i item) Store {
 	st := Store{
 		Address: i.info.Address, State: string(i.area), ID: i.id, Cause: i.info.Cause, Time: i.info.Time,

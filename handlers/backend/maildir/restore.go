@@ -66,6 +66,8 @@ func (w *work) restoreOwn(i item, asked schema.Address) (rel string, left int, e
 	if err != nil {
 		return "", 0, err
 	}
+	// The address by which a person named the store, and that which it had, must not mislead: whoever asks for the mail of
+	// an address that is another's by now means perhaps that other one.
 	for _, address := range []schema.Address{asked, a} {
 		if address.IsZero() || alive && address == a && asked.IsZero() {
 			continue
@@ -94,7 +96,7 @@ func (w *work) restoreOwn(i item, asked schema.Address) (rel string, left int, e
 	switch {
 	case !there.found:
 		err = w.takeBack(i, rel, o)
-	case !there.marked && w.cfg.Layout == ByUUID:
+	case !there.marked && w.cfg.Layout == ByUUID: // made by Dovecot for the owner
 		left, err = w.mergeFrom(i, rel, false)
 	default:
 		err = fmt.Errorf("%s holds a store that is not marked as the owner's", w.shown(w.base.Path(rel)))

@@ -34,6 +34,13 @@ func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
 	return failed(o.UUID, w.ensure(o, follow))
 }
 
+// ensure goes by the marks on the disk alone, so that it does not matter what an earlier call got done:
+//
+//	the owner's store is      follow    then
+//	under the address         any       links and mark are brought in line
+//	under another address     yes       it moves, or in layout uuid is only labelled anew
+//	under another address     no        it is put out of reach, and the owner has none
+//	nowhere                   any       one comes back, is adopted, or is made
 func (w *work) ensure(o Owner, follow bool) error {
 	if err := w.firstStore(); err != nil {
 		return err
@@ -113,11 +120,12 @@ func (w *work) locate(uuid schema.UUID, hints ...schema.Address) (home, bool, er
 		}
 	}
 	if linked == "" {
-		return home{}, false, nil
+		return home{}, false, nil // every store has had a link since it was marked
 	}
 	return w.scan(uuid)
 }
 
+// scan looks at every home. It is for an owner whose link is wrong, which only a crash between two steps leaves.
 func (w *work) scan(uuid schema.UUID) (home, bool, error) {
 	for h, err := range w.all() {
 		if err != nil {
@@ -175,6 +183,7 @@ func (w *work) vacate(want string, o Owner) (theirs bool, err error) {
 	if err != nil || !h.found || h.belongs(o.UUID) {
 		return h.found, err
 	}
+	// The place is somebody else's, or nobody knows whose.
 	if h.marked && w.cfg.Reuse == AdoptForeign {
 		w.cfg.Logger.Warn("store of another owner handed over", "uuid", o.UUID, "from", h.mark.UUID)
 		return true, nil
@@ -204,6 +213,7 @@ func (w *work) adoptable(h home, o Owner) (bool, error) {
 	if !o.Changed.After(w.record.Time) {
 		return true, nil
 	}
+	// Mail that was there before the owner had the address was meant for another.
 	d, err := w.base.Walk(h.rel)
 	if err != nil {
 		return false, err
@@ -264,7 +274,7 @@ func (w *work) createStore(want string, o Owner) error {
 		return err
 	}
 	defer parent.Close()
-	if err := parent.RemoveAll(name); err != nil {
+	if err := parent.RemoveAll(name); err != nil { // left by a crash
 		return err
 	}
 	made, err := parent.Make(name, 0o700, w.owner)
@@ -290,6 +300,7 @@ func (w *work) createStore(want string, o Owner) error {
 	return w.label(want, o)
 }
 
+// maildir makes an empty Maildir, so that mail can be delivered by programs that expect one.
 func (w *work) maildir(home *confine.Dir) error {
 	maildir, err := home.Make("Maildir", 0o700, w.owner)
 	if err != nil {
@@ -329,6 +340,7 @@ func (w *work) label(rel string, o Owner) error {
 	return w.remark(rel, o)
 }
 
+// remark writes the owner mark of a place.
 func (w *work) remark(rel string, o Owner) error {
 	d, err := w.base.Walk(rel)
 	if err != nil {
