@@ -204,12 +204,16 @@ func TestReconcile(t *testing.T) {
 		}
 		h.reconciled = nil
 		r.start()
+		synctest.Wait()
+		if len(h.reconciled) != 1 {
+			t.Errorf("%d times after a start", len(h.reconciled))
+		}
 		if _, err := r.Resync(t.Context(), control.ResyncRequest{Handler: "target"}); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()
-		if len(h.reconciled) != 1 || len(h.calls) != 1 {
-			t.Errorf("%d times, calls %q", len(h.reconciled), h.calls)
+		if len(h.reconciled) != 2 || len(h.calls) != 1 {
+			t.Errorf("%d times after resync, calls %q", len(h.reconciled), h.calls)
 		}
 		r.expectMarks()
 	})

@@ -55,6 +55,7 @@ type Flusher interface {
 
 // Reconciler is a handler that can set its whole target right at once.
 type Reconciler interface {
-	// Reconcile is called with all matching entries when the handler runs for the first time, and for resync.
+	// Reconcile is called with all matching entries after the first refresh of each run, and for resync: it also undoes
+	// what nobody remembers, such as the effect of a call that a crash kept from being acknowledged.
 	Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error
 }

@@ -149,8 +149,11 @@ func (e *edit) prepare(names []string) error {
 	state := e.tx.State()
 	for _, w := range e.l.workers {
 		added := e.tx.AddHandler(w.name)
-		if added && w.reconciler != nil {
-			e.tx.Handler(w.name).SetState(store.HandlerState{Reconcile: true, From: state.Generation + 1})
+		if w.reconciler != nil {
+			h := e.tx.Handler(w.name)
+			was := h.State()
+			was.Reconcile, was.From = true, state.Generation+1
+			h.SetState(was)
 		}
 		if added || !slices.Contains(state.Handlers, w.name) {
 			e.markAll(w, state.Generation+1)
