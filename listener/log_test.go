@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -52,6 +53,10 @@ func TestLog(t *testing.T) {
 		r.config.Logger, r.config.URL = slog.New(slog.NewTextHandler(&d, nil)), "ldap://x"
 		r.config.Workers = 1 // so that the order of the lines is known
 		r.config.Guard = func() (int, int) { return 1, 5 }
+		var broken atomic.Pointer[error]
+		breakWith := func(err error) { broken.Store(&err) }
+		breakWith(nil)
+		r.target.fail = func(schema.Change) error { return *broken.Load() }
 		r.start()
 		r.dir.set(user(1, "other"))
 		expect(`level=INFO msg="follows the directory" op=follow url=ldap://x`)
@@ -64,22 +69,20 @@ func TestLog(t *testing.T) {
 		pass(2 * time.Minute)
 		expect(`level=INFO msg="follows the directory" op=follow url=ldap://x`)
 
-		r.target.fail = func(c schema.Change) error {
-			return &schema.TargetDown{Target: "dovecot", Err: errors.New("refused")}
-		}
+		breakWith(&schema.TargetDown{Target: "dovecot", Err: errors.New("refused")})
 		r.dir.set(user(30, "b"))
 		pass(time.Hour)
 		expect(`level=WARN msg="target is down" handler=target op=add dn="uid=u30,ou=people" err="dovecot is down: refused"`)
-		r.target.fail = nil
+		breakWith(nil)
 		pass(2 * time.Minute)
 		expect(`level=INFO msg="goes on" handler=target op=add after="dovecot is down: refused"`)
 
-		r.target.fail = func(c schema.Change) error { return errors.New("no luck") }
+		breakWith(errors.New("no luck"))
 		r.dir.set(user(32, "d"))
 		pass(time.Hour)
 		expect(`level=WARN msg=failed handler=target op=add dn="uid=u32,ou=people" err="no luck"`,
 			`level=WARN msg="waits for a person" handler=target op=add dn="uid=u32,ou=people" err="no luck"`)
-		r.target.fail = nil
+		breakWith(nil)
 
 		r.dir.delete(ids(2, 5)...)
 		expect(`level=WARN msg="changes wait for a person" handler=target op=hold count=3 err="2 of 21 stores would be taken away, more than 1"`)
