@@ -24,6 +24,7 @@ type Backend interface {
 	// Address returns the address of the store that is in place for an owner.
 	Address(ctx context.Context, owner schema.UUID, hints ...schema.Address) (schema.Address, bool, error)
 	Ensure(ctx context.Context, o maildir.Owner, follow bool) error
+	Keep(ctx context.Context, o maildir.Owner) error
 	Trash(ctx context.Context, a maildir.Away) error
 	Quarantine(ctx context.Context, a maildir.Away) error
 	Leave(ctx context.Context, a maildir.Away) error
@@ -261,6 +262,11 @@ func (r *run) do(ctx context.Context, a Action) error {
 		return r.backend.Flush(ctx, r.names(a)...)
 	case Kick:
 		return r.backend.Kick(ctx, r.names(a)...)
+	case Keep:
+		if r.follow {
+			return r.backend.Ensure(ctx, owner, true)
+		}
+		return r.backend.Keep(ctx, owner)
 	case Ensure:
 		return r.backend.Ensure(ctx, owner, r.follow)
 	case Move:

@@ -47,6 +47,10 @@ func (c *crashing) Ensure(ctx context.Context, o maildir.Owner, follow bool) err
 	return c.call("ensure", func() error { return c.Backend.Ensure(ctx, o, follow) })
 }
 
+func (c *crashing) Keep(ctx context.Context, o maildir.Owner) error {
+	return c.call("keep", func() error { return c.Backend.Keep(ctx, o) })
+}
+
 func (c *crashing) Trash(ctx context.Context, a maildir.Away) error {
 	return c.call("trash", func() error { return c.Backend.Trash(ctx, a) })
 }
@@ -290,6 +294,23 @@ func TestCoalescedChanges(t *testing.T) {
 				t.Errorf("calls %q end no session of c@x.test", h.spool.calls)
 			}
 		})
+	}
+}
+
+// TestRejectedChange takes a change of address as done without effect, as a person who rejects it does; then the entry
+// changes in something else. The store stays with its owner, who sees the mail.
+func TestRejectedChange(t *testing.T) {
+	a, b := person("a", "a@x.test", here), person("a", "b@x.test", here)
+	for _, del := range []string{"yes", "no"} {
+		h := newHost(t, "mail/dovecot/mailbox/rename: no", "mail/dovecot/mailbox/delete: "+del)
+		h.apply(change("a", nil, a))
+		h.deliver("a@x.test", "m1")
+		for range 2 {
+			h.apply(change("a", b, b))
+		}
+		h.want("live a a@x.test m1")
+		h.apply(change("a", b, a)) // the directory is mended
+		h.want("live a a@x.test m1")
 	}
 }
 

@@ -18,6 +18,8 @@ const (
 	Kick Op = "kick"
 	// Ensure gives the owner a store under To: the one there, one that comes back, or an empty one.
 	Ensure Op = "ensure"
+	// Keep is Ensure for an owner whose address is the same as before.
+	Keep Op = "keep"
 	// Move lets the store follow from From to To; without one it is Ensure.
 	Move Op = "move"
 	// Quarantine puts the store of From out of reach, because rename=no and delete=no.
@@ -65,6 +67,8 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 	switch {
 	case was && is && old.Primary != new.Primary:
 		stores = s.readdress(old.Primary, new.Primary)
+	case was && is:
+		stores = []Action{{Op: Keep, To: new.Primary}}
 	case is:
 		stores = []Action{{Op: Ensure, To: new.Primary}}
 	case was || old == nil && new == nil:

@@ -80,10 +80,10 @@ func TestPlan(t *testing.T) {
 		{"home elsewhere to here", user("a@x.test", there), user("a@x.test", here), "ensure(>a) flush", "ensure(>a) flush"},
 		{"home elsewhere to empty", user("a@x.test", there), user("a@x.test", ""), "ensure(>a) flush", "ensure(>a) flush"},
 		{"home elsewhere to here with the address", user("a@x.test", there), user("b@x.test", here), "ensure(>b) flush", "ensure(>b) flush"},
-		{"home empty to here", user("a@x.test", ""), user("a@x.test", here), "ensure(>a) flush", "ensure(>a) flush"},
-		{"home here to empty", user("a@x.test", here), user("a@x.test", ""), "ensure(>a) flush", "ensure(>a) flush"},
-		{"case of the address", user("a@x.test", here), user("A@X.test", here), "ensure(>a)", "ensure(>a)"},
-		{"case of the home", user("a@x.test", here), user("a@x.test", here), "ensure(>a)", "ensure(>a)"},
+		{"home empty to here", user("a@x.test", ""), user("a@x.test", here), "keep(>a) flush", "keep(>a) flush"},
+		{"home here to empty", user("a@x.test", here), user("a@x.test", ""), "keep(>a) flush", "keep(>a) flush"},
+		{"case of the address", user("a@x.test", here), user("A@X.test", here), "keep(>a)", "keep(>a)"},
+		{"case of the home", user("a@x.test", here), user("a@x.test", here), "keep(>a)", "keep(>a)"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, rename := range []bool{false, true} {
@@ -173,7 +173,7 @@ func TestFlushedNames(t *testing.T) {
 	} {
 		moved := *old
 		change(&moved)
-		if got := brief(Plan(old, &moved, Settings{Host: here, Delete: true})); got != "ensure(>a) flush" {
+		if got := brief(Plan(old, &moved, Settings{Host: here, Delete: true})); got != "keep(>a) flush" {
 			t.Errorf("%s changed: %q", name, got)
 		}
 	}

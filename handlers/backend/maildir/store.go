@@ -34,6 +34,35 @@ func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
 	return failed(o.UUID, w.ensure(o, follow))
 }
 
+// Keep is Ensure, with rename=no, for an owner whose address has not changed. In layout uuid a store under another address
+// may be there all the same: a person has taken the change of address as done without effect. Then it stays as it is, and
+// is the right one when the change is taken back. But one that the owner had left under this address, in a change that was
+// not acknowledged, comes back. Idempotent.
+func (s *Spool) Keep(ctx context.Context, o Owner) error {
+	w, err := s.beginChange(ctx)
+	if err != nil {
+		return err
+	}
+	defer w.end()
+	rejected, err := w.rejected(o)
+	if err == nil && !rejected {
+		err = w.ensure(o, false)
+	}
+	return failed(o.UUID, err)
+}
+
+func (w *work) rejected(o Owner) (bool, error) {
+	if w.cfg.Layout == ByAddress {
+		return false, nil
+	}
+	has, found, err := w.locate(o.UUID)
+	if err != nil || !found || has.mark.address == o.Address {
+		return false, err
+	}
+	_, kept, err := w.returning(o)
+	return !kept, err
+}
+
 // ensure goes by the marks on the disk alone, so that it does not matter what an earlier call got done:
 //
 //	the owner's store is      follow    then
