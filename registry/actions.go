@@ -44,8 +44,8 @@ func (t *transaction) planActions() {
 	if !t.job.dryRun {
 		return
 	}
-	for _, service := range slices.Sorted(maps.Keys(t.actions)) {
-		t.out.Actions = append(t.out.Actions, actionOutcome(t.r.service(service), t.actions[service]))
+	for _, s := range t.r.concerned(t.actions) {
+		t.out.Actions = append(t.out.Actions, actionOutcome(s, t.actions[s.Name()]))
 	}
 }
 
@@ -105,19 +105,26 @@ func addAction(actions map[string]string, service, action string) {
 	}
 }
 
+// concerned returns the services that actions name, in the order in which they are told: that of their list, in which
+// Postfix, who makes its queue with the folder of sockets, comes before Dovecot, who listens there. The journal of another
+// version may name a service that is no more; it is passed over.
+func (r *Registry) concerned(actions map[string]string) []Service {
+	return slices.DeleteFunc(slices.Clone(r.services()), func(s Service) bool {
+		_, named := actions[s.Name()]
+		return !named
+	})
+}
+
 // act takes the actions, one service after the other. broken says which service does not work any more after its action
 // had gone well. Who interrupts a transaction now does not stop it: a server that was not looked at to the end counted as
 // broken, or a broken one as fine. Each step has its time limit, and whoever is killed leaves the rest to the next command.
 func (r *Registry) act(ctx context.Context, actions map[string]string) (done []ActionOutcome, broken error) {
 	ctx = context.WithoutCancel(ctx)
-	for _, name := range slices.Sorted(maps.Keys(actions)) {
-		s := r.service(name)
-		if s == nil {
-			continue // the journal of another version may name a service that is no more
-		}
-		outcome := actionOutcome(s, actions[name])
+	for _, s := range r.concerned(actions) {
+		action := actions[s.Name()]
+		outcome := actionOutcome(s, action)
 		if outcome.Skipped == "" {
-			outcome.Err = s.Act(ctx, actions[name])
+			outcome.Err = s.Act(ctx, action)
 		}
 		if outcome.Skipped == "" && outcome.Err == nil {
 			if err := s.Verify(ctx); err != nil {
