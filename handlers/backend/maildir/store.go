@@ -3,7 +3,6 @@ package maildir
 import (
 	"context"
 	"path"
-	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend/confine"
@@ -165,20 +164,6 @@ func (w *work) scan(uuid schema.UUID) (home, bool, error) {
 		}
 	}
 	return home{}, false, nil
-}
-
-// linked returns the place that the owner's link in .mailreg-owners names, "" when there is none.
-func (w *work) linked(uuid schema.UUID) string {
-	index, err := w.base.Walk(path.Join(w.homes.private, ".mailreg-owners"))
-	if err != nil {
-		return ""
-	}
-	defer index.Close()
-	rel := path.Join(w.homes.private, index.Target(uuid.String()))
-	if w.homes.address(rel).IsZero() {
-		return ""
-	}
-	return rel
 }
 
 // provide fills the place of an owner who has no store.
@@ -377,60 +362,4 @@ func (w *work) remark(rel string, o Owner) error {
 	}
 	defer d.Close()
 	return d.Replace(MarkName, newMark(o, w.cfg.Now()).bytes(), confine.Caller())
-}
-
-// point makes the link of .mailreg-owners that locate follows (layout address). It is on the disk before the store moves.
-func (w *work) point(uuid schema.UUID, rel string) error {
-	if w.cfg.Layout == ByUUID {
-		return nil
-	}
-	index, _, err := w.makeParent(path.Join(w.homes.private, ".mailreg-owners", uuid.String()))
-	if err != nil {
-		return err
-	}
-	defer index.Close()
-	target := strings.TrimPrefix(rel, w.homes.private+"/")
-	if index.Target(uuid.String()) == target {
-		return nil
-	}
-	if err := index.Link(uuid.String(), target); err != nil {
-		return err
-	}
-	return index.Sync()
-}
-
-// show makes the link of by-address that people read (layout uuid).
-func (w *work) show(o Owner) error {
-	if w.cfg.Layout == ByAddress {
-		return nil
-	}
-	links, _, err := w.makeParent(path.Join(w.homes.private, "by-address", "any"))
-	if err != nil {
-		return err
-	}
-	defer links.Close()
-	return links.Link(o.Address.String(), "../by-id/"+o.UUID.String())
-}
-
-// hide removes the links of a store that is no longer under the address, unless they belong to somebody else by now.
-func (w *work) hide(uuid schema.UUID, a schema.Address) error {
-	folder, name, target := "by-address", a.String(), "../by-id/"+uuid.String()
-	if w.cfg.Layout == ByAddress {
-		if a.IsZero() || w.linked(uuid) != w.homes.home(uuid, a) {
-			return nil
-		}
-		folder, name, target = ".mailreg-owners", uuid.String(), ""
-	}
-	links, err := w.base.Walk(path.Join(w.homes.private, folder))
-	if absent(err) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer links.Close()
-	if target != "" && links.Target(name) != target {
-		return nil
-	}
-	return links.Remove(name)
 }
