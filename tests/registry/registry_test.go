@@ -1,9 +1,9 @@
 package registry_test
 
 import (
-	"errors"
 	"bufio"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
