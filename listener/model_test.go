@@ -72,7 +72,8 @@ func newWorld(path string) *world {
 		panic(err)
 	}
 	w := &world{
-		dir: newDirectory(), target: newTarget(), store: st, guard: &atomic.Int64{},
+		// One entry stays for ever: a refresh without any is not believed, which is a story of its own.
+		dir: newDirectory(user(9, "stays")), target: newTarget(), store: st, guard: &atomic.Int64{},
 		deleted: map[schema.UUID]*schema.Entry{}, failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
 	}
 	w.target.fail = func(c schema.Change) error {

@@ -5,7 +5,7 @@ set -eu
 
 echo "== random stories"
 for package in $(grep -rl --include='*_test.go' 'pgregory.net/rapid' . | xargs -n 1 dirname | sort -u); do
-	go test -count=1 -timeout 20m "$package" -rapid.checks=1000
+	go test -count=1 -timeout 20m "$package" -rapid.checks=300
 done
 
 echo "== fuzzing"
