@@ -253,6 +253,27 @@ func TestStopLetsCallsFinish(t *testing.T) {
 	})
 }
 
+// TestStopIsQuiet lets a retry fall due while the last call ends. In the bubble's time a worker that does not sleep then
+// keeps the call from ever ending.
+func TestStopIsQuiet(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"), user(2, "b"))
+		r.target.fail = func(c schema.Change) error {
+			if c.UUID == id(1) {
+				return errors.New("no luck")
+			}
+			time.Sleep(5 * time.Second)
+			return nil
+		}
+		r.start()
+		begun := time.Now()
+		r.stop()
+		if took := time.Since(begun); took != 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
 // stubborn waits in its calls until they are cancelled.
 type stubborn struct{ *reconciling }
 

@@ -125,7 +125,7 @@ func (w *worker) run(ctx, work context.Context) error {
 		if ctx.Err() != nil && w.running == 0 && !w.committing && len(w.done) == 0 {
 			return nil
 		}
-		alarm := time.NewTimer(w.untilNext())
+		alarm := time.NewTimer(w.untilNext(ctx))
 		select {
 		case <-done:
 			done = nil
@@ -278,7 +278,12 @@ func (w *worker) wakeWaiting(uuid schema.UUID) {
 	}
 }
 
-func (w *worker) untilNext() time.Duration {
+// untilNext returns how long the worker may sleep. Once it is to stop nothing begins any more, so that only answers are
+// awaited: a time that has passed must not keep it awake until the last call has ended.
+func (w *worker) untilNext(ctx context.Context) time.Duration {
+	if ctx.Err() != nil {
+		return time.Hour
+	}
 	now := w.l.cfg.Now()
 	next := now.Add(time.Hour)
 	if at, ok := w.timers.next(); ok && at.Before(next) {
