@@ -9,9 +9,10 @@ for package in $(grep -rl --include='*_test.go' 'pgregory.net/rapid' . | xargs -
 done
 
 echo "== fuzzing"
+# By count, not by time: go test calls it a failure when the time is up in the wrong moment.
 for package in $(grep -rl --include='*_test.go' '^func Fuzz' . | xargs -n 1 dirname | sort -u); do
 	for target in $(go test "$package" -list '^Fuzz' | grep '^Fuzz'); do
-		go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime 10s -fuzzminimizetime 10x
+		go test "$package" -run '^$' -fuzz "^$target\$" -fuzztime 200000x -fuzzminimizetime 10x
 	done
 done
 
