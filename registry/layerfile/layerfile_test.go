@@ -75,7 +75,7 @@ func FuzzLayerFile(f *testing.F) {
 	f.Add("k:", "# end of base.conf")
 	f.Fuzz(func(t *testing.T, key, value string) {
 		if CheckKey(key) != nil || !utf8.ValidString(value) {
-			t.Skip()
+			return // no layer holds such a key or value
 		}
 		data := Encode("base.conf", map[string]string{key: value, "other": value})
 		if n := strings.Count(string(data), "\n"); n > 4 {
