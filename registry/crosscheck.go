@@ -24,7 +24,7 @@ func checkAccounts(before, after *View) error {
 			continue // a number needs no account; what was there before is not this edit's fault
 		}
 		if err := account.find(name); err != nil {
-			return fmt.Errorf("%s: account %q does not exist on this host", account.key, name)
+			return &Refusal{account.key, Conflict, fmt.Errorf("%s: account %q does not exist on this host", account.key, name)}
 		}
 	}
 	return nil
@@ -37,7 +37,7 @@ func (r *Registry) checkLayout(before, after *View) error {
 	layout := after.String(key)
 	is, _ := after.Source(home)
 	if layout == "uuid" && before.String(home) != after.String(home) && is != Default {
-		return fmt.Errorf("%s: only layout address reads it, and %s is uuid", home, key)
+		return &Refusal{home, Conflict, fmt.Errorf("%s: only layout address reads it, and %s is uuid", home, key)}
 	}
 	if before.String(key) == layout {
 		return nil
@@ -50,7 +50,7 @@ func (r *Registry) checkLayout(before, after *View) error {
 		return err
 	}
 	if word := strings.TrimSpace(string(recorded)); word != layout {
-		return fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s", key, layout, word, r.path(layoutFile))
+		return &Refusal{key, Conflict, fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s", key, layout, word, r.path(layoutFile))}
 	}
 	return nil
 }

@@ -39,7 +39,7 @@ func (c keyChange) masked() keyChange {
 	return c
 }
 
-// apply checks an edit against the view and carries it out. Its error has one line for each key that is refused.
+// apply checks an edit against the view and carries it out. Its error has a Refusal for each key at fault.
 func apply(v *View, e Edit) (applied, error) {
 	a := applied{values: maps.Clone(v.In(e.Layer))}
 	if a.values == nil {
@@ -109,10 +109,10 @@ func above(v *View, l Layer, key string) Layer {
 // checkKey reports why an edit may not touch a key.
 func checkKey(v *View, e Edit, key string) error {
 	if err := layerfile.CheckKey(key); err != nil {
-		return err
+		return &Refusal{key, BadKey, err}
 	}
 	if d, _ := v.Declaration(key); d.ReadOnly && !e.Internal {
-		return fmt.Errorf("%s is read-only: the daemon writes it", key)
+		return &Refusal{key, ReadOnly, fmt.Errorf("%s is read-only: the daemon writes it", key)}
 	}
 	return nil
 }
@@ -132,14 +132,14 @@ func checkAssignment(v *View, e Edit, set Assignment) error {
 	}
 	switch {
 	case !utf8.ValidString(set.Value):
-		return fmt.Errorf("%s: %smust be UTF-8 text", set.Key, shown)
+		return &Refusal{set.Key, NotText, fmt.Errorf("%s: %smust be UTF-8 text", set.Key, shown)}
 	case d.Secret && e.Layer != Normal:
-		return fmt.Errorf("%s is a secret: only layer %s keeps secrets", set.Key, Normal)
+		return &Refusal{set.Key, WrongLayer, fmt.Errorf("%s is a secret: only layer %s keeps secrets", set.Key, Normal)}
 	case !declared || e.IgnoreCheck:
 		return nil
 	}
 	if err := value.Check(d, set.Value); err != nil {
-		return fmt.Errorf("%s: %s%w", set.Key, shown, err)
+		return &Refusal{set.Key, BadValue, fmt.Errorf("%s: %s%w", set.Key, shown, err)}
 	}
 	return nil
 }

@@ -103,6 +103,28 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 	})
 }
 
+// TestRefusals gives a program the keys and the kinds of fault.
+func TestRefusals(t *testing.T) {
+	h := newHost(t)
+	_, err := h.reg.Change(t.Context(), edit("size=many", "a{b=y", "name=ok", "extra=\xff", "domains=x"))
+	got := map[string]registry.Reason{}
+	for _, r := range registry.Refusals(err) {
+		got[r.Key] = r.Reason
+		if !strings.Contains(err.Error(), r.Error()) {
+			t.Errorf("%q is not told by %q", r, err)
+		}
+	}
+	want(t, "refusals", map[string]registry.Reason{
+		"size": registry.BadValue, "a{b": registry.BadKey, "extra": registry.NotText, "domains": registry.ReadOnly,
+	}, got)
+	_, err = h.reg.Change(t.Context(), registry.Edit{Layer: registry.LDAP, Set: []registry.Assignment{{Key: "password", Value: "p"}}})
+	want(t, "secret in layer ldap", registry.WrongLayer, registry.Refusals(err)[0].Reason)
+	_, err = h.reg.Change(t.Context(), edit("mail/dovecot/location/uid=nobody-knows"))
+	want(t, "unknown account", registry.Conflict, registry.Refusals(err)[0].Reason)
+	_, err = h.reg.Change(t.Context(), edit("fail=x"))
+	want(t, "a template that fails", 0, len(registry.Refusals(err)))
+}
+
 // TestRefusalOnAFreshRoot finds not even a lock file where nothing was ever done.
 func TestRefusalOnAFreshRoot(t *testing.T) {
 	h := openHost(t, t.TempDir())

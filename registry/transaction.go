@@ -39,7 +39,7 @@ type transaction struct {
 
 // Change carries out one transaction: keys and types checked, files rendered and checked, then all written, then the
 // services told. When it returns an error that is not ErrPending, no byte has changed (or, when a service did not work
-// with the new files, all are back).
+// with the new files, all are back). Refusals tells which keys are at fault.
 func (r *Registry) Change(ctx context.Context, edit Edit) (Outcome, error) {
 	if edit.Layer == Default {
 		edit.Layer = Normal
