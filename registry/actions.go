@@ -11,13 +11,15 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/mailreg/mailreg/registry/state"
 )
 
 // planActions works out which service needs what: for its changed files, for changed keys whose declaration names an
 // action and, in a commit, for what is still pending.
 func (t *transaction) planActions() {
 	touched := map[string]bool{}
-	for _, o := range t.outputs {
+	for _, o := range t.plan.Outputs {
 		touched[o.Service] = true
 		addAction(t.actions, o.Service, "reload")
 	}
@@ -39,7 +41,7 @@ func (t *transaction) planActions() {
 	maps.DeleteFunc(t.actions, func(service, _ string) bool {
 		// In the first commit every key looks changed; only services that get files are concerned.
 		unknown := first && t.job.edit == nil && !touched[service]
-		return unknown || t.job.noReload || t.r.service(service) == nil || !t.r.enabled(t.view, service)
+		return unknown || t.job.noReload || t.r.service(service) == nil || !t.plan.Enabled(t.view, service)
 	})
 	if !t.job.dryRun {
 		return
@@ -155,7 +157,7 @@ func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) e
 		return nil
 	}
 	// Read again: the state in force is that of the journal, whoever has written it.
-	s, err := r.readState()
+	s, err := state.Read(r.path(stateFile))
 	if err != nil {
 		return err
 	}
@@ -189,4 +191,13 @@ func pending(outcomes []ActionOutcome) error {
 		return nil
 	}
 	return fmt.Errorf("%w%s", ErrPending, lines.String())
+}
+
+// Pending returns the actions that services still need, reload or restart by the name of the service.
+func (r *Registry) Pending() (map[string]string, error) {
+	s, err := state.Read(r.path(stateFile))
+	if err != nil {
+		return nil, err
+	}
+	return s.Pending, nil
 }

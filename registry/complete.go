@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/mailreg/mailreg/registry/history"
+	"github.com/mailreg/mailreg/registry/state"
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
@@ -130,7 +131,7 @@ func (r *Registry) goBack(ctx context.Context, set *swap.Set, n note, actions ma
 	if files[at].Remove {
 		data = []byte("{}")
 	}
-	s, err := decodeState(data)
+	s, err := state.Decode(data)
 	if err != nil {
 		return nil, err
 	}

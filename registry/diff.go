@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/registry/unified"
 )
 
@@ -13,16 +14,12 @@ func (r *Registry) Diff(_ context.Context, files []string) ([]FileDiff, error) {
 	if err := t.read(); err != nil {
 		return nil, err
 	}
-	var err error
-	if t.set, err = r.load(); err != nil {
-		return nil, err
-	}
-	if err := t.plan(); err != nil {
+	if err := t.generate(); err != nil {
 		return nil, err
 	}
 	var diffs []FileDiff
-	for _, o := range t.outputs {
-		if o.changed() {
+	for _, o := range t.plan.Outputs {
+		if o.Changed() {
 			diffs = append(diffs, FileDiff{Path: o.Path, Diff: diffOf(o)})
 		}
 	}
@@ -30,18 +27,18 @@ func (r *Registry) Diff(_ context.Context, files []string) ([]FileDiff, error) {
 }
 
 // diffOf returns the unified diff of an output's live bytes against the rendered ones.
-func diffOf(o *output) string {
+func diffOf(o *generate.Output) string {
 	before, after := o.Path, o.Path
-	if o.live.Remove {
+	if o.Live.Remove {
 		before = "/dev/null"
 	}
-	if o.file.Remove {
+	if o.File.Remove {
 		after = "/dev/null"
 	}
-	diff := unified.Diff(before, after, string(o.live.Data), string(o.file.Data))
+	diff := unified.Diff(before, after, string(o.Live.Data), string(o.File.Data))
 	if diff == "" {
 		return fmt.Sprintf("mode and owner of %s: %v %d:%d becomes %v %d:%d\n", o.Path,
-			o.live.Mode, o.live.UID, o.live.GID, o.file.Mode, o.file.UID, o.file.GID)
+			o.Live.Mode, o.Live.UID, o.Live.GID, o.File.Mode, o.File.UID, o.File.GID)
 	}
 	return diff
 }

@@ -6,7 +6,7 @@
 //	lock       one transaction at a time; readers never wait
 //	finish     complete what a killed predecessor has begun           complete.go
 //	edit       keys, types and cross-checks, in memory                edit.go, crosscheck.go
-//	plan       which files are to be rendered anew, and removed       plan.go, output.go
+//	plan       which files are to be rendered anew, and removed       package generate
 //	check      a staged copy, shown to the servers' own programs      stage.go
 //	journal    all new files beside their targets, then the note      transaction.go, files.go, package swap
 //	-------    the point of no return: from here the only way is forward
@@ -18,6 +18,6 @@
 // next; an action that fails stays pending, which is no error of the files; and a server that does not work with the new
 // files gets the former ones back, by a transaction of its own that goes the same way.
 //
-// state.go is the memory from one transaction to the next: what was written and what it depends on. It is swapped together
-// with the files that it speaks of, so that it never disagrees with them.
+// Package state is the memory from one transaction to the next: what was written and what it depends on. It is swapped
+// together with the files that it speaks of, so that it never disagrees with them.
 package registry

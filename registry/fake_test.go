@@ -18,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/templates"
 )
 
@@ -176,7 +177,7 @@ func openHost(t *testing.T, root string) *host {
 	h.set = fakeSet{outputs(), maps.Clone(texts), &sync.Mutex{}, map[string]int{}}
 	h.config = registry.Config{
 		Root: root, Services: []registry.Service{h.imapd, h.smtpd},
-		Load: func() (registry.Renderer, error) { return h.set, nil },
+		Load: func() (generate.Renderer, error) { return h.set, nil },
 		Now:  func() time.Time { return time.Date(2026, 11, 24, 6, 0, 0, 0, time.UTC) },
 	}
 	h.reg = registry.New(h.config)

@@ -2,6 +2,7 @@ package registry
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/mailreg/mailreg/registry/layerfile"
 	"github.com/mailreg/mailreg/registry/settings"
+	"github.com/mailreg/mailreg/registry/state"
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
@@ -19,15 +21,15 @@ import (
 // files, never settings that are not in force.
 func (t *transaction) files() ([]swap.File, error) {
 	var files []swap.File
-	for _, o := range t.outputs {
-		if o.kept != nil {
-			files = append(files, *o.kept)
+	for _, o := range t.plan.Outputs {
+		if o.Kept != nil {
+			files = append(files, *o.Kept)
 		}
-		if o.changed() {
-			files = append(files, o.file)
+		if o.Changed() {
+			files = append(files, o.File)
 		}
-		if o.file.Remove && o.oldMap != "" {
-			files = append(files, swap.File{Path: t.r.path(o.oldMap), Remove: true})
+		if o.File.Remove && o.OldMap != "" {
+			files = append(files, swap.File{Path: t.r.path(o.OldMap), Remove: true})
 		}
 	}
 	files = append(files, t.maps...)
@@ -101,8 +103,32 @@ func (t *transaction) closeSecrets(files *[]swap.File) error {
 	if err != nil || file.Remove || replaced || file.Mode&0o077 == 0 {
 		return err
 	}
-	t.warn("%s was open to others (mode %#o)", filepath.Join(etcDir, settings.SecretsFile), file.Mode)
+	t.out.Warnings = append(t.out.Warnings,
+		fmt.Sprintf("%s was open to others (mode %#o)", filepath.Join(etcDir, settings.SecretsFile), file.Mode))
 	file.Mode = 0o600
 	*files = append(*files, file)
 	return nil
+}
+
+// encodeState returns s as a file to be swapped.
+func (r *Registry) encodeState(s *state.State) (swap.File, error) {
+	data, err := s.Encode()
+	if err != nil {
+		return swap.File{}, err
+	}
+	return ownFile(r.path(stateFile), data, 0o600), nil
+}
+
+// saveState writes s at once: for the outcome of actions, which are no part of the transaction.
+func (r *Registry) saveState(s *state.State) error {
+	file, err := r.encodeState(s)
+	if err != nil {
+		return err
+	}
+	return swap.Write(file)
+}
+
+// ownFile is a file that belongs to whoever runs this.
+func ownFile(path string, data []byte, mode fs.FileMode) swap.File {
+	return swap.File{Path: path, Data: data, Mode: mode, UID: os.Geteuid(), GID: os.Getegid()}
 }

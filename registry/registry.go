@@ -2,12 +2,16 @@ package registry
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
+	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/registry/history"
 	"github.com/mailreg/mailreg/registry/hook"
 	"github.com/mailreg/mailreg/registry/settings"
+	"github.com/mailreg/mailreg/registry/state"
 	"github.com/mailreg/mailreg/templates"
 )
 
@@ -20,7 +24,6 @@ const (
 	stateFile   = stateDir + "/state.json"
 	logFile     = stateDir + "/transactions.log"
 	stageDir    = stateDir + "/stage"
-	replacedDir = stateDir + "/replaced"
 	layoutFile  = "/var/spool/dovecot/private/.mailreg-layout"
 )
 
@@ -29,7 +32,7 @@ type Config struct {
 	// Root is the directory that everything lies below; "/" when empty.
 	Root string
 	// Load returns the templates; nil means the stock ones, overridden by those in /etc/mailreg/templates.
-	Load func() (Renderer, error)
+	Load func() (generate.Renderer, error)
 	// Services are the servers whose files are written; nil means Postfix and Dovecot.
 	Services []Service
 	// Now is the clock; nil means time.Now.
@@ -63,6 +66,19 @@ func New(c Config) *Registry {
 	return &Registry{config: c, root: root, reader: settings.NewReader(root)}
 }
 
+// Drives returns the files below the root that depend on a key, sorted: those that have been written so far. Users who may
+// not see the state get none.
+func (r *Registry) Drives(key string) ([]string, error) {
+	s, err := state.Read(r.path(stateFile))
+	if errors.Is(err, fs.ErrPermission) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Drives(key), nil
+}
+
 // View reads all layers. Files that did not change since the last call are not read again. When a layer file is broken or
 // gone, the error names it and the view is the last good one of this process, nil when there was none.
 func (r *Registry) View() (*View, error) { return r.reader.View() }
@@ -87,7 +103,7 @@ func (r *Registry) fault(step string) {
 	}
 }
 
-func (r *Registry) load() (Renderer, error) {
+func (r *Registry) load() (generate.Renderer, error) {
 	if r.config.Load != nil {
 		return r.config.Load()
 	}
@@ -111,12 +127,12 @@ func (r *Registry) service(name string) Service {
 	return nil
 }
 
-// Renderer is the templates as the registry uses them; *templates.Set is one.
-type Renderer interface {
-	// Outputs returns all outputs sorted by path.
-	Outputs() []templates.Output
-	// Render returns the bytes of an output and what they depend on.
-	Render(o templates.Output, w templates.World) ([]byte, templates.Uses, error)
+// rendered is service for who renders.
+func (r *Registry) rendered(name string) generate.Service {
+	if s := r.service(name); s != nil {
+		return s
+	}
+	return nil
 }
 
 // Service is a server whose config files the registry writes; package hook has them. Paths are below the root unless the
@@ -127,14 +143,10 @@ type Service interface {
 	Unit() string
 	// Dir is the directory that holds the service's config files.
 	Dir() string
-	// Installed reports whether the server's program is there, Version which release it is ("" when unknown).
-	Installed() bool
-	Version() string
+	generate.Service
 	// Check examines a staged copy of Dir. Warnings are for a person; an error refuses the transaction.
 	Check(ctx context.Context, stage string) (warnings []string, err error)
-	// Map returns the path of the indexed map that Build makes from a file.
-	Map(file, table string) string
-	// Build makes the indexed map of a staged file; stage is the staged copy of Dir.
+	// Build makes the indexed map that Map names of a staged file; stage is the staged copy of Dir.
 	Build(ctx context.Context, stage, file, table string) (warnings []string, err error)
 	// Running reports whether the server runs for this root.
 	Running() bool

@@ -34,8 +34,8 @@ func (t *transaction) check(ctx context.Context) (err error) {
 			return fmt.Errorf("staging %s: %w", s.Dir(), err)
 		}
 	}
-	for _, o := range t.outputs {
-		if err := stage.Lay(dir, o.Path, o.file); err != nil {
+	for _, o := range t.plan.Outputs {
+		if err := stage.Lay(dir, o.Path, o.File); err != nil {
 			return fmt.Errorf("staging %s: %w", o.Path, err)
 		}
 	}
@@ -52,7 +52,7 @@ func (t *transaction) check(ctx context.Context) (err error) {
 // affected returns the services whose files the transaction touches.
 func (t *transaction) affected() []Service {
 	touched := map[string]bool{}
-	for _, o := range t.outputs {
+	for _, o := range t.plan.Outputs {
 		touched[o.Service] = true
 	}
 	var affected []Service
@@ -66,8 +66,8 @@ func (t *transaction) affected() []Service {
 
 // build makes the indexed maps of changed tables in the stage.
 func (t *transaction) build(ctx context.Context, dir string) error {
-	for _, o := range t.outputs {
-		if !o.build || o.file.Remove {
+	for _, o := range t.plan.Outputs {
+		if !o.Build || o.File.Remove {
 			continue
 		}
 		s := t.r.service(o.Service)
@@ -84,7 +84,7 @@ func (t *transaction) build(ctx context.Context, dir string) error {
 		if err != nil {
 			return fmt.Errorf("building the map of %s: %w", o.Path, err)
 		}
-		built := o.file
+		built := o.File
 		built.Path, built.Data = t.r.path(path), data
 		t.maps = append(t.maps, built)
 	}

@@ -9,7 +9,9 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/registry/history"
+	"github.com/mailreg/mailreg/registry/state"
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
@@ -27,11 +29,9 @@ type transaction struct {
 	job       job
 	old, view *View             // before and after the edit; the same in a commit
 	changes   []keyChange       // of the edited layer
-	state     *state            // as it shall be
+	state     *state.State      // as it shall be
 	wasState  []byte            // as it is, to see whether anything is to be written at all
-	set       Renderer          // the templates
-	versions  map[string]string // of the servers that a template asked for; asking starts a program
-	outputs   []*output         // those that change, or whose map is to be built
+	plan      *generate.Plan    // the files that change
 	actions   map[string]string // reload, restart or start by service
 	maps      []swap.File       // indexed maps that were built in the stage
 	out       Outcome
@@ -98,7 +98,7 @@ func (r *Registry) run(ctx context.Context, j job) (Outcome, error) {
 }
 
 func (r *Registry) begin(j job) *transaction {
-	return &transaction{r: r, job: j, actions: map[string]string{}, versions: map[string]string{}}
+	return &transaction{r: r, job: j, actions: map[string]string{}, plan: &generate.Plan{}}
 }
 
 // prepare does all that can be refused and writes nothing but the stage, which it takes away again. A dry run ends here.
@@ -109,11 +109,7 @@ func (t *transaction) prepare(ctx context.Context) error {
 	if t.job.edit != nil && len(t.changes) == 0 {
 		return nil // equal values do nothing; a commit is there for what else may have changed
 	}
-	var err error
-	if t.set, err = t.r.load(); err != nil {
-		return err
-	}
-	if err := t.plan(); err != nil {
+	if err := t.generate(); err != nil {
 		return err
 	}
 	t.planActions()
@@ -127,6 +123,22 @@ func (t *transaction) prepare(ctx context.Context) error {
 	return swap.Check(files)
 }
 
+// generate renders what the transaction affects.
+func (t *transaction) generate() error {
+	set, err := t.r.load()
+	if err != nil {
+		return err
+	}
+	t.plan = &generate.Plan{
+		Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil,
+		Only: t.job.files, State: t.state, Now: t.r.now(),
+	}
+	err = t.plan.Run()
+	t.out.Files = append(t.out.Files, t.plan.Files...)
+	t.out.Warnings = append(t.out.Warnings, t.plan.Warnings...)
+	return err
+}
+
 // read takes in settings and state from disk: under the lock they are those that the transaction changes.
 func (t *transaction) read() error {
 	var err error
@@ -134,10 +146,10 @@ func (t *transaction) read() error {
 		return err
 	}
 	t.view = t.old
-	if t.state, err = t.r.readState(); err != nil {
+	if t.state, err = state.Read(t.r.path(stateFile)); err != nil {
 		return err
 	}
-	t.wasState, err = t.state.encode()
+	t.wasState, err = t.state.Encode()
 	return err
 }
 
@@ -169,7 +181,7 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 		t.state.Serial++
 	}
 	maps.Copy(t.state.Pending, t.actions)
-	encoded, err := t.state.encode()
+	encoded, err := t.state.Encode()
 	if err != nil {
 		return nil, err
 	}

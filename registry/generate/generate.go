@@ -1,0 +1,209 @@
+// Package generate finds the files that a transaction affects, renders them and compares them with those that are there. It
+// writes nothing.
+package generate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/mailreg/mailreg/registry/settings"
+	"github.com/mailreg/mailreg/registry/state"
+	"github.com/mailreg/mailreg/templates"
+)
+
+// Plan is one look at the outputs: what goes in, then what comes out of Run.
+type Plan struct {
+	// Root is the directory that all paths lie below.
+	Root string
+	// Set is the templates, Service the server of a name, nil when there is none.
+	Set     Renderer
+	Service func(name string) Service
+	// Old and View are the settings before and after the edit. Without Edit both are the same, and everything is rendered.
+	Old, View *settings.View
+	Edit      bool
+	// Only are the outputs to look at, as paths below the root; all when empty.
+	Only []string
+	// State is the memory of former transactions. Run brings it up to date.
+	State *state.State
+	// Now is the time of the transaction.
+	Now time.Time
+
+	// Outputs are those that change, or whose map is to be built.
+	Outputs []*Output
+	// Files are the paths below the root of those that change, Warnings lines for a person.
+	Files, Warnings []string
+
+	versions map[string]string // of the servers that a template asked for; asking starts a program
+}
+
+// Renderer is the templates; *templates.Set is one.
+type Renderer interface {
+	// Outputs returns all outputs sorted by path.
+	Outputs() []templates.Output
+	// Render returns the bytes of an output and what they depend on.
+	Render(o templates.Output, w templates.World) ([]byte, templates.Uses, error)
+}
+
+// Service is what is to be known about a server to render its files.
+type Service interface {
+	// Installed reports whether the server's program is there, Version which release it is ("" when unknown).
+	Installed() bool
+	Version() string
+	// Map returns the path of the indexed map that is made from a file.
+	Map(file, table string) string
+}
+
+func (p *Plan) path(below string) string { return filepath.Join(p.Root, below) }
+
+// Run finds the outputs that the transaction touches, renders them and compares them with the live files.
+func (p *Plan) Run() error {
+	all := p.Set.Outputs()
+	chosen, err := selectOutputs(all, p.Only)
+	if err != nil {
+		return err
+	}
+	fresh := map[string][]templates.Output{}
+	for _, o := range chosen {
+		rec, recorded := p.State.Outputs[o.Path]
+		switch {
+		// Never written: what it depends on is not known, so an edit has to find out.
+		case p.wanted(p.View, o) && !recorded && p.Edit:
+			fresh[o.Service] = append(fresh[o.Service], o)
+		// Written before: an edit renders it when something that it has read changes, a commit in any case.
+		case p.wanted(p.View, o):
+			if !p.Edit || differ(rec.Uses, p.Old, p.View) {
+				err = p.render(o)
+			}
+		// No longer wanted: its When key is off. The files of a service that is switched off are left alone.
+		case recorded && p.Enabled(p.View, o.Service) && (!p.Edit || p.wanted(p.Old, o)):
+			err = p.remove(o, rec)
+		case len(p.Only) > 0:
+			err = fmt.Errorf("%s is not generated with these settings", o.Path)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, service := range slices.Sorted(maps.Keys(fresh)) {
+		if err := p.start(service, fresh[service]); err != nil {
+			return err
+		}
+	}
+	if p.Edit || len(p.Only) > 0 {
+		return nil // changed templates are the matter of a whole commit
+	}
+	return p.removeVanished(all)
+}
+
+// selectOutputs returns the outputs that the files name, all when there are none.
+func selectOutputs(all []templates.Output, files []string) ([]templates.Output, error) {
+	if len(files) == 0 {
+		return all, nil
+	}
+	var chosen []templates.Output
+	for _, file := range files {
+		at := slices.IndexFunc(all, func(o templates.Output) bool { return o.Path == file })
+		if at < 0 {
+			return nil, fmt.Errorf("no template makes the file %s", file)
+		}
+		chosen = append(chosen, all[at])
+	}
+	slices.SortFunc(chosen, func(a, b templates.Output) int { return cmp.Compare(a.Path, b.Path) })
+	return slices.CompactFunc(chosen, func(a, b templates.Output) bool { return a.Path == b.Path }), nil
+}
+
+// start has an edit generate outputs of a service that were never written. What they depend on is not known before they
+// are rendered: when the edit changes nothing of it, they are left alone. They begin together, for a server does not work
+// with half of its files. On a new host keys are set one after the other; that files cannot be made before the last one
+// is not the fault of the first.
+func (p *Plan) start(service string, fresh []templates.Output) error {
+	affected := false
+	for _, o := range fresh {
+		_, used, err := p.Set.Render(o, p.world(p.View))
+		touched := differ(uses(o, used), p.Old, p.View)
+		affected = affected || touched
+		if err == nil {
+			continue
+		}
+		if _, _, before := p.Set.Render(o, p.world(p.Old)); before == nil {
+			return err
+		}
+		if touched {
+			p.warn("the files of %s are not generated yet: %v", service, err)
+		}
+		return nil
+	}
+	if !affected {
+		return nil
+	}
+	for _, o := range fresh {
+		if err := p.render(o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeVanished takes away the files that no template makes any more.
+func (p *Plan) removeVanished(all []templates.Output) error {
+	for _, path := range slices.Sorted(maps.Keys(p.State.Outputs)) {
+		rec := p.State.Outputs[path]
+		made := func(o templates.Output) bool { return o.Path == path }
+		if slices.ContainsFunc(all, made) || !p.Enabled(p.View, rec.Service) {
+			continue
+		}
+		if err := p.remove(templates.Output{Path: path, Service: rec.Service}, rec); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Enabled reports whether the outputs of a service are generated (mailreg/service/NAME). What belongs to no service that
+// can be installed always is.
+func (p *Plan) Enabled(v *settings.View, service string) bool {
+	switch v.String("mailreg/service/" + service) {
+	case "yes":
+		return true
+	case "no":
+		return false
+	}
+	s := p.Service(service)
+	// A scratch root gets all files, whatever is installed on the machine that renders them.
+	return s == nil || p.Root != "/" || s.Installed()
+}
+
+// wanted reports whether an output is generated with these settings.
+func (p *Plan) wanted(v *settings.View, o templates.Output) bool {
+	return p.Enabled(v, o.Service) && (o.When == "" || v.Bool(o.When))
+}
+
+// uses adds what decides whether an output exists at all to what its rendering has looked at.
+func uses(o templates.Output, u templates.Uses) templates.Uses {
+	u.Keys = append(slices.Clone(u.Keys), "mailreg/service/"+o.Service)
+	if o.When != "" {
+		u.Keys = append(u.Keys, o.When)
+	}
+	slices.Sort(u.Keys)
+	u.Keys = slices.Compact(u.Keys)
+	return u
+}
+
+// differ reports whether anything in u has another value in b than in a. Values are compared, not edited keys: a default
+// that refers to another key changes with it, and a hidden edit changes nothing.
+func differ(u templates.Uses, a, b *settings.View) bool {
+	for _, key := range u.Keys {
+		before, had := a.Get(key)
+		after, has := b.Get(key)
+		if before != after || had != has {
+			return true
+		}
+	}
+	return slices.ContainsFunc(u.Prefixes, func(prefix string) bool {
+		return !slices.Equal(a.Prefix(prefix), b.Prefix(prefix))
+	})
+}

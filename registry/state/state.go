@@ -1,0 +1,96 @@
+// Package state is the registry's memory from one transaction to the next: what was written, what it depends on, and what
+// services still have to be told. It is swapped together with the files that it speaks of, so that it never disagrees with
+// them.
+package state
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/mailreg/mailreg/templates"
+)
+
+// State is state.json, which only its owner may read.
+type State struct {
+	// Serial is the ID of the last transaction.
+	Serial int64 `json:"serial"`
+	// Outputs tells by path below the root what was last written.
+	Outputs map[string]Record `json:"outputs,omitempty"`
+	// Pending are the actions that services still need: reload or restart by the name of the service.
+	Pending map[string]string `json:"pending,omitempty"`
+	// Acted are hashes of the values that services have been told of, for the keys whose declaration names an action.
+	Acted map[string]string `json:"acted,omitempty"`
+}
+
+// Record is one output as it was last written.
+type Record struct {
+	Service string         `json:"service"`
+	Hash    string         `json:"hash"`
+	Uses    templates.Uses `json:"uses"`
+	// Map is the path of the indexed map made from it, "" for none.
+	Map string `json:"map,omitempty"`
+}
+
+// Read reads the state; where there is no file, nothing has happened yet.
+func Read(path string) (*State, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		data = []byte("{}")
+	} else if err != nil {
+		return nil, err
+	}
+	s, err := Decode(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return s, nil
+}
+
+// Decode returns the state that the bytes of a file hold. Its maps are never nil.
+func Decode(data []byte) (*State, error) {
+	s := &State{}
+	if err := json.Unmarshal(data, s); err != nil {
+		return nil, err
+	}
+	for _, m := range []*map[string]string{&s.Pending, &s.Acted} {
+		if *m == nil {
+			*m = map[string]string{}
+		}
+	}
+	if s.Outputs == nil {
+		s.Outputs = map[string]Record{}
+	}
+	return s, nil
+}
+
+// Encode returns the bytes of the file.
+func (s *State) Encode() ([]byte, error) {
+	data, err := json.MarshalIndent(s, "", " ")
+	return append(data, '\n'), err
+}
+
+// Drives returns the files below the root that depend on a key, sorted: those that have been written so far.
+func (s *State) Drives(key string) []string {
+	var files []string
+	for path, rec := range s.Outputs {
+		byPrefix := func(prefix string) bool { return strings.HasPrefix(key, prefix) }
+		if slices.Contains(rec.Uses.Keys, key) || slices.ContainsFunc(rec.Uses.Prefixes, byPrefix) {
+			files = append(files, path)
+		}
+	}
+	slices.Sort(files)
+	return files
+}
+
+// Hash returns what a Record knows of a file's content.
+func Hash(data []byte) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
+}
