@@ -15,9 +15,11 @@ import (
 	"github.com/mailreg/mailreg/registry/swap"
 )
 
-// job is what the engine is asked to do: an edit with all that follows from it, or (edit nil) a commit.
+// job is what the engine is asked to do: an edit with all that follows from it, or (edit nil) a commit. An undo becomes an
+// edit once the settings are read.
 type job struct {
 	edit             *Edit
+	undo             *UndoOptions
 	files            []string
 	dryRun, noReload bool
 }
@@ -91,7 +93,7 @@ func (r *Registry) run(ctx context.Context, j job) (Outcome, error) {
 	}
 	actions, err := t.write(ctx)
 	t.out.Actions = append(finished.Actions, actions...)
-	if j.edit != nil { // a commit has just tried again
+	if t.job.edit != nil { // a commit has just tried again
 		err = errors.Join(err, unsettled)
 	}
 	return t.out, err
@@ -155,6 +157,11 @@ func (t *transaction) read() error {
 
 // edit carries the edit out in memory. One that is refused leaves the transaction as it was.
 func (t *transaction) edit() error {
+	if t.job.undo != nil && t.old != nil {
+		if err := t.undo(); err != nil {
+			return err
+		}
+	}
 	if t.job.edit == nil || t.old == nil {
 		return nil
 	}
@@ -227,12 +234,14 @@ func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 func (t *transaction) logLines(id int64) ([]byte, error) {
 	var lines []history.Line
 	for _, c := range t.changes {
-		if d, _ := t.view.Declaration(c.key); d.Secret {
+		d, _ := t.view.Declaration(c.key)
+		if d.Secret {
 			c = c.masked()
 		}
 		lines = append(lines, history.Line{
 			ID: id, Time: t.r.now().Truncate(time.Second), UID: os.Getuid(), PID: os.Getpid(),
 			Layer: t.job.edit.Layer.String(), Key: c.key, Old: c.old, New: c.new,
+			Masked: d.Secret, Internal: t.job.edit.Internal, Undoes: t.job.edit.undoes,
 		})
 	}
 	return history.Encode(lines)

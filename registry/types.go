@@ -42,6 +42,8 @@ type Edit struct {
 	DryRun bool
 	// NoReload leaves out service actions.
 	NoReload bool
+	// undoes is the transaction that this one takes back.
+	undoes int64
 }
 
 // Assignment gives a key a value.
@@ -59,6 +61,8 @@ type Outcome struct {
 	Files []string
 	// Actions are the service actions, one per service.
 	Actions []ActionOutcome
+	// Undoes is the transaction that Undo has taken back.
+	Undoes int64
 	// Warnings are lines for a person, without prefix.
 	Warnings []string
 }

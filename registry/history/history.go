@@ -18,7 +18,8 @@ import (
 //
 //	{"id":7,"time":"2026-11-24T05:58:01Z","uid":0,"pid":311,"layer":"normal","key":"mail/messagesizelimit","old":"10240000","new":"20971520"}
 //
-// No old means that the layer did not set the key, no new that it no longer does. Of secrets only Secret is there.
+// No old means that the layer did not set the key, no new that it no longer does. Of secrets only Secret is there, and
+// Masked says so.
 type Line struct {
 	ID    int64     `json:"id"`
 	Time  time.Time `json:"time"`
@@ -28,8 +29,14 @@ type Line struct {
 	Key   string    `json:"key"`
 	Old   *string   `json:"old,omitempty"`
 	New   *string   `json:"new,omitempty"`
-	// Undoes is the transaction whose effect this one took back because the service did not work with it.
+	// Masked says that the values are those of a secret, which the log does not know.
+	Masked bool `json:"masked,omitempty"`
+	// Internal says that a part of the product wrote this by itself, not a person.
+	Internal bool `json:"internal,omitempty"`
+	// Undoes is the transaction whose effect this one took back, 0 for none.
 	Undoes int64 `json:"undoes,omitempty"`
+	// Failed says that it was taken back at once, because a service did not work with it.
+	Failed bool `json:"failed,omitempty"`
 }
 
 // Secret stands for the value of a secret.
@@ -48,7 +55,8 @@ func Encode(lines []Line) ([]byte, error) {
 	return text.Bytes(), nil
 }
 
-// Undo turns the lines of a transaction into those of the transaction with the given ID that takes it back.
+// Undo turns the lines of a transaction into those of the transaction with the given ID that takes it back because a
+// service did not work with it.
 func Undo(id int64, text []byte) ([]byte, error) {
 	var undone []Line
 	for line := range bytes.Lines(text) {
@@ -56,7 +64,7 @@ func Undo(id int64, text []byte) ([]byte, error) {
 		if err := json.Unmarshal(line, &l); err != nil {
 			return nil, err
 		}
-		l.ID, l.Undoes, l.Old, l.New = id, l.ID, l.New, l.Old
+		l.ID, l.Undoes, l.Failed, l.Old, l.New = id, l.ID, true, l.New, l.Old
 		undone = append(undone, l)
 	}
 	return Encode(undone)

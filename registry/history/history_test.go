@@ -21,8 +21,8 @@ func TestUndo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"id":8,"time":"0001-01-01T00:00:00Z","uid":0,"pid":0,"layer":"normal","key":"a","old":"2","new":"1","undoes":7}
-{"id":8,"time":"0001-01-01T00:00:00Z","uid":0,"pid":0,"layer":"normal","key":"b","old":"1","undoes":7}
+	want := `{"id":8,"time":"0001-01-01T00:00:00Z","uid":0,"pid":0,"layer":"normal","key":"a","old":"2","new":"1","undoes":7,"failed":true}
+{"id":8,"time":"0001-01-01T00:00:00Z","uid":0,"pid":0,"layer":"normal","key":"b","old":"1","undoes":7,"failed":true}
 `
 	if diff := cmp.Diff(want, string(text)); diff != "" {
 		t.Error(diff)
