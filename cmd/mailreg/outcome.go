@@ -13,6 +13,8 @@ type outcomeJSON struct {
 	Files    []string     `json:"files"`
 	Actions  []actionJSON `json:"actions"`
 	Warnings []string     `json:"warnings"`
+	// Undoes is the transaction that undo has taken back.
+	Undoes int64 `json:"undoes,omitempty"`
 }
 
 type keyJSON struct {
@@ -42,6 +44,9 @@ func (a *app) report(outcome registry.Outcome, err error) error {
 	if a.json {
 		_ = a.printJSON(outcomeToJSON(outcome)) // see above
 		return err
+	}
+	if outcome.Undoes != 0 {
+		a.printf("Undoing %d\n", outcome.Undoes)
 	}
 	for _, key := range outcome.Keys {
 		a.reportKey(key)
@@ -89,7 +94,8 @@ func outcomeToJSON(outcome registry.Outcome) outcomeJSON {
 	// The peer's words are for people: "Not updating" is no name for a program to compare.
 	verbs := map[string]string{"Create": "create", "Setting": "set", "Not updating": "keep", "Unsetting": "unset"}
 	out := outcomeJSON{
-		Keys: []keyJSON{}, Actions: []actionJSON{},
+		Undoes: outcome.Undoes,
+		Keys:   []keyJSON{}, Actions: []actionJSON{},
 		Files: append([]string{}, outcome.Files...), Warnings: append([]string{}, outcome.Warnings...),
 	}
 	for _, key := range outcome.Keys {
