@@ -115,7 +115,9 @@ func entryToJSON(e registry.LogEntry, keys []string) entryJSON {
 		Undoes: e.Undoes, Failed: e.Failed, UndoneBy: e.UndoneBy, Changes: []changeJSON{},
 	}
 	for _, c := range e.Changes {
-		wanted := func(key string) bool { return c.Key == key || strings.HasPrefix(c.Key, strings.TrimSuffix(key, "/")+"/") }
+		wanted := func(key string) bool {
+			return c.Key == key || strings.HasPrefix(c.Key, strings.TrimSuffix(key, "/")+"/")
+		}
 		if len(keys) == 0 || slices.ContainsFunc(keys, wanted) {
 			out.Changes = append(out.Changes, changeJSON(c))
 		}
