@@ -48,37 +48,71 @@ func apply(v *View, e Edit) (applied, error) {
 	var refused []error
 	// All keys are looked at, so that the caller learns of all that is wrong at once.
 	for _, set := range e.Set {
-		if err := checkAssignment(v, e, set); err != nil {
-			refused = append(refused, err)
-			continue
-		}
-		if e.Layer == LDAP && v.Local(set.Key) {
-			a.warnings = append(a.warnings, fmt.Sprintf("%s is local to this host: its value in layer %s is ignored", set.Key, LDAP))
-		}
-		// Whether a key is created depends on this layer alone, as in the peer.
-		verb := "Create"
-		if was, exists := a.values[set.Key]; exists && set.IfUnset {
-			verb, set.Value = "Not updating", was
-		} else if exists {
-			verb = "Setting"
-		}
-		a.put(set.Key, &set.Value)
-		a.keys = append(a.keys, KeyOutcome{Key: set.Key, Verb: verb, HiddenBy: above(v, e.Layer, set.Key)})
+		refused = append(refused, a.set(v, e, set))
 	}
 	for _, key := range e.Unset {
-		if err := checkKey(v, e, key); err != nil {
-			refused = append(refused, err)
-			continue
-		}
-		verb := ""
-		if _, exists := a.values[key]; exists {
-			verb = "Unsetting"
-		}
-		a.put(key, nil)
-		a.keys = append(a.keys, KeyOutcome{Key: key, Verb: verb, HiddenBy: above(v, e.Layer, key)})
+		refused = append(refused, a.unset(v, e, key))
 	}
 	a.view = v.With(e.Layer, a.values)
 	return a, errors.Join(refused...)
+}
+
+// set carries out one assignment, or returns why it is refused.
+func (a *applied) set(v *View, e Edit, set Assignment) error {
+	// Whether a key is created depends on this layer alone, as in the peer.
+	outcome := KeyOutcome{Key: set.Key, Verb: "Create"}
+	was, exists := a.values[set.Key]
+	keep := exists && set.IfUnset
+	switch {
+	case keep:
+		outcome.Verb = "Not updating"
+	case exists:
+		outcome.Verb = "Setting"
+	}
+	// A value that is not used matters only where it decides about the whole call.
+	if !keep || !e.Skip {
+		outcome.Refusal = checkAssignment(v, e, set)
+	}
+	if r := outcome.Refusal; r != nil && (r.Reason != BadValue || !e.IgnoreCheck) {
+		outcome.Verb = "Not setting"
+		return a.refuse(e, outcome)
+	}
+	if e.Layer == LDAP && v.Local(set.Key) {
+		a.warnings = append(a.warnings, fmt.Sprintf("%s is local to this host: its value in layer %s is ignored", set.Key, LDAP))
+	}
+	if keep {
+		set.Value, outcome.Refusal = was, nil
+	}
+	a.put(set.Key, &set.Value)
+	outcome.HiddenBy = above(v, e.Layer, set.Key)
+	a.keys = append(a.keys, outcome)
+	return nil
+}
+
+// unset removes one key, or returns why that is refused.
+func (a *applied) unset(v *View, e Edit, key string) error {
+	outcome := KeyOutcome{Key: key}
+	_, exists := a.values[key]
+	if r := checkKey(v, e, key); r != nil && (exists || !e.Skip) { // in the peer no key is too odd not to be there
+		outcome.Verb, outcome.Refusal = "Not unsetting", r
+		return a.refuse(e, outcome)
+	}
+	if exists {
+		outcome.Verb = "Unsetting"
+	}
+	a.put(key, nil)
+	outcome.HiddenBy = above(v, e.Layer, key)
+	a.keys = append(a.keys, outcome)
+	return nil
+}
+
+// refuse notes a key that is left alone, or returns why it refuses the whole edit.
+func (a *applied) refuse(e Edit, outcome KeyOutcome) error {
+	if !e.Skip {
+		return outcome.Refusal
+	}
+	a.keys = append(a.keys, outcome)
+	return nil
 }
 
 // put gives a key another value, nil for none, and notes it when it is another one.
@@ -107,7 +141,7 @@ func above(v *View, l Layer, key string) Layer {
 }
 
 // checkKey reports why an edit may not touch a key.
-func checkKey(v *View, e Edit, key string) error {
+func checkKey(v *View, e Edit, key string) *Refusal {
 	if err := layerfile.CheckKey(key); err != nil {
 		return &Refusal{key, BadKey, err}
 	}
@@ -117,13 +151,13 @@ func checkKey(v *View, e Edit, key string) error {
 	return nil
 }
 
-// checkAssignment reports why an edit may not give a key that value.
-func checkAssignment(v *View, e Edit, set Assignment) error {
+// checkAssignment reports why an edit may not give a key that value; with IgnoreCheck a BadValue is no hindrance.
+func checkAssignment(v *View, e Edit, set Assignment) *Refusal {
 	if was, exists := v.In(e.Layer)[set.Key]; exists && was == set.Value {
 		return nil // nothing happens, so that what dump prints can be set again
 	}
-	if err := checkKey(v, e, set.Key); err != nil {
-		return err
+	if r := checkKey(v, e, set.Key); r != nil {
+		return r
 	}
 	d, declared := v.Declaration(set.Key)
 	shown := fmt.Sprintf("value %q ", cut(set.Value))
@@ -135,7 +169,7 @@ func checkAssignment(v *View, e Edit, set Assignment) error {
 		return &Refusal{set.Key, NotText, fmt.Errorf("%s: %smust be UTF-8 text", set.Key, shown)}
 	case d.Secret && e.Layer != Normal:
 		return &Refusal{set.Key, WrongLayer, fmt.Errorf("%s is a secret: only layer %s keeps secrets", set.Key, Normal)}
-	case !declared || e.IgnoreCheck:
+	case !declared:
 		return nil
 	}
 	if err := value.Check(d, set.Value); err != nil {

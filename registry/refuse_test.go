@@ -125,6 +125,61 @@ func TestRefusals(t *testing.T) {
 	want(t, "a template that fails", 0, len(registry.Refusals(err)))
 }
 
+// TestSkip changes what may be changed, and tells why the rest is left alone.
+func TestSkip(t *testing.T) {
+	h := newHost(t)
+	h.change("name=x")
+	e := edit("size=many", "a{b=y", "name=ok", "extra=\xff", "domains=x", "a{b", "nothing", "domains")
+	e.Set = append(e.Set, registry.Assignment{Key: "name", Value: "\xff", IfUnset: true})
+	e.Skip = true
+	out, err := h.reg.Change(t.Context(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "keys", list("Not setting size", "Not setting a{b", "Setting name", "Not setting extra", "Not setting domains",
+		"Not updating name", " a{b", " nothing", " domains"), verbs(out))
+	reasons := map[string]registry.Reason{}
+	for _, key := range out.Keys {
+		if key.Refusal != nil {
+			reasons[key.Key] = key.Refusal.Reason
+		}
+	}
+	want(t, "reasons", map[string]registry.Reason{
+		"size": registry.BadValue, "a{b": registry.BadKey, "extra": registry.NotText, "domains": registry.ReadOnly,
+	}, reasons)
+
+	// What concerns the whole is no matter of one key.
+	e = edit("fail=x", "a{b=y")
+	e.Skip = true
+	h.unchanged(func() {
+		if _, err := h.reg.Change(t.Context(), e); err == nil {
+			t.Error("a template that fails is accepted")
+		}
+	})
+
+	// A value that was set although it does not fit its type.
+	e = edit("extra=1", "size=many")
+	e.Skip, e.IgnoreCheck, e.DryRun = true, true, true
+	e.Layer = registry.LDAP
+	out, err = h.reg.Change(t.Context(), e)
+	if err != nil || len(out.Keys) != 2 || out.Keys[1].Verb != "Create" || out.Keys[1].Refusal.Reason != registry.BadValue {
+		t.Errorf("%+v, %v", out.Keys, err)
+	}
+}
+
+// TestSkipFiles commits the files that templates make, and names the others.
+func TestSkipFiles(t *testing.T) {
+	h := newHost(t)
+	h.change("name=x")
+	h.file("/etc/smtpd/main.cf", "edited")
+	out := h.commit(registry.CommitOptions{Files: list("/etc/unknown"), Skip: true})
+	want(t, "files", nil, out.Files)
+	want(t, "unknown", list("/etc/unknown"), out.Unknown)
+	out = h.commit(registry.CommitOptions{Files: list("/etc/unknown", "/etc/smtpd/main.cf"), Skip: true})
+	want(t, "files", list("/etc/smtpd/main.cf"), out.Files)
+	want(t, "unknown", list("/etc/unknown"), out.Unknown)
+}
+
 // TestRefusalOnAFreshRoot finds not even a lock file where nothing was ever done.
 func TestRefusalOnAFreshRoot(t *testing.T) {
 	h := openHost(t, t.TempDir())

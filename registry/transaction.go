@@ -21,6 +21,7 @@ type job struct {
 	edit             *Edit
 	undo             *UndoOptions
 	files            []string
+	skip             bool // files that are no output
 	dryRun, noReload bool
 }
 
@@ -57,7 +58,7 @@ func (r *Registry) Change(ctx context.Context, edit Edit) (Outcome, error) {
 // Commit renders files from the registry as it is and brings them into force. It finishes an interrupted transaction
 // first and tries pending actions again.
 func (r *Registry) Commit(ctx context.Context, opts CommitOptions) (Outcome, error) {
-	return r.run(ctx, job{files: opts.Files, dryRun: opts.DryRun, noReload: opts.NoReload})
+	return r.run(ctx, job{files: opts.Files, skip: opts.Skip, dryRun: opts.DryRun, noReload: opts.NoReload})
 }
 
 // Recover finishes a transaction that was interrupted after its journal was written; Change and Commit do so as well.
@@ -133,10 +134,11 @@ func (t *transaction) generate() error {
 	}
 	t.plan = &generate.Plan{
 		Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil,
-		Only: t.job.files, State: t.state, Now: t.r.now(),
+		Only: t.job.files, Skip: t.job.skip, State: t.state, Now: t.r.now(),
 	}
 	err = t.plan.Run()
 	t.out.Files = append(t.out.Files, t.plan.Files...)
+	t.out.Unknown = t.plan.Unknown
 	t.out.Warnings = append(t.out.Warnings, t.plan.Warnings...)
 	return err
 }

@@ -36,8 +36,12 @@ type Edit struct {
 	Unset []string
 	// Internal lets read-only variables be set: the daemon's own writing.
 	Internal bool
-	// IgnoreCheck skips the type checks for who insists; syntax of keys and checks of services stay.
+	// IgnoreCheck sets values that do not fit their declared type, for who insists; syntax of keys and checks of services
+	// stay.
 	IgnoreCheck bool
+	// Skip leaves out the keys that are refused for their own sake and changes the others, as the peer does; KeyOutcome
+	// tells why. What concerns the whole (cross-checks, files, services) still refuses all.
+	Skip bool
 	// DryRun stops before anything is written.
 	DryRun bool
 	// NoReload leaves out service actions.
@@ -63,6 +67,8 @@ type Outcome struct {
 	Actions []ActionOutcome
 	// Undoes is the transaction that Undo has taken back.
 	Undoes int64
+	// Unknown are the files that a commit with CommitOptions.Skip has passed over.
+	Unknown []string
 	// Warnings are lines for a person, without prefix.
 	Warnings []string
 }
@@ -70,10 +76,14 @@ type Outcome struct {
 // KeyOutcome is what happened to one key.
 type KeyOutcome struct {
 	Key string
-	// Verb is Create, Setting, Not updating or Unsetting; empty when an unset key was not there.
+	// Verb is Create, Setting, Not updating or Unsetting; Not setting or Not unsetting when it was refused; empty when an
+	// unset key was not there.
 	Verb string
 	// HiddenBy is the higher layer whose value stays in force, Default when none does.
 	HiddenBy Layer
+	// Refusal says why the key was left alone, with Edit.Skip; beside another verb, in which way a value that was set does
+	// not fit its type, with Edit.IgnoreCheck. Otherwise it is nil.
+	Refusal *Refusal
 }
 
 // ActionOutcome is a service action.
@@ -94,6 +104,8 @@ var ErrPending = errors.New("a service action is pending")
 type CommitOptions struct {
 	// Files are the outputs to commit, as paths below the root; all when empty.
 	Files []string
+	// Skip passes over files that no template makes, or not with these settings, instead of refusing all.
+	Skip bool
 	// DryRun and NoReload are those of Edit.
 	DryRun, NoReload bool
 }

@@ -68,6 +68,9 @@ func (a *app) reportKey(key registry.KeyOutcome) {
 	default:
 		a.printf("%s %s\n", key.Verb, key.Key)
 	}
+	if key.Refusal != nil {
+		a.warnf("%v; it is set all the same", key.Refusal)
+	}
 	switch {
 	case key.HiddenBy == registry.Default:
 	case key.Verb == "" || key.Verb == "Unsetting":

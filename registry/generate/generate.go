@@ -27,6 +27,8 @@ type Plan struct {
 	Edit      bool
 	// Only are the outputs to look at, as paths below the root; all when empty.
 	Only []string
+	// Skip passes over names in Only that are no output, or not with these settings.
+	Skip bool
 	// State is the memory of former transactions. Run brings it up to date.
 	State *state.State
 	// Now is the time of the transaction.
@@ -34,8 +36,9 @@ type Plan struct {
 
 	// Outputs are those that change, or whose map is to be built.
 	Outputs []*Output
-	// Files are the paths below the root of those that change, Warnings lines for a person.
-	Files, Warnings []string
+	// Files are the paths below the root of those that change, Unknown those that were passed over, Warnings lines for a
+	// person.
+	Files, Unknown, Warnings []string
 
 	versions map[string]string // of the servers that a template asked for; asking starts a program
 }
@@ -62,10 +65,12 @@ func (p *Plan) path(below string) string { return filepath.Join(p.Root, below) }
 // Run finds the outputs that the transaction touches, renders them and compares them with the live files.
 func (p *Plan) Run() error {
 	all := p.Set.Outputs()
-	chosen, err := selectOutputs(all, p.Only)
-	if err != nil {
-		return err
+	chosen, unknown := selectOutputs(all, p.Only)
+	if len(unknown) > 0 && !p.Skip {
+		return fmt.Errorf("no template makes the file %s", unknown[0])
 	}
+	p.Unknown = unknown
+	var err error
 	fresh := map[string][]templates.Output{}
 	for _, o := range chosen {
 		rec, recorded := p.State.Outputs[o.Path]
@@ -81,6 +86,8 @@ func (p *Plan) Run() error {
 		// No longer wanted: its When key is off. The files of a service that is switched off are left alone.
 		case recorded && p.Enabled(p.View, o.Service) && (!p.Edit || p.wanted(p.Old, o)):
 			err = p.remove(o, rec)
+		case len(p.Only) > 0 && p.Skip:
+			p.Unknown = append(p.Unknown, o.Path)
 		case len(p.Only) > 0:
 			err = fmt.Errorf("%s is not generated with these settings", o.Path)
 		}
@@ -99,21 +106,21 @@ func (p *Plan) Run() error {
 	return p.removeVanished(all)
 }
 
-// selectOutputs returns the outputs that the files name, all when there are none.
-func selectOutputs(all []templates.Output, files []string) ([]templates.Output, error) {
+// selectOutputs returns the outputs that the files name, all when there are none, and the files that are no output.
+func selectOutputs(all []templates.Output, files []string) (chosen []templates.Output, unknown []string) {
 	if len(files) == 0 {
 		return all, nil
 	}
-	var chosen []templates.Output
 	for _, file := range files {
 		at := slices.IndexFunc(all, func(o templates.Output) bool { return o.Path == file })
 		if at < 0 {
-			return nil, fmt.Errorf("no template makes the file %s", file)
+			unknown = append(unknown, file)
+			continue
 		}
 		chosen = append(chosen, all[at])
 	}
 	slices.SortFunc(chosen, func(a, b templates.Output) int { return cmp.Compare(a.Path, b.Path) })
-	return slices.CompactFunc(chosen, func(a, b templates.Output) bool { return a.Path == b.Path }), nil
+	return slices.CompactFunc(chosen, func(a, b templates.Output) bool { return a.Path == b.Path }), unknown
 }
 
 // start has an edit generate outputs of a service that were never written. What they depend on is not known before they
