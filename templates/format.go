@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -12,6 +13,10 @@ import (
 type format struct {
 	// continues says that a line that begins with a blank belongs to the line before it.
 	continues bool
+	// exact keeps blanks at the ends of lines, and empty lines, as the templates have them.
+	exact bool
+	// comment holds the characters that begin a line of comment, first the one for headers; "#" when empty.
+	comment string
 	// versioned is the server whose version the writer asks for, if any.
 	versioned string
 	// write returns the text of an item for its place. The values have passed Value.check.
@@ -37,16 +42,22 @@ var formats = map[string]format{
 	"aliases":        {continues: true, write: writeAliases},
 	"dovecot":        {versioned: "dovecot", write: writeDovecot},
 	"passwd-file":    {write: writePasswdFile},
+	"lines":          {exact: true, write: writeLines},
+	"ini":            {comment: ";#", write: writeINI},
+	"ini-percent":    {comment: ";#", write: writeINIPercent},
 }
 
 func formatNames() []string { return slices.Sorted(maps.Keys(formats)) }
 
-// encode puts the written values in the place of their marks. Several empty lines become one.
+// comments returns the characters that begin a line of comment.
+func (f format) comments() string { return cmp.Or(f.comment, "#") }
+
+// encode puts the written values in the place of their marks. Several empty lines become one, but in exact formats.
 func (f format) encode(text, version string, items []any) (string, error) {
 	var out strings.Builder
 	blank := true
 	for line := range f.logicalLines(text) {
-		empty := strings.TrimSpace(line) == ""
+		empty := strings.TrimSpace(line) == "" && !f.exact
 		if empty && blank {
 			continue
 		}
@@ -55,8 +66,15 @@ func (f format) encode(text, version string, items []any) (string, error) {
 		if err != nil {
 			return "", err
 		}
+		if f.exact {
+			out.WriteString(encoded)
+			continue
+		}
 		out.WriteString(strings.TrimRight(encoded, " \t\n"))
 		out.WriteByte('\n')
+	}
+	if f.exact {
+		return out.String(), nil
 	}
 	return strings.TrimRight(out.String(), "\n") + "\n", nil
 }
@@ -129,7 +147,7 @@ func (f format) encodeItem(p place, it any) (string, error) {
 			return "", err
 		}
 	}
-	if strings.HasPrefix(strings.TrimSpace(p.line()), "#") {
+	if own := strings.TrimSpace(p.line()); own != "" && strings.Contains(f.comments(), own[:1]) {
 		return joinTexts(values, ", "), nil
 	}
 	return f.write(p, values)

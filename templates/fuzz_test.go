@@ -190,3 +190,49 @@ func FuzzPasswdFile(f *testing.F) {
 		}
 	})
 }
+
+func FuzzLines(f *testing.F) {
+	fuzz(f, "lines", "a @ b\n  @\n\n\nlast \n", func(t *testing.T, value, rendered string) {
+		if want := "a " + value + " b\n  " + value + "\n\n\nlast \n"; rendered != want {
+			t.Errorf("%q is written as %q, want %q", value, rendered, want)
+		}
+	})
+}
+
+func FuzzINI(f *testing.F) {
+	fuzz(f, "ini", "[s]\nfirst = @\nlist = one,\n  two\ninside: a @ b\nlast = end\n", func(t *testing.T, value, rendered string) {
+		got, err := readINI(rendered, false)
+		same(t, got, err, setting{"section", "s"}, setting{"first", value}, setting{"list", "one, two"},
+			setting{"inside", "a " + value + " b"}, setting{"last", "end"})
+	})
+}
+
+func FuzzINIPercent(f *testing.F) {
+	fuzz(f, "ini-percent", "[s]\nfirst = @\nlast = end\n", func(t *testing.T, value, rendered string) {
+		got, err := readINI(rendered, true)
+		same(t, got, err, setting{"section", "s"}, setting{"first", value}, setting{"last", "end"})
+	})
+}
+
+func FuzzININame(f *testing.F) {
+	fuzz(f, "ini", "[@]\n@ = one\n", func(t *testing.T, value, rendered string) {
+		got, err := readINI(rendered, false)
+		same(t, got, err, setting{"section", value}, setting{value, "one"})
+	})
+}
+
+func FuzzINIContinued(f *testing.F) {
+	fuzz(f, "ini", "[s]\nlist =\n  one\n  @\nlast = end\n", func(t *testing.T, value, rendered string) {
+		got, err := readINI(rendered, false)
+		same(t, got, err, setting{"section", "s"}, setting{"list", " one " + value}, setting{"last", "end"})
+	})
+}
+
+func FuzzINIQuoted(f *testing.F) {
+	fuzz(f, "ini", "[s]\nfirst = \"@\"\n", func(t *testing.T, value, rendered string) {
+		inside, ok := strings.CutSuffix(strings.TrimPrefix(rendered, "[s]\nfirst = \""), "\"\n")
+		if !ok || strings.Contains(withoutEscapes(inside), `"`) || unescape(inside) != value {
+			t.Errorf("%q is written as %q", value, rendered)
+		}
+	})
+}

@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 // The tiny readers below take rendered text apart as the real programs do, so that the fuzz targets can tell whether a
@@ -152,4 +153,46 @@ func unescape(text string) string {
 		out.WriteByte(text[i])
 	}
 	return out.String()
+}
+
+// readINI reads "name = value" lines below sections as Python's configparser does with comments behind values, which it
+// can be told to see; percent expands "%" as it does by default.
+func readINI(text string, percent bool) ([]setting, error) {
+	var all []setting
+	for line := range strings.SplitSeq(text, "\n") {
+		for i, r := range line {
+			if (r == '#' || r == ';') && (i == 0 || unicode.IsSpace([]rune(line[:i])[len([]rune(line[:i]))-1])) {
+				line = line[:i]
+				break
+			}
+		}
+		trimmed := strings.TrimSpace(line)
+		switch at := strings.IndexAny(line, "=:"); {
+		case trimmed == "":
+		case trimmed[0] == '[':
+			all = append(all, setting{"section", strings.Trim(trimmed, "[]")})
+		case strings.TrimLeft(line, " \t") != line:
+			if len(all) == 0 {
+				return nil, fmt.Errorf("%q continues nothing", line)
+			}
+			all[len(all)-1].value += " " + trimmed
+		case at < 0:
+			return nil, fmt.Errorf("no = in %q", line)
+		default:
+			all = append(all, setting{strings.TrimSpace(line[:at]), strings.TrimSpace(line[at+1:])})
+		}
+	}
+	for i := range all {
+		if rest := strings.ReplaceAll(all[i].value, "%%", ""); percent && strings.Contains(rest, "%") {
+			return nil, fmt.Errorf("an expansion in %q", all[i].value)
+		} else if percent {
+			all[i].value = strings.ReplaceAll(all[i].value, "%%", "%")
+		}
+		for _, begin := range []string{"%(", "${"} {
+			if strings.Contains(all[i].value, begin) && !percent {
+				return nil, fmt.Errorf("an expansion in %q", all[i].value)
+			}
+		}
+	}
+	return all, nil
 }

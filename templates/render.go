@@ -40,16 +40,18 @@ func (r *rendering) execute(s *Set) (string, error) {
 		return "", err
 	}
 	t.Funcs(r.funcs())
+	f, ok := formats[r.output.Format]
+	if !ok {
+		return "", fmt.Errorf("no format %q", r.output.Format)
+	}
 	var text bytes.Buffer
 	for _, part := range r.output.Parts {
 		if err := t.ExecuteTemplate(&text, part, nil); err != nil {
 			return "", plain(err)
 		}
-		text.WriteByte('\n')
-	}
-	f, ok := formats[r.output.Format]
-	if !ok {
-		return "", fmt.Errorf("no format %q", r.output.Format)
+		if !f.exact || !bytes.HasSuffix(text.Bytes(), []byte("\n")) {
+			text.WriteByte('\n')
+		}
 	}
 	version := ""
 	if f.versioned != "" {
