@@ -84,8 +84,9 @@ if ! install; then
 	}
 fi
 
-for service in slapd dovecot postfix; do
-	if grep -q "^Inst $service\(-core\)\? (" "$scratch/plan"; then
-		update-rc.d "$service" disable
+# Each package that brings a service, with the service where it has another name.
+for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd nginx; do
+	if grep -q "^Inst ${pair%:*} (" "$scratch/plan"; then
+		update-rc.d "${pair#*:}" disable
 	fi
 done
