@@ -122,6 +122,9 @@ func (p *Postfix) Running() bool {
 
 // masterFile returns the path of the file that the master locks and writes its number to, "" without a config.
 func (p *Postfix) masterFile() string {
+	if _, err := os.Stat(filepath.Join(p.config(), "main.cf")); err != nil {
+		return "" // postconf would wait for a second before it says so
+	}
 	r, err := run(context.Background(), "postconf", "-c", p.config(), "-x", "-h", "queue_directory")
 	if err != nil {
 		return ""
