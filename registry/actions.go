@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mailreg/mailreg/registry/state"
 )
@@ -162,10 +163,13 @@ func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) e
 		return err
 	}
 	for name := range actions {
-		failed := func(o ActionOutcome) bool { return o.service == name && o.Err != nil }
-		if !slices.ContainsFunc(outcomes, failed) {
-			delete(s.Pending, name)
+		var failed error
+		for _, o := range outcomes {
+			if o.service == name {
+				failed = errors.Join(failed, o.Err)
+			}
 		}
+		s.Settle(name, failed, r.now().Truncate(time.Second))
 	}
 	return r.saveState(s)
 }

@@ -138,6 +138,22 @@ func (r *Reader) read() (*View, error) {
 	return v, nil
 }
 
+// Problems returns everything that keeps the settings from being read, not only the first thing, as View does.
+func (r *Reader) Problems() []error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []error
+	if _, err := readTable(r.path(schemaDir)); err != nil {
+		all = append(all, err)
+	}
+	for _, name := range FileNames() {
+		if _, err := r.readLayer(name); err != nil && !(errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0) {
+			all = append(all, err)
+		}
+	}
+	return all
+}
+
 // readLayer reads one layer file; one that never existed is empty.
 func (r *Reader) readLayer(name string) (map[string]string, error) {
 	path := r.path(Dir, name)

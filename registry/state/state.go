@@ -13,6 +13,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/mailreg/mailreg/templates"
 )
@@ -25,8 +26,31 @@ type State struct {
 	Outputs map[string]Record `json:"outputs,omitempty"`
 	// Pending are the actions that services still need: reload or restart by the name of the service.
 	Pending map[string]string `json:"pending,omitempty"`
+	// Trouble tells of those that were tried in vain, by the name of the service.
+	Trouble map[string]Trouble `json:"trouble,omitempty"`
 	// Acted are hashes of the values that services have been told of, for the keys whose declaration names an action.
 	Acted map[string]string `json:"acted,omitempty"`
+}
+
+// Trouble is why an action is still pending.
+type Trouble struct {
+	// Since is when it was first tried in vain, Error what went wrong the last time.
+	Since time.Time `json:"since"`
+	Error string    `json:"error"`
+}
+
+// Settle notes the outcome of a pending action: a failed one stays.
+func (s *State) Settle(service string, failed error, now time.Time) {
+	if failed == nil {
+		delete(s.Pending, service)
+		delete(s.Trouble, service)
+		return
+	}
+	since := now
+	if t, before := s.Trouble[service]; before {
+		since = t.Since
+	}
+	s.Trouble[service] = Trouble{Since: since, Error: failed.Error()}
 }
 
 // Record is one output as it was last written.
@@ -66,6 +90,9 @@ func Decode(data []byte) (*State, error) {
 	}
 	if s.Outputs == nil {
 		s.Outputs = map[string]Record{}
+	}
+	if s.Trouble == nil {
+		s.Trouble = map[string]Trouble{}
 	}
 	return s, nil
 }

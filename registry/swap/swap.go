@@ -232,6 +232,18 @@ func Recover(dir string) (*Set, error) {
 	return load(dir, journalName)
 }
 
+// Waiting returns since when a set that was committed waits for somebody to Recover it, the zero time when none does.
+func Waiting(dir string) (time.Time, error) {
+	info, err := os.Stat(filepath.Join(dir, journalName))
+	if gone(err) {
+		return time.Time{}, nil
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return info.ModTime(), nil
+}
+
 func load(dir, name string) (*Set, error) {
 	data, err := os.ReadFile(filepath.Join(dir, name))
 	if gone(err) {
