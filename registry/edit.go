@@ -14,6 +14,7 @@ import (
 
 // applied is an edit carried out in memory.
 type applied struct {
+	layer    Layer
 	view     *View             // with the edited layer
 	values   map[string]string // of the edited layer
 	keys     []KeyOutcome
@@ -21,10 +22,12 @@ type applied struct {
 	warnings []string
 }
 
-// keyChange is the old and the new value of a key in the edited layer; nil is unset.
+// keyChange is the old and the new value of a key in a layer; nil is unset.
 type keyChange struct {
+	layer    Layer
 	key      string
 	old, new *string
+	made     bool // made up by the registry
 }
 
 // masked returns the change without its values: only that there are some.
@@ -41,7 +44,7 @@ func (c keyChange) masked() keyChange {
 
 // apply checks an edit against the view and carries it out. Its error has a Refusal for each key at fault.
 func apply(v *View, e Edit) (applied, error) {
-	a := applied{values: maps.Clone(v.In(e.Layer))}
+	a := applied{layer: e.Layer, values: maps.Clone(v.In(e.Layer))}
 	if a.values == nil {
 		a.values = map[string]string{}
 	}
@@ -117,7 +120,7 @@ func (a *applied) refuse(e Edit, outcome KeyOutcome) error {
 
 // put gives a key another value, nil for none, and notes it when it is another one.
 func (a *applied) put(key string, val *string) {
-	change := keyChange{key: key, new: val}
+	change := keyChange{layer: a.layer, key: key, new: val}
 	if was, exists := a.values[key]; exists {
 		change.old = &was
 	}

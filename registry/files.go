@@ -37,7 +37,7 @@ func (t *transaction) files() ([]swap.File, error) {
 	return append(files, layers...), err
 }
 
-// layerFiles returns the layer files that the edit changes, and the note of those that have existed.
+// layerFiles returns the layer files that change, and the note of those that have existed.
 func (t *transaction) layerFiles() ([]swap.File, error) {
 	var files []swap.File
 	existing := map[string]bool{}
@@ -46,8 +46,12 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 			existing[name] = true
 		}
 	}
-	if t.job.edit != nil && len(t.changes) > 0 {
-		held := t.view.Files(t.job.edit.Layer)
+	changed := map[Layer]bool{}
+	for _, c := range t.changes {
+		changed[c.layer] = true
+	}
+	for _, layer := range slices.Sorted(maps.Keys(changed)) {
+		held := t.view.Files(layer)
 		for _, name := range slices.Sorted(maps.Keys(held)) {
 			if maps.Equal(held[name], t.old.InFile(name)) {
 				continue

@@ -35,6 +35,8 @@ type LogChange struct {
 	Old, New *string
 	// Masked says that the values are not known, because they are those of a secret.
 	Masked bool
+	// Made says that the value was made up by the registry, in layer normal whatever the layer of the rest.
+	Made bool
 }
 
 // History yields the transactions that have changed settings, the newest first. What of the log cannot be read is yielded as
@@ -69,7 +71,7 @@ func (r *Registry) History() iter.Seq2[LogEntry, error] {
 
 // add takes in the line before those that the entry has.
 func (e *LogEntry) add(l history.Line) {
-	change := LogChange{Key: l.Key, Old: l.Old, New: l.New, Masked: l.Masked}
+	change := LogChange{Key: l.Key, Old: l.Old, New: l.New, Masked: l.Masked, Made: l.Made}
 	*e = LogEntry{
 		ID: l.ID, Time: l.Time, UID: l.UID, PID: l.PID, Layer: l.Layer, Internal: l.Internal, Undoes: l.Undoes, Failed: l.Failed,
 		Changes: append([]LogChange{change}, e.Changes...),

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/generate"
@@ -31,7 +32,7 @@ type transaction struct {
 	r         *Registry
 	job       job
 	old, view *View             // before and after the edit; the same in a commit
-	changes   []keyChange       // of the edited layer
+	changes   []keyChange       // the edit, and the secrets that were made up for it
 	state     *state.State      // as it shall be
 	wasState  []byte            // as it is, to see whether anything is to be written at all
 	plan      *generate.Plan    // the files that change
@@ -126,21 +127,43 @@ func (t *transaction) prepare(ctx context.Context) error {
 	return swap.Check(files)
 }
 
-// generate renders what the transaction affects.
+// generate renders what the transaction affects. When that needs secrets which are to be made up, they become part of the
+// transaction, and all is rendered once more, for others may read them as well.
 func (t *transaction) generate() error {
 	set, err := t.r.load()
 	if err != nil {
 		return err
 	}
-	t.plan = &generate.Plan{
-		Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil,
-		Only: t.job.files, Skip: t.job.skip, State: t.state, Now: t.r.now(),
+	for {
+		memory := t.state.Clone()
+		t.plan = &generate.Plan{
+			Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil,
+			Only: t.job.files, Skip: t.job.skip, State: memory, Now: t.r.now(),
+		}
+		if err := t.plan.Run(); err != nil {
+			return err
+		}
+		if len(t.plan.Made) == 0 {
+			t.state = memory
+			break
+		}
+		t.addSecrets(t.plan.Made)
 	}
-	err = t.plan.Run()
 	t.out.Files = append(t.out.Files, t.plan.Files...)
 	t.out.Unknown = t.plan.Unknown
 	t.out.Warnings = append(t.out.Warnings, t.plan.Warnings...)
-	return err
+	return nil
+}
+
+// addSecrets makes secrets part of the transaction.
+func (t *transaction) addSecrets(made map[string]string) {
+	values := maps.Clone(t.view.In(Normal))
+	for _, key := range slices.Sorted(maps.Keys(made)) {
+		val := made[key]
+		values[key] = val
+		t.changes = append(t.changes, keyChange{layer: Normal, key: key, new: &val, made: true})
+	}
+	t.view = t.view.With(Normal, values)
 }
 
 // read takes in settings and state from disk: under the lock they are those that the transaction changes.
@@ -217,10 +240,8 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 	n := note{ID: t.state.Serial, Actions: t.actions}
 	var err error
-	if t.job.edit != nil {
-		if n.Lines, err = t.logLines(n.ID); err != nil {
-			return nil, n, err
-		}
+	if n.Lines, err = t.logLines(n.ID); err != nil {
+		return nil, n, err
 	}
 	if n.Offset, err = t.r.log().Size(); err != nil {
 		return nil, n, err
@@ -232,8 +253,12 @@ func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 	return set, n, err
 }
 
-// logLines returns what the log is to say about the edit.
+// logLines returns what the log is to say about the changes.
 func (t *transaction) logLines(id int64) ([]byte, error) {
+	edit := Edit{Internal: true} // a commit: what it changes was nobody's wish
+	if t.job.edit != nil {
+		edit = *t.job.edit
+	}
 	var lines []history.Line
 	for _, c := range t.changes {
 		d, _ := t.view.Declaration(c.key)
@@ -242,8 +267,8 @@ func (t *transaction) logLines(id int64) ([]byte, error) {
 		}
 		lines = append(lines, history.Line{
 			ID: id, Time: t.r.now().Truncate(time.Second), UID: os.Getuid(), PID: os.Getpid(),
-			Layer: t.job.edit.Layer.String(), Key: c.key, Old: c.old, New: c.new,
-			Masked: d.Secret, Internal: t.job.edit.Internal, Undoes: t.job.edit.undoes,
+			Layer: c.layer.String(), Key: c.key, Old: c.old, New: c.new, Masked: d.Secret, Made: c.made,
+			Internal: edit.Internal, Undoes: edit.undoes,
 		})
 	}
 	return history.Encode(lines)

@@ -35,6 +35,9 @@ func (t *transaction) undo() error {
 	edit := Edit{Layer: layer, IgnoreCheck: true, undoes: target.ID}
 	var refused []error
 	for _, c := range target.Changes {
+		if c.Made {
+			continue // no person has chosen the value; without it another one would be made
+		}
 		if err := undoable(c, t.old.In(layer), later[c.Key]); err != nil {
 			refused = append(refused, fmt.Errorf("transaction %d cannot be undone: %w", target.ID, err))
 			continue

@@ -28,6 +28,9 @@ type Declaration struct {
 	Category string
 	// Secret values live in secrets.conf and are never logged.
 	Secret bool
+	// Generate is the length in characters of the value that the first commit which needs the secret makes up; 0 makes
+	// none.
+	Generate int
 	// Local variables are ignored in the ldap layer.
 	Local bool
 	// ReadOnly variables are set by the daemon only.

@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"gopkg.in/ini.v1"
@@ -12,7 +13,7 @@ import (
 
 // ParseDeclarations reads a declaration file: one INI section per variable, named by its key. name appears in errors.
 // Options are those of Declaration by name, with Description[en] and Description[de]; booleans are yes or no; Enum is
-// separated by commas. An unknown option is an error. The sample:
+// separated by commas, Generate a number. An unknown option is an error. The sample:
 //
 //	[mail/messagesizelimit]
 //	Type = uint
@@ -45,8 +46,11 @@ func ParseDeclarations(name string, data []byte) ([]Declaration, error) {
 				return nil, fmt.Errorf("reading declarations %s: [%s]: %w", name, d.Key, err)
 			}
 		}
-		if d.Type == "" {
+		switch {
+		case d.Type == "":
 			return nil, fmt.Errorf("reading declarations %s: [%s] has no Type", name, d.Key)
+		case d.Generate > 0 && (!d.Secret || d.HasDefault || strings.Contains(d.Key, ".*")):
+			return nil, fmt.Errorf("reading declarations %s: [%s]: only one secret without a Default can be generated", name, d.Key)
 		}
 		all = append(all, d)
 	}
@@ -73,6 +77,12 @@ func (d *Declaration) option(name, value string) error {
 		*flags[name] = value == "yes"
 	case flags[name] != nil:
 		return fmt.Errorf("%s must be yes or no, not %q", name, value)
+	case name == "Generate":
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 16 || n > 128 {
+			return fmt.Errorf("%s must be a number of 16 to 128 characters, not %q", name, value)
+		}
+		d.Generate = n
 	case name == "Default":
 		d.Default, d.HasDefault = value, true
 	case name == "Enum":

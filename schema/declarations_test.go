@@ -27,6 +27,11 @@ Type = str
 Regex = ^"[a-z]+"$
 Secret = yes
 Expand = no
+
+[c]
+Type = str
+Secret = yes
+Generate = 32
 `))
 	want := []schema.Declaration{
 		{Key: "a/.*", Type: "str", Regex: `^"[a-z]+"$`, Secret: true},
@@ -34,6 +39,7 @@ Expand = no
 			Key: "b/level", Type: "enum", Enum: []string{"none", "may"}, HasDefault: true, Category: "postfix",
 			DescriptionEN: "A level; see # below.", DescriptionDE: "Eine Stufe.",
 		},
+		{Key: "c", Type: "str", Secret: true, Generate: 32},
 	}
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("ParseDeclarations: %v (-want +got):\n%s", err, diff)
@@ -45,6 +51,8 @@ func TestParseDeclarationsRefuses(t *testing.T) {
 		"[k]\nType = str\nColour = red\n":   `unknown option "Colour"`,
 		"[k]\nDefault = 1\n":                "[k] has no Type",
 		"[k]\nType = str\nSecret = maybe\n": "Secret must be yes or no",
+		"[k]\nType = str\nGenerate = 32\n":  "only one secret without a Default can be generated",
+		"[k]\nType = str\nGenerate = 8\n":   "Generate must be a number of 16 to 128 characters",
 		"Type = str\n":                      "before the first variable",
 		"[k]\nType = str\n[k]\nType = int":  "[k] is there twice",
 	} {

@@ -79,6 +79,7 @@ type changeJSON struct {
 	Old    *string `json:"old,omitempty"`
 	New    *string `json:"new,omitempty"`
 	Masked bool    `json:"masked,omitempty"`
+	Made   bool    `json:"made,omitempty"`
 }
 
 // log passes over what it cannot read with a warning: the rest is as good as ever.

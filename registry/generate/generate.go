@@ -39,7 +39,10 @@ type Plan struct {
 	// Files are the paths below the root of those that change, Unknown those that were passed over, Warnings lines for a
 	// person.
 	Files, Unknown, Warnings []string
+	// Made are values for secrets that outputs have read and nobody has set (Declaration.Generate).
+	Made map[string]string
 
+	drafts   map[string]string // of such values, before an output that is written has read them
 	versions map[string]string // of the servers that a template asked for; asking starts a program
 }
 

@@ -46,6 +46,7 @@ func (p *Plan) render(o templates.Output) error {
 	if err != nil {
 		return err
 	}
+	p.needSecrets(used.Keys)
 	out := &Output{Output: o, File: swap.File{
 		Path: p.path(o.Path), Data: data, Mode: fs.FileMode(o.Mode).Perm(), Time: p.Now.Add(-cooled),
 	}}
@@ -155,7 +156,7 @@ func (p *Plan) warn(format string, args ...any) {
 
 // world is what a rendering may look at.
 func (p *Plan) world(v *settings.View) templates.World {
-	return templates.World{Root: p.Root, Settings: v, ReadFile: os.ReadFile, Version: p.version}
+	return templates.World{Root: p.Root, Settings: withSecrets{v, p}, ReadFile: os.ReadFile, Version: p.version}
 }
 
 // version asks a service for its version once.

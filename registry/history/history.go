@@ -31,6 +31,8 @@ type Line struct {
 	New   *string   `json:"new,omitempty"`
 	// Masked says that the values are those of a secret, which the log does not know.
 	Masked bool `json:"masked,omitempty"`
+	// Made says that the registry has made the value up: no person has chosen it, and none takes it back.
+	Made bool `json:"made,omitempty"`
 	// Internal says that a part of the product wrote this by itself, not a person.
 	Internal bool `json:"internal,omitempty"`
 	// Undoes is the transaction whose effect this one took back, 0 for none.

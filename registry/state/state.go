@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -95,6 +96,11 @@ func Decode(data []byte) (*State, error) {
 		s.Trouble = map[string]Trouble{}
 	}
 	return s, nil
+}
+
+// Clone returns a copy that can be changed by itself; the records are shared.
+func (s *State) Clone() *State {
+	return &State{s.Serial, maps.Clone(s.Outputs), maps.Clone(s.Pending), maps.Clone(s.Acted)}
 }
 
 // Encode returns the bytes of the file.
