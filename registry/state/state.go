@@ -100,7 +100,10 @@ func Decode(data []byte) (*State, error) {
 
 // Clone returns a copy that can be changed by itself; the records are shared.
 func (s *State) Clone() *State {
-	return &State{s.Serial, maps.Clone(s.Outputs), maps.Clone(s.Pending), maps.Clone(s.Acted)}
+	c := *s
+	c.Outputs, c.Pending = maps.Clone(s.Outputs), maps.Clone(s.Pending)
+	c.Trouble, c.Acted = maps.Clone(s.Trouble), maps.Clone(s.Acted)
+	return &c
 }
 
 // Encode returns the bytes of the file.
