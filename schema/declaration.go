@@ -1,5 +1,7 @@
 package schema
 
+import "strings"
+
 // Declaration describes one registry variable, or all variables that a pattern names. The stock ones are compiled into
 // a table at build time; an administrator's are read from /etc/mailreg/schema.d.
 type Declaration struct {
@@ -24,7 +26,7 @@ type Declaration struct {
 	HasDefault bool
 	// DescriptionEN and DescriptionDE say in one sentence what the variable does.
 	DescriptionEN, DescriptionDE string
-	// Category groups variables for search.
+	// Category groups variables for search; several are separated by commas.
 	Category string
 	// Secret values live in secrets.conf and are never logged.
 	Secret bool
@@ -41,4 +43,14 @@ type Declaration struct {
 	Service, Action string
 	// Unread is the reason why no template and no code reads the variable yet; empty when something does.
 	Unread string
+}
+
+// In reports whether the variable belongs to a category, in whatever case.
+func (d Declaration) In(category string) bool {
+	for one := range strings.SplitSeq(d.Category, ",") {
+		if strings.EqualFold(strings.TrimSpace(one), category) {
+			return true
+		}
+	}
+	return false
 }

@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
 )
 
 // searchOptions say what a search looks at and what it prints.
@@ -100,12 +100,7 @@ func variables(view *registry.View) []variable {
 
 // knownCategory reports whether any variable is declared under a category, in whatever case.
 func knownCategory(view *registry.View, category string) bool {
-	for _, d := range view.Declarations() {
-		if strings.EqualFold(d.Category, category) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(view.Declarations(), func(d schema.Declaration) bool { return d.In(category) })
 }
 
 // wanted reports whether the options that do not search let the variable through.
@@ -113,7 +108,7 @@ func (v variable) wanted(opts searchOptions) bool {
 	if opts.nonEmpty && v.value == "" {
 		return false
 	}
-	return opts.category == "" || strings.EqualFold(v.declaration.Category, opts.category)
+	return opts.category == "" || v.declaration.In(opts.category)
 }
 
 // matches reports whether any term is found in what the search looks at. A secret's value is never searched.
