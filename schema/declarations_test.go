@@ -86,11 +86,3 @@ func TestDeclarationsAreGenerated(t *testing.T) {
 		t.Errorf("run go generate ./schema (-files +table):\n%s", diff)
 	}
 }
-
-func TestDeclarationsDescribeThemselves(t *testing.T) {
-	for _, d := range schema.Declarations {
-		if d.DescriptionEN == "" || d.DescriptionDE == "" || d.Category == "" {
-			t.Errorf("%s lacks a description or a category", d.Key)
-		}
-	}
-}

@@ -5,13 +5,10 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/templates"
 )
 
@@ -121,59 +118,4 @@ func checkGolden(t *testing.T, file string, got []byte) {
 	if diff := cmp.Diff(string(want), string(got)); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", file, diff)
 	}
-}
-
-// TestDeclared checks that every key that a stock template reads is declared, and that every variable declared for
-// Postfix, Dovecot and mail in general is read or says why not.
-func TestDeclared(t *testing.T) {
-	set := mustLoad(t, "")
-	keys, prefixes := map[string]bool{}, map[string]bool{}
-	for _, w := range worlds() {
-		for _, o := range set.Outputs() {
-			_, uses, err := set.Render(o, w)
-			if err != nil {
-				t.Fatal(err)
-			}
-			for _, key := range uses.Keys {
-				keys[key] = true
-			}
-			for _, prefix := range uses.Prefixes {
-				prefixes[prefix] = true
-			}
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		if _, ok := (settings{}).declared(key); !ok {
-			t.Errorf("%s is read but not declared", key)
-		}
-	}
-	ours := map[string]bool{}
-	for _, file := range []string{"postfix", "dovecot", "mail"} {
-		for _, d := range declarations(t, file) {
-			ours[d.Key] = true
-		}
-	}
-	for _, d := range schema.Declarations {
-		read := keys[d.Key]
-		for prefix := range prefixes {
-			read = read || strings.HasPrefix(d.Key, prefix)
-		}
-		if ours[d.Key] && !read && d.Unread == "" {
-			t.Errorf("%s is declared but not read", d.Key)
-		}
-	}
-}
-
-// declarations returns those of one file of schema/registry, none when the file is missing.
-func declarations(t *testing.T, name string) []schema.Declaration {
-	t.Helper()
-	data, err := os.ReadFile(filepath.Join("..", "schema", "registry", name+".ini"))
-	if err != nil {
-		return nil
-	}
-	all, err := schema.ParseDeclarations(name, data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return all
 }
