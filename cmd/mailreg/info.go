@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/shell"
 	"github.com/mailreg/mailreg/registry"
 )
 
@@ -107,29 +108,38 @@ func (a *app) printInfo(v variable, info infoJSON) {
 
 // newDumpCommand prints the merged registry for people, and with --json the form that loses nothing.
 func newDumpCommand(a *app) *cobra.Command {
+	var f forms
 	command := &cobra.Command{
 		Use:   "dump",
 		Short: "Print all variables that have a value, sorted",
 		Long: `dump prints "key: value" for every variable, defaults and secrets included, control characters
 escaped. With --json it prints one object that "mailreg set --file" reads back.`,
 		Args: cobra.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return a.dump() },
+		RunE: func(*cobra.Command, []string) error { return a.dump(f) },
 	}
 	jsonFlag(a, command)
+	f.add(command)
 	return command
 }
 
 // dump prints defaults too: what is in force, wherever it comes from.
-func (a *app) dump() error {
+func (a *app) dump(f forms) error {
 	view, err := a.view()
 	if err != nil {
 		return err
 	}
 	// encoding/json sorts the keys of a map, so both forms have one order.
 	all := map[string]string{}
+	w := shell.Writer{Warn: a.warnf}
 	for _, pair := range view.Pairs() {
-		all[pair.Key] = pair.Value
-		if !a.json {
+		switch {
+		case a.json:
+			all[pair.Key] = pair.Value
+		case f.shell:
+			a.assign(&w, pair.Key, pair.Value)
+		case f.keysOnly:
+			a.printf("%s\n", pair.Key)
+		default:
 			a.printf("%s: %s\n", pair.Key, oneLine(pair.Value))
 		}
 	}

@@ -2,7 +2,7 @@
 //
 // Results go to stdout, everything else to stderr: "W: ..." for a warning, "mailreg: ..." for the one line that says why
 // a command failed. Exit codes: 0 done; 1 refused or failed, nothing changed; 2 usage; 3 the files are in place but a
-// service action failed and is pending.
+// service action failed and is pending. Called as ucr, or with --compat, it speaks like the peer's tool instead: package ucr.
 package main
 
 import (
@@ -17,5 +17,8 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills
 	a := &app{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, getenv: os.Getenv}
+	if root, args, ok := compatCall(os.Args); ok {
+		os.Exit(a.compat(ctx, root, args))
+	}
 	os.Exit(a.run(ctx, os.Args[1:]))
 }

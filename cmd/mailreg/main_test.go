@@ -17,14 +17,19 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mailreg": main})
+	testscript.Main(m, map[string]func(){"mailreg": main, "ucr": main})
 }
 
 // TestStories runs the command line as people do. Each story has a root of its own; the command
 // "daemon" starts a fake daemon there, which with "stuck" never gets done.
-func TestStories(t *testing.T) {
+func TestStories(t *testing.T) { runStories(t, "testdata") }
+
+// TestPeerStories plays what the tests and measurements of the peer's tool fix, section by section, on ours.
+func TestPeerStories(t *testing.T) { runStories(t, "ucr/testdata") }
+
+func runStories(t *testing.T, dir string) {
 	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata",
+		Dir:                 dir,
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(env *testscript.Env) error {

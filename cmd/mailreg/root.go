@@ -24,13 +24,15 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 			return a.setRoot(root)
 		},
 	}
+	// main has looked for it before; it is declared for those who read the help.
+	command.Flags().Bool(strings.TrimPrefix(compatFlag, "--"), false, "speak like the peer's ucr: mailreg --compat get KEY")
 	command.SetIn(a.stdin)
 	command.SetOut(a.stdout)
 	command.SetErr(a.stderr)
 	command.PersistentFlags().StringVar(&root, "root", "", "act on the system below `DIR` (default $MAILREG_ROOT, else /)")
 	command.AddCommand(
 		newGetCommand(a), newSetCommand(a), newUnsetCommand(a),
-		newSearchCommand(a), newInfoCommand(a), newDumpCommand(a),
+		newSearchCommand(a), newInfoCommand(a), newDumpCommand(a), newShellCommand(a), newFilterCommand(a),
 		newCommitCommand(a), newDiffCommand(a),
 		newLogCommand(a), newUndoCommand(a), newImportCommand(a), newRegistryStatusCommand(a),
 		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),

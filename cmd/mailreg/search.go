@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/shell"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -17,6 +18,7 @@ type searchOptions struct {
 	brief, verbose  bool
 	nonEmpty        bool
 	category        string
+	forms
 }
 
 // newSearchCommand prints what the peer prints, with two of its faults mended: --category leaves out what is not in the
@@ -43,6 +45,7 @@ under which variables are declared, such as mail/alias/.*`,
 	command.MarkFlagsMutuallyExclusive("key", "value", "all")
 	command.MarkFlagsMutuallyExclusive("brief", "verbose")
 	jsonFlag(a, command)
+	opts.add(command)
 	return command
 }
 
@@ -65,11 +68,19 @@ func (a *app) search(opts searchOptions, patterns []string) error {
 		return fmt.Errorf("unknown category %q", opts.category)
 	}
 	found := []variableJSON{}
+	w := shell.Writer{Warn: a.warnf}
 	for _, v := range variables(view) {
 		switch {
 		case !v.wanted(opts) || !v.matches(opts, terms):
 		case a.json:
 			found = append(found, v.json(a.german()))
+		case opts.keysOnly:
+			a.printf("%s\n", v.key)
+		case opts.shell && !v.set: // nothing is not the same as empty
+		case opts.shell && v.declaration.Secret && v.value != "":
+			a.warnf("%s is left out: it is a secret; get prints it", v.key)
+		case opts.shell:
+			a.assign(&w, v.key, v.value)
 		default:
 			a.printVariable(v, opts)
 		}

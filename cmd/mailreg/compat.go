@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/mailreg/mailreg/cmd/mailreg/ucr"
+)
+
+// compatFlag makes mailreg speak like the peer's ucr; so does being called by that name.
+const compatFlag = "--compat"
+
+// compatCall finds out whether a command line, the program's name included, is one of the peer's, and returns its root, ""
+// for the default, and its arguments. Only --root may stand before the flag.
+func compatCall(line []string) (root string, args []string, ok bool) {
+	if ucr.Called(line[0]) {
+		return "", line[1:], true
+	}
+	for args = line[1:]; len(args) > 0; args = args[1:] {
+		value, joined := strings.CutPrefix(args[0], "--root=")
+		switch {
+		case args[0] == compatFlag:
+			return root, args[1:], true
+		case joined:
+			root = value
+		case args[0] == "--root" && len(args) > 1:
+			root, args = args[1], args[1:]
+		default:
+			return "", nil, false
+		}
+	}
+	return "", nil, false
+}
+
+// compat carries out a command line of the peer's.
+func (a *app) compat(ctx context.Context, root string, args []string) int {
+	out := &printer{Writer: a.stdout}
+	if err := a.setRoot(root); err != nil {
+		fmt.Fprintf(a.stderr, "E: %v\n", err)
+		return exitFailed
+	}
+	p := &ucr.Program{
+		Registry: a.registry(), Root: a.root, Version: version(), Getenv: a.getenv,
+		Stdin: a.stdin, Stdout: out, Stderr: a.stderr,
+	}
+	code := p.Run(ctx, args)
+	if code == exitDone && out.err != nil {
+		fmt.Fprintf(a.stderr, "E: printing the result: %v\n", out.err)
+		return exitFailed
+	}
+	return code
+}

@@ -1,0 +1,85 @@
+package ucr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/templates/markers"
+)
+
+// commit renders the given files, or all. One that no template makes is a warning, as in the peer.
+func (p *Program) commit(ctx context.Context) error {
+	opts := registry.CommitOptions{Skip: true}
+	for _, name := range p.call.args {
+		file, err := p.file(name)
+		if err != nil {
+			return err
+		}
+		opts.Files = append(opts.Files, file)
+	}
+	outcome, err := p.Registry.Commit(ctx, opts)
+	if err != nil && !errors.Is(err, registry.ErrPending) {
+		p.warnings(outcome)
+		return err
+	}
+	for _, file := range outcome.Unknown {
+		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", oneLine(file))
+	}
+	p.report(outcome)
+	return nil
+}
+
+// file returns the name of a file as seen from the root: "~" and variables of the environment are replaced, a relative name
+// begins where the caller stands.
+func (p *Program) file(name string) (string, error) {
+	if name == "~" || strings.HasPrefix(name, "~/") {
+		name = p.Getenv("HOME") + name[1:]
+	}
+	name = os.Expand(name, p.Getenv)
+	if filepath.IsAbs(name) {
+		return filepath.Clean(name), nil
+	}
+	absolute, err := filepath.Abs(name)
+	if err != nil {
+		return "", fmt.Errorf("finding the file %q: %w", name, err)
+	}
+	if below, ok := strings.CutPrefix(absolute, p.Root+"/"); ok && p.Root != "/" {
+		return "/" + below, nil
+	}
+	return absolute, nil
+}
+
+// update has nothing to do, for declarations and templates are read by each call that needs them; it says when the former
+// cannot be read.
+func (p *Program) update(context.Context) error {
+	_, err := p.Registry.View()
+	return err
+}
+
+// filter fills in the template on stdin. The peer ignores arguments, too.
+func (p *Program) filter(context.Context) error {
+	template, err := io.ReadAll(p.Stdin)
+	if err != nil {
+		return fmt.Errorf("reading the template: %w", err)
+	}
+	view, err := p.Registry.View()
+	if err != nil {
+		return err
+	}
+	parts := markers.Parse(string(template))
+	if p.call.has("disallow-execution") {
+		parts = markers.Variables(string(template))
+	}
+	text, err := markers.Render(parts, view.String)
+	if err != nil {
+		return err
+	}
+	p.printf("%s", text)
+	return nil
+}
