@@ -57,6 +57,7 @@ func TestGeneratedSecret(t *testing.T) {
 		t.Errorf("log:\n%s", log)
 	}
 	h.settled()
+	h.commit(registry.CommitOptions{}) // the declaration is in force from here on
 	h.unchanged(func() { h.commit(registry.CommitOptions{}) })
 	out, err := h.reg.Undo(t.Context(), registry.UndoOptions{})
 	want(t, "undone", list("Unsetting name"), verbs(out))

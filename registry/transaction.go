@@ -24,6 +24,7 @@ type job struct {
 	files            []string
 	skip             bool // files that are no output
 	dryRun, noReload bool
+	typed            bool // whether a commit looks at values that were edited by hand
 }
 
 // transaction is one run of the engine up to the journal. Everything is in memory but the stage, so that whoever gives up
@@ -35,6 +36,7 @@ type transaction struct {
 	changes   []keyChange       // the edit, and the secrets that were made up for it
 	state     *state.State      // as it shall be
 	wasState  []byte            // as it is, to see whether anything is to be written at all
+	inputs    map[string]string // fingerprints of the files that all is generated from
 	plan      *generate.Plan    // the files that change
 	actions   map[string]string // reload, restart or start by service
 	maps      []swap.File       // indexed maps that were built in the stage
@@ -59,7 +61,9 @@ func (r *Registry) Change(ctx context.Context, edit Edit) (Outcome, error) {
 // Commit renders files from the registry as it is and brings them into force. It finishes an interrupted transaction
 // first and tries pending actions again.
 func (r *Registry) Commit(ctx context.Context, opts CommitOptions) (Outcome, error) {
-	return r.run(ctx, job{files: opts.Files, skip: opts.Skip, dryRun: opts.DryRun, noReload: opts.NoReload})
+	return r.run(ctx, job{
+		files: opts.Files, skip: opts.Skip, dryRun: opts.DryRun, noReload: opts.NoReload, typed: opts.Typed,
+	})
 }
 
 // Recover finishes a transaction that was interrupted after its journal was written; Change and Commit do so as well.
@@ -112,6 +116,9 @@ func (t *transaction) prepare(ctx context.Context) error {
 	}
 	if t.job.edit != nil && len(t.changes) == 0 {
 		return nil // equal values do nothing; a commit is there for what else may have changed
+	}
+	if err := t.look(); err != nil {
+		return err
 	}
 	if err := t.generate(); err != nil {
 		return err
@@ -213,6 +220,9 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 		t.state.Serial++
 	}
 	maps.Copy(t.state.Pending, t.actions)
+	if err := t.noteInputs(files); err != nil {
+		return nil, err
+	}
 	encoded, err := t.state.Encode()
 	if err != nil {
 		return nil, err

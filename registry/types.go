@@ -106,6 +106,9 @@ type CommitOptions struct {
 	Files []string
 	// Skip passes over files that no template makes, or not with these settings, instead of refusing all.
 	Skip bool
+	// Typed refuses values in layer files edited by hand that do not fit their variables' types. Without it a commit takes
+	// them as they stand: somebody may have set them with IgnoreCheck.
+	Typed bool
 	// DryRun and NoReload are those of Edit.
 	DryRun, NoReload bool
 }

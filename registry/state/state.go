@@ -31,6 +31,9 @@ type State struct {
 	Trouble map[string]Trouble `json:"trouble,omitempty"`
 	// Acted are hashes of the values that services have been told of, for the keys whose declaration names an action.
 	Acted map[string]string `json:"acted,omitempty"`
+	// Inputs are short hashes of the files that all is generated from, by path as the system knows it, as transactions have
+	// brought them into force; nil before the first one.
+	Inputs map[string]string `json:"inputs,omitempty"`
 }
 
 // Trouble is why an action is still pending.
@@ -102,7 +105,7 @@ func Decode(data []byte) (*State, error) {
 func (s *State) Clone() *State {
 	c := *s
 	c.Outputs, c.Pending = maps.Clone(s.Outputs), maps.Clone(s.Pending)
-	c.Trouble, c.Acted = maps.Clone(s.Trouble), maps.Clone(s.Acted)
+	c.Trouble, c.Acted, c.Inputs = maps.Clone(s.Trouble), maps.Clone(s.Acted), maps.Clone(s.Inputs)
 	return &c
 }
 
