@@ -35,6 +35,8 @@ type Config struct {
 	Guard func() (count, percent int)
 	// ReadyLag returns the age from which work makes the listener unready (mailreg/ready/lag). Nil: 60 s.
 	ReadyLag func() time.Duration
+	// Notes returns what Status is to tell a person beside the listener's own state. Nil: nothing.
+	Notes func() []string
 	// Workers is the number of calls that each handler gets at once. 0: 4.
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.

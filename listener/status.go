@@ -32,6 +32,9 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 	if storeErr != nil {
 		status.Reasons = append(status.Reasons, "store: "+storeErr.Error())
 	}
+	if l.cfg.Notes != nil {
+		status.Notes = l.cfg.Notes()
+	}
 	err := l.store.View(func(tx *store.Tx) error {
 		status.Entries = tx.CountEntries()
 		for _, w := range l.workers {

@@ -28,6 +28,9 @@ func (a *app) showStatus(s control.Status) {
 	for _, reason := range s.Reasons {
 		a.printf("  %s\n", oneLine(reason))
 	}
+	for _, note := range s.Notes {
+		a.printf("Note: %s\n", oneLine(note))
+	}
 	a.printf("Source: %s %s, %s, last message %s\n", s.Source.Kind, s.Source.URL, s.Source.Phase, moment(s.Source.LastMessage.Time))
 	a.printf("Entries: %d\nHeld: %d\n", s.Entries, s.Held)
 	rows := [][]string{{"HANDLER", "PENDING", "RETRYING", "PARKED", "LAST SUCCESS", "LAST ERROR"}}

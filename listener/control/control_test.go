@@ -96,7 +96,7 @@ func TestOperations(t *testing.T) {
 
 	status, err := client.Status(ctx)
 	want := api.status
-	want.Reasons = []string{} // and not null
+	want.Reasons, want.Notes = []string{}, []string{} // and not null
 	if diff := cmp.Diff(want, status); diff != "" || err != nil {
 		t.Errorf("Status: %v %s", err, diff)
 	}

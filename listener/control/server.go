@@ -52,7 +52,7 @@ func routes(api API, logger *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/v1/status", operation(logger, func(ctx context.Context, _ none) (Status, error) {
 		status, err := api.Status(ctx)
-		status.Reasons, status.Handlers = notNull(status.Reasons), notNull(status.Handlers)
+		status.Reasons, status.Notes, status.Handlers = notNull(status.Reasons), notNull(status.Notes), notNull(status.Handlers)
 		return status, err
 	}))
 	mux.Handle("/v1/wait", operation(logger, func(ctx context.Context, p patience) (WaitResult, error) {

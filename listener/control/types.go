@@ -29,8 +29,10 @@ type API interface {
 
 // Status is the daemon's state.
 type Status struct {
-	Ready    bool            `json:"ready"`
-	Reasons  []string        `json:"reasons"`
+	Ready   bool     `json:"ready"`
+	Reasons []string `json:"reasons"`
+	// Notes are what a person should know and what does not make the daemon unready, such as an edit that is refused.
+	Notes    []string        `json:"notes"`
 	Source   SourceStatus    `json:"source"`
 	Entries  int             `json:"entries"`
 	Held     int             `json:"held"`
