@@ -20,6 +20,7 @@ import (
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/registry/watch"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -53,6 +54,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 
 	mailboxes := mailbox.New(mailbox.Config{Root: opts.root, View: reg.View, Logger: logger})
 	domains := domain.New(domain.Config{Registry: reg, Logger: logger})
+	edits := watch.New(watch.Config{Registry: reg, Logger: logger})
 	l, err := listener.New(listener.Config{
 		Store:       state,
 		Source:      source,
@@ -64,6 +66,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		InFilter:    schema.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
+		Notes:       edits.Notes,
 		Logger:      logger,
 	})
 	if err != nil {
@@ -78,7 +81,8 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	tasks.Go(func() error { return control.Serve(ctx, socket, l, logger) })
 	tasks.Go(func() error { return l.Run(ctx) })
 	tasks.Go(func() error { return mailboxes.Run(ctx) })
-	tasks.Go(func() error { return watch(ctx, alive(l)) })
+	tasks.Go(func() error { return edits.Run(ctx) })
+	tasks.Go(func() error { return feedWatchdog(ctx, alive(l)) })
 	tasks.Go(func() error { return announce(ctx, l.Ready(), logger) })
 	return tasks.Wait()
 }

@@ -19,8 +19,8 @@ func notify(state string) error {
 	return nil
 }
 
-// watch tells systemd's watchdog that the daemon lives, for as long as alive says so, until ctx ends.
-func watch(ctx context.Context, alive func(context.Context) error) error {
+// feedWatchdog tells systemd's watchdog that the daemon lives, for as long as alive says so, until ctx ends.
+func feedWatchdog(ctx context.Context, alive func(context.Context) error) error {
 	period, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
 		return fmt.Errorf("reading the period of the watchdog: %w", err)
