@@ -3,6 +3,7 @@ package settings
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"maps"
 	"os"
 	"path/filepath"
@@ -67,6 +68,29 @@ func (t *table) all() []schema.Declaration {
 	}
 	maps.Copy(byKey, t.exact)
 	return slices.SortedFunc(maps.Values(byKey), func(a, b schema.Declaration) int { return cmp.Compare(a.Key, b.Key) })
+}
+
+// below yields the declarations whose keys begin with a prefix, in no order. The stock ones are sorted, so that a short
+// list costs little.
+func (t *table) below(prefix string) iter.Seq[schema.Declaration] {
+	return func(yield func(schema.Declaration) bool) {
+		from, _ := slices.BinarySearchFunc(schema.Declarations, prefix, func(d schema.Declaration, prefix string) int {
+			return cmp.Compare(d.Key, prefix)
+		})
+		for _, d := range schema.Declarations[from:] {
+			if !strings.HasPrefix(d.Key, prefix) {
+				break
+			}
+			if _, overridden := t.exact[d.Key]; !overridden && !yield(d) {
+				return
+			}
+		}
+		for _, d := range t.exact {
+			if strings.HasPrefix(d.Key, prefix) && !yield(d) {
+				return
+			}
+		}
+	}
 }
 
 func isPattern(key string) bool { return strings.Contains(key, ".*") }

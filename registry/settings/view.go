@@ -3,7 +3,6 @@ package settings
 import (
 	"cmp"
 	"errors"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -183,12 +182,7 @@ func (v *View) Expands(key string) bool {
 // Prefix returns the keys that begin with a prefix and have a value, be it a default, sorted by the number that follows
 // the prefix and then by text; keys without a number come last.
 func (v *View) Prefix(prefix string) []Pair {
-	var pairs []Pair
-	for _, pair := range v.Pairs() {
-		if strings.HasPrefix(pair.Key, prefix) {
-			pairs = append(pairs, pair)
-		}
-	}
+	pairs := v.below(prefix)
 	// As people read the keys, rule/9 comes before rule/10.
 	number := func(p Pair) int {
 		rest := p.Key[len(prefix):]
@@ -213,9 +207,17 @@ func (v *View) Keys(prefix string) []string {
 }
 
 // Pairs returns every key that has a value, be it a default, sorted by key.
-func (v *View) Pairs() []Pair {
-	keys := slices.Collect(maps.Keys(v.merged))
-	for _, d := range v.table.all() {
+func (v *View) Pairs() []Pair { return v.below("") }
+
+// below is Pairs for the keys with that prefix.
+func (v *View) below(prefix string) []Pair {
+	var keys []string
+	for key := range v.merged {
+		if strings.HasPrefix(key, prefix) {
+			keys = append(keys, key)
+		}
+	}
+	for d := range v.table.below(prefix) {
 		if _, set := v.merged[d.Key]; d.HasDefault && !set && !isPattern(d.Key) {
 			keys = append(keys, d.Key)
 		}

@@ -152,3 +152,32 @@ func write(t *testing.T, root, path, text string) {
 		t.Fatal(err)
 	}
 }
+
+// TestPrefix finds what a search through all pairs finds, local declarations that override stock ones included.
+func TestPrefix(t *testing.T) {
+	local := []schema.Declaration{
+		{Key: "mail/dovecot/imap/port", Type: "portnumber"}, // has a default no more
+		{Key: "mail/dovecot/imaps/port", Type: "portnumber", Default: "994", HasDefault: true},
+		{Key: "mail/dovecot/zz", Type: "str", Default: "new", HasDefault: true},
+	}
+	v := newView("/", newTable(local), [Forced + 1]map[string]string{Normal: {"mail/dovecot/own": "1", "mail/postfix/own": "2", "z": "3"}})
+	pairs := v.Pairs()
+	for _, prefix := range []string{"", "mail/", "mail/dovecot/", "mail/dovecot/im", "mail/dovecot/zz", "nothing/", "z"} {
+		want := map[string]string{}
+		for _, pair := range pairs {
+			if strings.HasPrefix(pair.Key, prefix) {
+				want[pair.Key] = pair.Value
+			}
+		}
+		got := map[string]string{}
+		for _, pair := range v.Prefix(prefix) {
+			got[pair.Key] = pair.Value
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("prefix %q (-pairs +prefix):\n%s", prefix, diff)
+		}
+	}
+	if _, ok := v.Get("mail/dovecot/imap/port"); ok || v.String("mail/dovecot/imaps/port") != "994" || pairs[len(pairs)-1].Key != "z" {
+		t.Error("a local declaration does not override the stock one")
+	}
+}
