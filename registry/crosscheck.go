@@ -8,7 +8,36 @@ import (
 	"os/user"
 	"strconv"
 	"strings"
+
+	"github.com/mailreg/mailreg/registry/crosscheck"
 )
+
+// crossCheck refuses an edit after which variables do not fit each other, or this host, and did before. It warns of what
+// the servers put up with, and of what the edit's IgnoreCheck lets pass.
+func (r *Registry) crossCheck(before *View, done applied, ignore bool) (warnings []string, err error) {
+	refused := []error{checkAccounts(before, done.view), r.checkLayout(before, done.view)}
+	var edited []string
+	for _, change := range done.changes {
+		edited = append(edited, change.key)
+	}
+	for _, c := range crosscheck.New(before, done.view, edited) {
+		if c.Works || ignore {
+			warnings = append(warnings, c.Text)
+			continue
+		}
+		refused = append(refused, &Refusal{c.Keys[0], Conflict, errors.New(c.Text)})
+	}
+	return warnings, errors.Join(refused...)
+}
+
+// conflicts tells what does not fit in a view, for who commits settings that were edited by hand or let pass.
+func conflicts(v *View) []string {
+	var all []string
+	for _, c := range crosscheck.All(v) {
+		all = append(all, c.Text)
+	}
+	return all
+}
 
 // checkAccounts refuses owners of the mail homes that this host does not know: no mailbox could be opened.
 func checkAccounts(before, after *View) error {

@@ -5,7 +5,7 @@
 //
 //	lock       one transaction at a time; readers never wait
 //	finish     complete what a killed predecessor has begun           complete.go
-//	edit       keys, types and cross-checks, in memory                edit.go, crosscheck.go
+//	edit       keys, types and cross-checks, in memory                edit.go, crosscheck.go, package crosscheck
 //	plan       which files are to be rendered anew, and removed       package generate
 //	check      a staged copy, shown to the servers' own programs      stage.go
 //	journal    all new files beside their targets, then the note      transaction.go, files.go, package swap

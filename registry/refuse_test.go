@@ -63,6 +63,14 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 		{"layout of the stores", edit("mail/dovecot/location/key=address"), func(h *host) {
 			h.file("/var/spool/dovecot/private/.mailreg-layout", "uuid\n")
 		}, `mail/dovecot/location/key: value "address" must be uuid`},
+		{
+			"variables that do not fit each other", edit("size=1", "mail/messagesizelimit=0"), nil,
+			"mail/messagesizelimit (0) is no limit, so mail/localmailboxsizelimit (51200000) must be none: set it to 0",
+		},
+		{
+			"unset, so that the default does not fit", edit("mail/localmailboxsizelimit"),
+			func(h *host) { h.change("mail/localmailboxsizelimit=0", "mail/messagesizelimit=0") }, "mail/messagesizelimit (0) is no limit",
+		},
 		{"home in layout uuid", edit("mail/dovecot/location/home=/x/%d/%n"), nil, "mail/dovecot/location/home: only layout address reads it"},
 	}
 	for _, test := range tests {
@@ -178,6 +186,30 @@ func TestSkipFiles(t *testing.T) {
 	out = h.commit(registry.CommitOptions{Files: list("/etc/unknown", "/etc/smtpd/main.cf"), Skip: true})
 	want(t, "files", list("/etc/smtpd/main.cf"), out.Files)
 	want(t, "unknown", list("/etc/unknown"), out.Unknown)
+}
+
+// TestConflictsThatPass: what was there before stands in nobody's way, and who insists is only warned.
+func TestConflictsThatPass(t *testing.T) {
+	const conflict = "mail/messagesizelimit (0) is no limit, so mail/localmailboxsizelimit (51200000) must be none: set it to 0"
+	h := newHost(t)
+	insist := edit("mail/messagesizelimit=0", "name=x")
+	insist.IgnoreCheck = true
+	warnings := func(e registry.Edit) []string {
+		t.Helper()
+		out, err := h.reg.Change(t.Context(), e)
+		h.must(err)
+		return out.Warnings
+	}
+	want(t, "warnings of who insists", list(conflict), warnings(insist))
+	want(t, "warnings of another edit", nil, warnings(edit("name=y")))
+	want(t, "warnings of the same value again", nil, warnings(edit("mail/messagesizelimit=0", "name=z")))
+	out, err := h.reg.Commit(t.Context(), registry.CommitOptions{})
+	h.must(err)
+	want(t, "warnings of a commit", list(conflict), out.Warnings)
+	_, err = h.reg.Change(t.Context(), edit("mail/localmailboxsizelimit=1"))
+	want(t, "key of the refusal", "mail/messagesizelimit", registry.Refusals(err)[0].Key)
+	want(t, "warnings of what is mended", nil, warnings(edit("mail/localmailboxsizelimit=0")))
+	want(t, "warnings of what the servers put up with", 1, len(warnings(edit("mail/postfix/delay_warning_time=6d"))))
 }
 
 // TestRefusalOnAFreshRoot finds not even a lock file where nothing was ever done.

@@ -194,16 +194,22 @@ func (t *transaction) edit() error {
 			return err
 		}
 	}
-	if t.job.edit == nil || t.old == nil {
+	if t.old == nil {
+		return nil
+	}
+	if t.job.edit == nil {
+		t.out.Warnings = append(t.out.Warnings, conflicts(t.view)...)
 		return nil
 	}
 	done, err := apply(t.old, *t.job.edit)
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(checkAccounts(t.old, done.view), t.r.checkLayout(t.old, done.view)); err != nil {
+	warnings, err := t.r.crossCheck(t.old, done, t.job.edit.IgnoreCheck)
+	if err != nil {
 		return err
 	}
+	t.out.Warnings = append(t.out.Warnings, warnings...)
 	t.view, t.changes = done.view, done.changes
 	t.out.Keys = done.keys
 	t.out.Warnings = append(t.out.Warnings, done.warnings...)

@@ -36,8 +36,8 @@ type Edit struct {
 	Unset []string
 	// Internal lets read-only variables be set: the daemon's own writing.
 	Internal bool
-	// IgnoreCheck sets values that do not fit their declared type, for who insists; syntax of keys and checks of services
-	// stay.
+	// IgnoreCheck sets values that do not fit their declared type or each other, for who insists; syntax of keys, accounts
+	// and layout of the stores, and checks of services stay.
 	IgnoreCheck bool
 	// Skip leaves out the keys that are refused for their own sake and changes the others, as the peer does; KeyOutcome
 	// tells why. What concerns the whole (cross-checks, files, services) still refuses all.

@@ -89,7 +89,7 @@ the JSON object that "mailreg dump --json" prints.`,
 	}
 	flags.add(command)
 	command.Flags().StringVar(&file, "file", "", "read assignments from `FILE`, - for stdin")
-	command.Flags().BoolVar(&ignoreCheck, "ignore-check", false, "set values that do not fit their declared type")
+	command.Flags().BoolVar(&ignoreCheck, "ignore-check", false, "set values that do not fit their declared type or each other")
 	jsonFlag(a, command)
 	return command
 }
