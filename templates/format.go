@@ -15,6 +15,8 @@ type format struct {
 	continues bool
 	// exact keeps blanks at the ends of lines, and empty lines, as the templates have them.
 	exact bool
+	// free says that comments may begin, and quotes lie, where the writer alone can tell.
+	free bool
 	// comment holds the characters that begin a line of comment, first the one for headers; "#" when empty.
 	comment string
 	// versioned is the server whose version the writer asks for, if any.
@@ -25,6 +27,8 @@ type format struct {
 
 // place is where a value stands in its logical line.
 type place struct {
+	// above is the finished text of the lines before it.
+	above string
 	// before is the finished text of the logical line up to the value.
 	before string
 	// after is the rest of the logical line, with mark for each further value.
@@ -43,6 +47,12 @@ var formats = map[string]format{
 	"dovecot":        {versioned: "dovecot", write: writeDovecot},
 	"passwd-file":    {write: writePasswdFile},
 	"lines":          {exact: true, write: writeLines},
+	"cyrus":          {write: writeCyrus},
+	"cyrus-services": {write: writeCyrusServices},
+	"shell":          {free: true, write: writeShell},
+	"sieve":          {free: true, write: writeSieve},
+	"rspamd":         {free: true, write: writeRspamd},
+	"nginx":          {free: true, write: writeNginx},
 	"ini":            {comment: ";#", write: writeINI},
 	"ini-percent":    {comment: ";#", write: writeINIPercent},
 }
@@ -62,7 +72,7 @@ func (f format) encode(text, version string, items []any) (string, error) {
 			continue
 		}
 		blank = empty
-		encoded, err := f.encodeLine(line, version, items)
+		encoded, err := f.encodeLine(line, place{above: out.String(), version: version}, items)
 		if err != nil {
 			return "", err
 		}
@@ -101,22 +111,23 @@ func (f format) logicalLines(text string) func(yield func(string) bool) {
 	}
 }
 
-func (f format) encodeLine(line, version string, items []any) (string, error) {
+// encodeLine puts the values of a line in place; p tells all about the places but what is on the line.
+func (f format) encodeLine(line string, p place, items []any) (string, error) {
 	parts := strings.Split(line, string(mark))
-	out := parts[0]
+	p.before = parts[0]
 	for i := 1; i+1 < len(parts); i += 2 {
 		n, err := strconv.Atoi(parts[i])
 		if err != nil || n >= len(items) {
 			return "", fmt.Errorf("value number %q is lost", parts[i])
 		}
-		p := place{before: out, after: after(parts[i+1:]), version: version}
+		p.after = after(parts[i+1:])
 		text, err := f.encodeItem(p, items[n])
 		if err != nil {
 			return "", err
 		}
-		out += text + parts[i+1]
+		p.before += text + parts[i+1]
 	}
-	return out, nil
+	return p.before, nil
 }
 
 // after joins the literal parts of the rest of a line, with a mark for each value between them.
@@ -147,11 +158,34 @@ func (f format) encodeItem(p place, it any) (string, error) {
 			return "", err
 		}
 	}
-	if own := strings.TrimSpace(p.line()); own != "" && strings.Contains(f.comments(), own[:1]) {
+	if own := strings.TrimSpace(p.line()); !f.free && own != "" && strings.Contains(f.comments(), own[:1]) {
+		for _, v := range values.values {
+			if err := v.checkJoin(p); err != nil {
+				return "", err
+			}
+		}
 		return joinTexts(values, ", "), nil
 	}
-	return f.write(p, values)
+	text, err := f.write(p, values)
+	if err == nil && !f.exact && p.last() && strings.TrimRight(text, " ") != text {
+		return "", values.values[len(values.values)-1].refuse("ends with a blank at the end of a line")
+	}
+	return text, err
 }
+
+// checkJoin refuses a comment that ends with a backslash: for systemd and others the next line would belong to it.
+func (v *Value) checkJoin(p place) error {
+	if p.last() && strings.HasSuffix(v.text, `\`) {
+		return v.refuse("ends with a backslash, which joins the next line to the comment")
+	}
+	return nil
+}
+
+// last reports whether nothing but blanks stands behind the value on its line.
+func (p place) last() bool { return strings.TrimSpace(p.after) == "" }
+
+// all returns the finished text of the file up to the value.
+func (p place) all() string { return p.above + p.before }
 
 // line returns the finished text of the value's own line, without the lines that it continues.
 func (p place) line() string { return p.before[strings.LastIndexByte(p.before, '\n')+1:] }

@@ -95,7 +95,7 @@ func TestLoadErrors(t *testing.T) {
 		{"no service", "x.ini", "[/etc/x]\nFormat = dovecot\nTemplate = x\n", "reading manifest x.ini: [/etc/x]: no Service"},
 		{"no format", "x.ini", "[/etc/x]\nService = x\nTemplate = x\n", "no Format"},
 		{"no template", "x.ini", "[/etc/x]\nService = x\nFormat = dovecot\n", "no Template"},
-		{"unknown format", "x.ini", "[/etc/x]\nFormat = xml\n", `no format "xml"; there are aliases, dovecot`},
+		{"unknown format", "x.ini", "[/etc/x]\nFormat = xml\n", `no format "xml"; there are aliases, cyrus`},
 		{"unknown template", "x.ini", "[/etc/x]\nTemplate = y\n", `no template "y"`},
 		{"unknown option", "x.ini", manifest("Color = red"), `unknown option "Color"`},
 		{"unknown table", "x.ini", manifest("Table = btree"), `no table type "btree"`},

@@ -85,9 +85,11 @@ func (r *rendering) emit(v any) (string, error) {
 	case verbatim:
 		it = v
 	case bool:
-		it = item{values: []*Value{{text: map[bool]string{true: "yes", false: "no"}[v]}}}
-	case string, int, int64:
-		it = item{values: []*Value{{key: "template", text: fmt.Sprint(v)}}}
+		it = item{values: []*Value{{text: map[bool]string{true: "yes", false: "no"}[v], bare: true}}}
+	case string:
+		it = item{values: []*Value{{key: "template", text: v}}}
+	case int, int64:
+		it = item{values: []*Value{{key: "template", text: fmt.Sprint(v), bare: true}}}
 	default:
 		return "", fmt.Errorf("a %T is not for writing", v)
 	}

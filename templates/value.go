@@ -16,6 +16,8 @@ type Value struct {
 	text string
 	// expands lets the reading program's own expansions through.
 	expands bool
+	// bare marks the numbers and truth values that functions give: formats that tell them from text write them bare.
+	bare bool
 	// phrase marks the value of a numbered key, which may be several words, such as "reject_rbl_client zen.example".
 	phrase bool
 }

@@ -11,7 +11,7 @@ import (
 // Program returns the path of a server's program. It is the one place where programs are looked for.
 func Program(t T, name string) string {
 	t.Helper()
-	dirs := []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/postfix/sbin", "/usr/lib/dovecot"}
+	dirs := []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/postfix/sbin", "/usr/lib/dovecot", "/usr/lib/cyrus/bin"}
 	for _, dir := range dirs {
 		path := filepath.Join(dir, name)
 		if info, err := os.Stat(path); err == nil && !info.IsDir() {
