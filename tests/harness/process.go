@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -48,6 +49,15 @@ func start(t T, name, log string, cmd *exec.Cmd) *Process {
 		close(p.ended)
 	}()
 	t.Cleanup(p.Kill)
+	return p
+}
+
+// Start runs a program as a server in the foreground until it answers; it ends with the test.
+func (s *Sandbox) Start(answers func() error, program string, args ...string) *Process {
+	s.t.Helper()
+	log := filepath.Join(s.Dir, "log", program+".log")
+	p := start(s.t, program, log, exec.Command(Program(s.t, program), args...))
+	p.await(answers)
 	return p
 }
 

@@ -3,6 +3,7 @@ package templates_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -12,9 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
-	"time"
 
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -81,15 +80,17 @@ func TestCyrusServices(t *testing.T) {
 		}
 	}
 	mustTake(t, taken, "plain", "a b", "$myhostname", "`id`", "a=b", "{ a, b }", "a\\")
-	write(t, filepath.Join(box.Dir, "cyrus.conf"), "START {\n"+lines.String()+"  end cmd=\""+note+" end\"\n}\nSERVICES {\n}\n")
+	write(t, filepath.Join(box.Dir, "cyrus.conf"), "START {\n"+lines.String()+"  end cmd=\""+note+" the last\"\n}\nSERVICES {\n}\n")
 	write(t, filepath.Join(box.Dir, "imapd.conf"), "configdirectory: "+box.Dir+"\nmaster_pid_file: "+box.Dir+"/pid\n")
-	want.WriteString("end|\n")
-	run(t, "cyrmaster", "-C", filepath.Join(box.Dir, "imapd.conf"), "-M", filepath.Join(box.Dir, "cyrus.conf"),
-		"-p", filepath.Join(box.Dir, "pid"), "-D")
-	got := await(t, func() (string, bool) {
+	want.WriteString("the|last|\n")
+	got := ""
+	box.Start(func() error {
 		data, err := os.ReadFile(notes)
-		return string(data), err == nil && strings.HasSuffix(string(data), "end|\n")
-	})
+		if got = string(data); err == nil && !strings.HasSuffix(got, "\nthe|last|\n") {
+			err = errors.New("not all programs have been started")
+		}
+		return err
+	}, "cyrmaster", "-C", filepath.Join(box.Dir, "imapd.conf"), "-M", filepath.Join(box.Dir, "cyrus.conf"), "-p", filepath.Join(box.Dir, "pid"), "-D")
 	noted, wanted := strings.Split(got, "\n"), strings.Split(want.String(), "\n")
 	for i := range min(len(noted), len(wanted)) {
 		if noted[i] != wanted[i] {
@@ -98,32 +99,6 @@ func TestCyrusServices(t *testing.T) {
 	}
 	if len(noted) != len(wanted) {
 		t.Errorf("%d programs were started, want %d", len(noted)-1, len(wanted)-1)
-	}
-}
-
-// run starts a server that ends with the test.
-func run(t *testing.T, program string, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), harness.Program(t, program), args...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) // an error says that it has ended
-		_ = cmd.Wait()
-	})
-}
-
-// await returns what look finds once it is content.
-func await(t *testing.T, look func() (string, bool)) string {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
-		got, ok := look()
-		if ok || time.Now().After(end) {
-			return got
-		}
 	}
 }
 
@@ -234,23 +209,22 @@ func TestNginx(t *testing.T) {
 http { access_log off; client_body_temp_path %[1]s/b; proxy_temp_path %[1]s/p; fastcgi_temp_path %[1]s/f; uwsgi_temp_path %[1]s/u;
 scgi_temp_path %[1]s/c; server { listen unix:%[2]s; location = /404 { return 404; } %[3]s } }
 `, box.Dir, socket, places.String()))
-	run(t, "nginx", "-c", conf, "-p", box.Dir)
 	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}}
-	ask := func(n int) (string, bool) {
+	ask := func(n int) (string, error) {
 		response, err := client.Get(fmt.Sprintf("http://nginx/%d", n))
 		if err != nil {
-			return err.Error(), false
+			return "", err
 		}
 		defer response.Body.Close()
 		body, err := io.ReadAll(response.Body)
-		return string(body), err == nil
+		return string(body), err
 	}
-	await(t, func() (string, bool) { return ask(404) })
+	box.Start(func() error { _, err := ask(404); return err }, "nginx", "-c", conf, "-p", box.Dir)
 	for i := range n {
-		if got, _ := ask(i + 1); got != answers[i+1] {
-			t.Errorf("nginx answers %q, want %q", got, answers[i+1])
+		if got, err := ask(i + 1); got != answers[i+1] || err != nil {
+			t.Errorf("nginx answers %q, %v; want %q", got, err, answers[i+1])
 		}
 	}
 }
