@@ -44,6 +44,11 @@ func (t *transaction) planActions() {
 		unknown := first && t.job.edit == nil && !touched[service]
 		return unknown || t.job.noReload || t.r.service(service) == nil || !t.plan.Enabled(t.view, service)
 	})
+	for service, action := range t.actions {
+		if s, ok := t.r.service(service).(restarter); ok && s.RestartOnly() && action == "reload" {
+			t.actions[service] = "restart"
+		}
+	}
 	if !t.job.dryRun {
 		return
 	}

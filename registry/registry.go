@@ -33,7 +33,7 @@ type Config struct {
 	Root string
 	// Load returns the templates; nil means the stock ones, overridden by those in /etc/mailreg/templates.
 	Load func() (generate.Renderer, error)
-	// Services are the servers whose files are written; nil means Postfix and Dovecot.
+	// Services are the servers whose files are written; nil means those of package hook.
 	Services []Service
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -114,7 +114,10 @@ func (r *Registry) services() []Service {
 	if r.config.Services != nil {
 		return r.config.Services
 	}
-	return []Service{hook.NewPostfix(r.root), hook.NewDovecot(r.root)}
+	return []Service{
+		hook.NewPostfix(r.root), hook.NewDovecot(r.root), hook.NewCyrus(r.root), hook.NewRspamd(r.root),
+		hook.NewSpamAssassin(r.root), hook.NewClamd(r.root), hook.NewNginx(r.root),
+	}
 }
 
 // service returns the service of that name; nil when it is none that the registry can check or reload.
@@ -155,4 +158,16 @@ type Service interface {
 	Act(ctx context.Context, action string) error
 	// Verify reports why the server does not work with its files after Act.
 	Verify(ctx context.Context) error
+}
+
+// restarter is a Service for which a reload may not serve.
+type restarter interface {
+	// RestartOnly reports whether the server reads its files at its start alone.
+	RestartOnly() bool
+}
+
+// scattered is a Service with config files outside of its Dir.
+type scattered interface {
+	// Files returns their paths below the root; none of them need exist.
+	Files() []string
 }

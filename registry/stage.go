@@ -7,8 +7,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/mailreg/mailreg/registry/stage"
+	"github.com/mailreg/mailreg/registry/swap"
 )
 
 // check lays the changes over a copy of each service's whole config directory and has the service's own programs look at
@@ -33,6 +35,9 @@ func (t *transaction) check(ctx context.Context) (err error) {
 		if err := stage.Copy(t.r.path(s.Dir()), filepath.Join(dir, s.Dir())); err != nil {
 			return fmt.Errorf("staging %s: %w", s.Dir(), err)
 		}
+		if err := t.copyFiles(s, dir); err != nil {
+			return err
+		}
 	}
 	for _, o := range t.plan.Outputs {
 		if err := stage.Lay(dir, o.Path, o.File); err != nil {
@@ -47,6 +52,24 @@ func (t *transaction) check(ctx context.Context) (err error) {
 		}
 	}
 	return t.build(ctx, dir)
+}
+
+// copyFiles copies the config files of a service that lie outside of its directory.
+func (t *transaction) copyFiles(s Service, dir string) error {
+	beside, ok := s.(scattered)
+	if !ok {
+		return nil
+	}
+	for _, path := range beside.Files() {
+		live, err := swap.Read(t.r.path(path))
+		if err != nil {
+			return fmt.Errorf("staging %s: %w", path, err)
+		}
+		if err := stage.Lay(dir, path, live); err != nil {
+			return fmt.Errorf("staging %s: %w", path, err)
+		}
+	}
+	return nil
 }
 
 // affected returns the services whose files the transaction touches.
@@ -86,6 +109,7 @@ func (t *transaction) build(ctx context.Context, dir string) error {
 		}
 		built := o.File
 		built.Path, built.Data = t.r.path(path), data
+		built.Time = built.Time.Add(time.Second) // whoever compares them wants it newer than its source
 		t.maps = append(t.maps, built)
 	}
 	return nil

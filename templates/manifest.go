@@ -85,8 +85,8 @@ func (s *Set) option(o *Output, name, value string) error {
 	default:
 		return fmt.Errorf("unknown option %q", name)
 	}
-	if name == "Table" && !slices.Contains([]string{"hash", "aliases"}, value) {
-		return fmt.Errorf("no table type %q; there are hash, aliases", value)
+	if name == "Table" && !slices.Contains([]string{"hash", "aliases", "sieve"}, value) {
+		return fmt.Errorf("no table type %q; there are hash, aliases, sieve", value)
 	}
 	return nil
 }

@@ -85,8 +85,15 @@ if ! install; then
 fi
 
 # Each package that brings a service, with the service where it has another name.
-for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd nginx; do
+for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd nginx spamd clamav-daemon clamav-freshclam; do
 	if grep -q "^Inst ${pair%:*} (" "$scratch/plan"; then
 		update-rc.d "${pair#*:}" disable
+	fi
+done
+# A socket starts its service, and a timer fetches rules: nobody has asked for either.
+for unit in clamav-daemon.socket spamassassin-maintenance.timer; do
+	package=${unit%.*}
+	if grep -q "^Inst ${package%-maintenance} (" "$scratch/plan" && command -v systemctl >/dev/null; then
+		systemctl disable "$unit" >/dev/null 2>&1 || : # there need not be one
 	fi
 done

@@ -10,15 +10,24 @@ import (
 	"time"
 )
 
-// children returns the processes of the master whose number is in a file, by number with their names; none when the
-// kernel does not tell (proc(5), CONFIG_PROC_CHILDREN).
-func children(masterFile string) map[int]string {
-	data, err := os.ReadFile(masterFile)
+// number returns the number that a process has written to a file, 0 when there is none.
+func number(file string) int {
+	data, err := os.ReadFile(file)
 	if err != nil {
-		return nil
+		return 0
 	}
-	master := strings.TrimSpace(string(data))
-	list, err := os.ReadFile(filepath.Join("/proc", master, "task", master, "children"))
+	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// children returns the processes of a master by number with their names; none when the kernel does not tell (proc(5),
+// CONFIG_PROC_CHILDREN).
+func children(master int) map[int]string {
+	id := strconv.Itoa(master)
+	list, err := os.ReadFile(filepath.Join("/proc", id, "task", id, "children"))
 	if err != nil {
 		return nil
 	}

@@ -7,9 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
-	"time"
 )
 
 // Dovecot is the Dovecot of a root: config ROOT/etc/dovecot/dovecot.conf, run files below ROOT/run/dovecot.
@@ -46,7 +44,7 @@ func (*Dovecot) Version() string {
 }
 
 // verdict is how doveconf begins its messages.
-var verdict = regexp.MustCompile(`^(doveconf: )?((Fatal|Error|Warning): )*`)
+var verdict = regexp.MustCompile(`^(doveconf: )?((Fatal|Error|Warning|Panic): )*`)
 
 // Check has doveconf read the staged files and the certificates that they name; its message names file and line.
 func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, err error) {
@@ -71,36 +69,43 @@ func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, e
 		}
 		warnings = append(warnings, line)
 	}
-	return warnings, err
+	if err == nil {
+		err = d.semantics(ctx, stage)
+	}
+	if err != nil {
+		return warnings, err
+	}
+	said, err := d.checkSieve(ctx, stage)
+	return append(warnings, said...), err
 }
 
-// Map returns "": Dovecot has no indexed maps.
-func (*Dovecot) Map(string, string) string { return "" }
+// Map returns the path of the compiled form of a Sieve script, "" for other tables.
+func (*Dovecot) Map(file, table string) string {
+	if table != sieveTable {
+		return ""
+	}
+	return compiled(file)
+}
 
-// Build refuses: Dovecot has no indexed maps.
-func (*Dovecot) Build(_ context.Context, _, _, table string) ([]string, error) {
-	return nil, errors.New("dovecot has no tables of type " + table)
+// Build compiles a Sieve script.
+func (d *Dovecot) Build(ctx context.Context, stage, file, table string) (warnings []string, err error) {
+	if table != sieveTable {
+		return nil, errors.New("dovecot has no tables of type " + table)
+	}
+	return d.buildSieve(ctx, stage, file)
 }
 
 // Running reports whether the master of this root is alive.
 func (d *Dovecot) Running() bool {
-	data, err := os.ReadFile(d.masterFile())
-	if err != nil {
-		return false
-	}
-	pid, err := strconv.Atoi(strings.TrimSpace(string(data)))
-	if err != nil {
-		return false
-	}
-	return command(pid) == "dovecot" // the number may have gone to another program since
+	return command(number(d.masterFile())) == "dovecot" // the number may have gone to another program since
 }
 
 func (d *Dovecot) masterFile() string { return filepath.Join(d.root, "/run/dovecot/master.pid") }
 
 // Act reloads Dovecot, or starts it after stopping the one that runs.
 func (d *Dovecot) Act(ctx context.Context, action string) error {
-	d.old = children(d.masterFile())
-	if d.root == "/" && systemd() {
+	d.old = children(number(d.masterFile()))
+	if inCharge(ctx, d.root, d.Unit(), d.Running()) {
 		return unitAction(ctx, action, d.Unit())
 	}
 	if action == "reload" {
@@ -121,41 +126,25 @@ func (d *Dovecot) Act(ctx context.Context, action string) error {
 
 // ended waits for the end of the master: doveadm stop only asks for it, and a second one refuses to start meanwhile.
 func (d *Dovecot) ended(ctx context.Context) error {
-	if !d.await(ctx, false) {
+	if !await(ctx, startTime, func() bool { return !d.Running() }) {
 		return errors.New("dovecot does not end")
 	}
 	return nil
 }
 
 // Verify waits until the former processes have gone, of which log never has a client; a master that has just been started
-// has not written its number yet. Then it asks for the greeting of the IMAP server.
+// has not written its number yet. Then it asks for the greetings of the IMAP and LMTP servers.
 func (d *Dovecot) Verify(ctx context.Context) error {
 	if err := awaitEnd(ctx, d.old, "log", "imap-login"); err != nil {
 		return err
 	}
-	if !d.await(ctx, true) {
+	if !await(ctx, startTime, d.Running) {
 		return errors.New("it does not run any more")
 	}
-	address := d.imapAddress(ctx)
-	if address == "" {
-		return nil
-	}
-	if err := probe(ctx, address, imapDialogue); err != nil {
-		return fmt.Errorf("IMAP at %s: %w", address, err)
-	}
-	return nil
-}
-
-// await waits until Running is what is wanted, and reports whether it came to that in time.
-func (d *Dovecot) await(ctx context.Context, running bool) bool {
-	ctx, cancel := context.WithTimeout(ctx, startTime)
-	defer cancel()
-	for d.Running() != running {
-		select {
-		case <-ctx.Done():
-			return false
-		case <-time.After(10 * time.Millisecond):
+	if address := d.imapAddress(ctx); address != "" {
+		if err := probe(ctx, address, imapDialogue); err != nil {
+			return fmt.Errorf("IMAP at %s: %w", address, err)
 		}
 	}
-	return true
+	return d.verifyLMTP(ctx)
 }

@@ -23,8 +23,14 @@ func NewPostfix(root string) *Postfix { return &Postfix{root: root} }
 // Name returns "postfix".
 func (*Postfix) Name() string { return "postfix" }
 
-// Unit returns "postfix.service".
-func (*Postfix) Unit() string { return "postfix.service" }
+// Unit returns "postfix.service", and "postfix@-.service" where the former only groups instances, as in Debian 12: its
+// reload does nothing, and always well.
+func (p *Postfix) Unit() string {
+	if p.root == "/" && strings.Contains(unitText("postfix.service"), "ExecReload=/bin/true") {
+		return "postfix@-.service"
+	}
+	return "postfix.service"
+}
 
 // Dir returns "/etc/postfix".
 func (*Postfix) Dir() string { return "/etc/postfix" }
@@ -134,9 +140,9 @@ func (p *Postfix) masterFile() string {
 
 // Act reloads Postfix, or starts it after stopping the one that runs.
 func (p *Postfix) Act(ctx context.Context, action string) error {
-	p.old = children(p.masterFile())
-	if p.root == "/" && systemd() {
-		return unitAction(ctx, action, "postfix@-.service", p.Unit())
+	p.old = children(number(p.masterFile()))
+	if inCharge(ctx, p.root, p.Unit(), p.Running()) {
+		return unitAction(ctx, action, p.Unit())
 	}
 	if action == "reload" {
 		_, err := run(ctx, "postfix", "-c", p.config(), "reload")

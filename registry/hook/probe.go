@@ -101,7 +101,7 @@ const (
 // errAnswer says that a server has answered, and how: asking again is of no use.
 var errAnswer = errors.New("it answers")
 
-// probe speaks with a server. It fails when the server does not listen, hangs up without a word, or answers what talk
+// probe speaks with a server, at HOST:PORT or at the path of a socket. It fails when the server does not listen, hangs up without a word, or answers what talk
 // calls an error. A slow answer is no failure: name servers and directories may be slow.
 func probe(ctx context.Context, address string, talk func(*textproto.Conn) error) error {
 	limit := time.Now().Add(startTime)
@@ -123,7 +123,11 @@ func probe(ctx context.Context, address string, talk func(*textproto.Conn) error
 }
 
 func converse(ctx context.Context, address string, talk func(*textproto.Conn) error) error {
-	conn, err := (&net.Dialer{Timeout: answerTime}).DialContext(ctx, "tcp", address)
+	network := "tcp"
+	if strings.HasPrefix(address, "/") {
+		network = "unix"
+	}
+	conn, err := (&net.Dialer{Timeout: answerTime}).DialContext(ctx, network, address)
 	if err != nil {
 		return err
 	}
@@ -139,12 +143,27 @@ func converse(ctx context.Context, address string, talk func(*textproto.Conn) er
 }
 
 // imapDialogue reads the greeting (RFC 9051 §7.1).
-func imapDialogue(c *textproto.Conn) error {
-	line, err := c.ReadLine()
-	if err == nil && !strings.HasPrefix(line, "* ") {
-		return fmt.Errorf("%w %q", errAnswer, line)
+func imapDialogue(c *textproto.Conn) error { return greetingDialogue("* ")(c) }
+
+// greetingDialogue reads a greeting that begins with a given text.
+func greetingDialogue(start string) func(*textproto.Conn) error {
+	return func(c *textproto.Conn) error {
+		line, err := c.ReadLine()
+		if err == nil && !strings.HasPrefix(line, start) {
+			return fmt.Errorf("%w %q", errAnswer, line)
+		}
+		return err
 	}
-	return err
+}
+
+// questionDialogue asks one question; its answer begins with a given text.
+func questionDialogue(question, answer string) func(*textproto.Conn) error {
+	return func(c *textproto.Conn) error {
+		if err := c.PrintfLine("%s", question); err != nil {
+			return err
+		}
+		return greetingDialogue(answer)(c)
+	}
 }
 
 // smtpDialogue goes up to a recipient; only the answer that says "configuration error" is one.
