@@ -1,13 +1,13 @@
 package registry
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"os/user"
 	"strconv"
-	"strings"
 
 	"github.com/mailreg/mailreg/registry/crosscheck"
 )
@@ -78,8 +78,15 @@ func (r *Registry) checkLayout(before, after *View) error {
 	if err != nil {
 		return err
 	}
-	if word := strings.TrimSpace(string(recorded)); word != layout {
-		return &Refusal{key, Conflict, fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s", key, layout, word, r.path(layoutFile))}
+	var record struct {
+		Layout string `json:"layout"`
+	}
+	if err := json.Unmarshal(recorded, &record); err != nil {
+		return fmt.Errorf("reading %s: %w", r.path(layoutFile), err)
+	}
+	if record.Layout != layout {
+		return &Refusal{key, Conflict, fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s",
+			key, layout, record.Layout, r.path(layoutFile))}
 	}
 	return nil
 }

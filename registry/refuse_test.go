@@ -61,7 +61,7 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 		{"account", edit("mail/dovecot/location/uid=nobody-knows"), nil, `mail/dovecot/location/uid: account "nobody-knows" does not exist`},
 		{"group", edit("mail/dovecot/location/gid=nobody-knows"), nil, `mail/dovecot/location/gid: account "nobody-knows" does not exist`},
 		{"layout of the stores", edit("mail/dovecot/location/key=address"), func(h *host) {
-			h.file("/var/spool/dovecot/private/.mailreg-layout", "uuid\n")
+			h.file("/var/spool/dovecot/private/.mailreg-layout", `{"version":1,"layout":"uuid"}`)
 		}, `mail/dovecot/location/key: value "address" must be uuid`},
 		{
 			"variables that do not fit each other", edit("size=1", "mail/messagesizelimit=0"), nil,

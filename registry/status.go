@@ -30,6 +30,8 @@ type Status struct {
 	Unrendered error
 	// Last is the last transaction, its ID 0 when there was none.
 	Last LogEntry
+	// Spool says that this host has had mail homes.
+	Spool bool
 	// Services are the servers whose files the registry writes.
 	Services []ServiceStatus
 	// Unseen is what could not be looked at, such as what only root may read.
@@ -75,7 +77,7 @@ func (r *Registry) Status(_ context.Context) Status {
 	if err != nil {
 		s.unseen(err)
 	} else {
-		s.Pending = r.pendingActions(st)
+		s.Pending, s.Spool = r.pendingActions(st), st.Spool
 		s.Edited, s.Gone, err = r.written(st)
 		s.unseen(err)
 		s.stale(r, view, st)

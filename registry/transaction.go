@@ -184,6 +184,9 @@ func (t *transaction) read() error {
 		return err
 	}
 	t.wasState, err = t.state.Encode()
+	if _, missing := os.Stat(t.r.path(layoutFile)); missing == nil {
+		t.state.Spool = true
+	}
 	return err
 }
 

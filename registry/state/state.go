@@ -34,6 +34,8 @@ type State struct {
 	// Inputs are short hashes of the files that all is generated from, by path as the system knows it, as transactions have
 	// brought them into force; nil before the first one.
 	Inputs map[string]string `json:"inputs,omitempty"`
+	// Spool says that there were mail homes: a folder without any is not the spool then.
+	Spool bool `json:"spool,omitempty"`
 }
 
 // Trouble is why an action is still pending.
