@@ -173,11 +173,7 @@ func (o owners) describe(store maildir.Store) storeJSON {
 
 // reaches reports whether mail of an entry goes to a store of this host with that address.
 func (o owners) reaches(entry control.Entry, address string) bool {
-	var attrs []schema.Attribute
-	for name, values := range entry.Attrs {
-		attrs = append(attrs, schema.Attribute{Name: name, Values: values})
-	}
-	e := schema.NewEntry(entry.UUID, entry.DN, attrs...)
+	e := entry.Schema()
 	m, err := schema.ParseMailbox(e)
 	return err == nil && schema.IsMailbox(e) && m.Primary.String() == address && mailbox.Here(&m, o.host)
 }

@@ -133,3 +133,12 @@ type Entry struct {
 	DN    string              `json:"dn"`
 	Attrs map[string][]string `json:"attrs"`
 }
+
+// Schema returns the entry as handlers know it.
+func (e Entry) Schema() *schema.Entry {
+	attrs := make([]schema.Attribute, 0, len(e.Attrs))
+	for name, values := range e.Attrs {
+		attrs = append(attrs, schema.Attribute{Name: name, Values: values})
+	}
+	return schema.NewEntry(e.UUID, e.DN, attrs...)
+}
