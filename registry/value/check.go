@@ -82,12 +82,15 @@ var types = map[string]func(string) error{
 	"ipv6address": func(s string) error { return want(isAddr(s, netip.Addr.Is6), "must be an IPv6 address") },
 	"ipaddress":   func(s string) error { return want(isAddr(s, netip.Addr.IsValid), "must be an IP address") },
 	"cidr":        func(s string) error { return want(isCIDR(s), "must be an IP address or network such as 10.0.0.0/8") },
-	"fqdn":        func(s string) error { return want(isDomain(s), "must be a host name such as mail.example.org") },
-	"domain":      func(s string) error { return want(isDomain(s), "must be a domain such as example.org") },
-	"hostname":    func(s string) error { return want(isHostname(s), "must be a host name without dots") },
-	"email":       func(s string) error { return want(isEmail(s), "must be a mail address") },
-	"path":        func(s string) error { return want(isPath(s), "must be an absolute path without ..") },
-	"url_http":    func(s string) error { return want(isHTTP(s), "must be a URL that begins with http:// or https://") },
+	"network": func(s string) error {
+		return want(isNetwork(s), "must be a network such as 10.0.0.0/8 or [2001:db8::]/32, or a table such as cidr:/etc/postfix/networks")
+	},
+	"fqdn":     func(s string) error { return want(isDomain(s), "must be a host name such as mail.example.org") },
+	"domain":   func(s string) error { return want(isDomain(s), "must be a domain such as example.org") },
+	"hostname": func(s string) error { return want(isHostname(s), "must be a host name without dots") },
+	"email":    func(s string) error { return want(isEmail(s), "must be a mail address") },
+	"path":     func(s string) error { return want(isPath(s), "must be an absolute path without ..") },
+	"url_http": func(s string) error { return want(isHTTP(s), "must be a URL that begins with http:// or https://") },
 	"url_proxy": func(s string) error {
 		return want(isProxy(s), "must be a URL that begins with http:// or https:// and ends with the port")
 	},
@@ -162,12 +165,42 @@ func isAddr(s string, kind func(netip.Addr) bool) bool {
 	return err == nil && addr.Zone() == "" && kind(addr)
 }
 
-// isCIDR takes networks with host bits, too: whoever writes 10.1.2.3/8 is understood by Postfix.
+// isCIDR takes networks with host bits, too: it is plain which network 10.1.2.3/8 means. Postfix does not: see isNetwork.
 func isCIDR(s string) bool {
 	if _, err := netip.ParsePrefix(s); err == nil {
 		return true
 	}
 	return isAddr(s, netip.Addr.IsValid)
+}
+
+// isNetwork accepts an element of an address list of Postfix: an address or network, IPv6 in brackets, a table or a file,
+// each perhaps after a "!". postconf takes every text for one, and smtpd then answers everybody with 4.3.0.
+func isNetwork(s string) bool {
+	s = strings.TrimPrefix(s, "!")
+	if strings.HasPrefix(s, "/") {
+		return isPath(s)
+	}
+	if inner, ok := strings.CutPrefix(s, "["); ok {
+		address, bits, closed := strings.Cut(inner, "]")
+		return closed && strings.Contains(address, ":") && isPrefix(address+bits)
+	}
+	if kind, name, ok := strings.Cut(s, ":"); ok {
+		return name != "" && slices.Contains(tableTypes, kind)
+	}
+	return isPrefix(s)
+}
+
+// tableTypes are those of Postfix (DATABASE_README), of whichever package.
+var tableTypes = []string{
+	"btree", "cdb", "cidr", "dbm", "environ", "fail", "hash", "inline", "internal", "ldap", "lmdb", "memcache",
+	"mongodb", "mysql", "nis", "nisplus", "pcre", "pgsql", "pipemap", "proxy", "randmap", "regexp", "sdbm", "socketmap",
+	"sqlite", "static", "tcp", "texthash", "unionmap", "unix",
+}
+
+// isPrefix accepts an address, or a network without host bits.
+func isPrefix(s string) bool {
+	prefix, err := netip.ParsePrefix(s)
+	return err == nil && prefix == prefix.Masked() || isAddr(s, netip.Addr.IsValid)
 }
 
 // isPath leaves no way up: a path is often completed by a part that comes from elsewhere.

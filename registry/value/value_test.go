@@ -25,6 +25,11 @@ func TestCheckTypes(t *testing.T) {
 		{"ipv6address", []string{"::1", "2001:db8::1"}, []string{"127.0.0.1", "fe80::1%eth0"}},
 		{"ipaddress", []string{"::1", "127.0.0.1"}, []string{"host", ""}},
 		{"cidr", []string{"10.0.0.0/8", "2001:db8::/32", "127.0.0.1"}, []string{"10.0.0.0/33", "x/8"}},
+		{
+			"network",
+			[]string{"127.0.0.0/8", "10.1.2.3", "!10.1.2.3/32", "[::1]", "[2001:db8::]/32", "cidr:/etc/nets", "/etc/nets"},
+			[]string{"127.0.0.0/99", "10.1.2.3/8", "::1/128", "[::1", "[10.0.0.1]", "[2001:db8::1]/32", "mail.example.org", "hash:", "dead:beef::1", "", "/a/../b"},
+		},
 		{"fqdn", []string{"mail1.example.test", "Host"}, []string{"a..b", "-a.b", "a_b.c", ""}},
 		{"hostname", []string{"mail1"}, []string{"mail1.example", ""}},
 		{"domain", []string{"example.test"}, []string{"exa mple", "a/b"}},
