@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/generate"
@@ -66,8 +67,8 @@ func New(c Config) *Registry {
 	return &Registry{config: c, root: root, reader: settings.NewReader(root)}
 }
 
-// Drives returns the files below the root that depend on a key, sorted: those that have been written so far. Users who may
-// not see the state get none.
+// Drives returns the files below the root that depend on a key, be it through the default of another one, sorted: those
+// that have been written so far. Users who may not see the state get none.
 func (r *Registry) Drives(key string) ([]string, error) {
 	s, err := state.Read(r.path(stateFile))
 	if errors.Is(err, fs.ErrPermission) {
@@ -76,7 +77,16 @@ func (r *Registry) Drives(key string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.Drives(key), nil
+	view, err := r.View()
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, follower := range view.Followers(key) {
+		files = append(files, s.Drives(follower)...)
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
 }
 
 // View reads all layers. Files that did not change since the last call are not read again. When a layer file is broken or

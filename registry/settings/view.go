@@ -94,17 +94,13 @@ func (v *View) Get(key string) (string, bool) {
 }
 
 // defaultOf returns the declared default of a key. "@%@KEY@%@" in it is replaced once; a reference to an unset key, or
-// one that leads back to a key in path, makes the default unset. A path default that begins with a slash lies below the
-// root.
+// one that leads back to a key in path, makes the default unset. A default path lies below the root, also in a list.
 func (v *View) defaultOf(key string, path []string) (string, bool) {
 	d, _ := v.table.find(key)
 	if !d.HasDefault || slices.Contains(path, key) {
 		return "", false
 	}
-	text := d.Default
-	if d.Type == "path" && strings.HasPrefix(text, "/") {
-		text = filepath.Join(v.root, text)
-	}
+	text := v.belowRoot(d)
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(text, "@%@")
@@ -123,6 +119,39 @@ func (v *View) defaultOf(key string, path []string) (string, bool) {
 		b.WriteString(before + val)
 		text = after
 	}
+}
+
+// belowRoot returns a default with the root before the paths in it.
+func (v *View) belowRoot(d schema.Declaration) string {
+	if d.Type != "path" && d.Element != "path" || v.root == "/" {
+		return d.Default
+	}
+	paths := []string{d.Default}
+	if d.Type == "list" {
+		paths = value.Split(d, d.Default)
+	}
+	for i, path := range paths {
+		if strings.HasPrefix(path, "/") { // otherwise a reference to another path, which is below the root already
+			paths[i] = filepath.Join(v.root, path)
+		}
+	}
+	return strings.Join(paths, cmp.Or(d.Separator, " "))
+}
+
+// Followers returns the keys whose values follow that of key, itself first: no layer sets them, and their defaults refer
+// to it or to another of them.
+func (v *View) Followers(key string) []string {
+	followers := []string{key}
+	declarations := v.table.all()
+	for i := 0; i < len(followers); i++ {
+		reference := "@%@" + followers[i] + "@%@"
+		for _, d := range declarations {
+			if _, set := v.merged[d.Key]; !set && strings.Contains(d.Default, reference) && !slices.Contains(followers, d.Key) {
+				followers = append(followers, d.Key)
+			}
+		}
+	}
+	return followers
 }
 
 // String returns the merged value, "" when there is none.

@@ -19,6 +19,7 @@ func testTable() *table {
 		{Key: "t/size", Type: "uint", Default: "10", HasDefault: true},
 		{Key: "t/path", Type: "path", Default: "/var/x", HasDefault: true},
 		{Key: "t/sub", Type: "path", Default: "@%@t/path@%@/sub", HasDefault: true},
+		{Key: "t/paths", Type: "list", Element: "path", Separator: ";", Default: "/a;/b c", HasDefault: true},
 		{Key: "t/fqdn", Type: "fqdn", Default: "@%@hostname@%@.@%@domainname@%@", HasDefault: true},
 		{Key: "t/loop", Type: "str", Default: "@%@t/loop2@%@", HasDefault: true},
 		{Key: "t/loop2", Type: "str", Default: "@%@t/loop@%@", HasDefault: true},
@@ -39,7 +40,7 @@ func TestViewMerges(t *testing.T) {
 	})
 	want := map[string]string{
 		"t/size": "1", "a": "f", "b": "n", "t/path": "/r/var/x", "t/sub": "/r/var/x/sub",
-		"t/fqdn": "(unset)", "t/loop": "(unset)", "t/local": "(unset)", "ldap/base": "(unset)",
+		"t/paths": "/r/a;/r/b c", "t/fqdn": "(unset)", "t/loop": "(unset)", "t/local": "(unset)", "ldap/base": "(unset)",
 	}
 	got := map[string]string{}
 	for key := range want {
@@ -179,5 +180,17 @@ func TestPrefix(t *testing.T) {
 	}
 	if _, ok := v.Get("mail/dovecot/imap/port"); ok || v.String("mail/dovecot/imaps/port") != "994" || pairs[len(pairs)-1].Key != "z" {
 		t.Error("a local declaration does not override the stock one")
+	}
+}
+
+func TestFollowers(t *testing.T) {
+	v := newView("/", newTable([]schema.Declaration{
+		{Key: "t/a", Type: "str"},
+		{Key: "t/b", Type: "str", Default: "x@%@t/a@%@", HasDefault: true},
+		{Key: "t/c", Type: "str", Default: "@%@t/b@%@ @%@t/a@%@", HasDefault: true},
+		{Key: "t/set", Type: "str", Default: "@%@t/a@%@", HasDefault: true},
+	}), [Forced + 1]map[string]string{Normal: {"t/set": "own"}})
+	if diff := cmp.Diff([]string{"t/a", "t/b", "t/c"}, v.Followers("t/a")); diff != "" {
+		t.Error(diff)
 	}
 }
