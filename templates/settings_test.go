@@ -26,15 +26,23 @@ func (s settings) Get(key string) (string, bool) {
 	if !ok || !d.HasDefault {
 		return "", false
 	}
-	if before, rest, ok := strings.Cut(d.Default, "@%@"); ok { // one reference is all that there is
+	text := d.Default
+	for {
+		before, rest, found := strings.Cut(text, "@%@")
+		if !found {
+			break
+		}
 		other, after, _ := strings.Cut(rest, "@%@")
 		value, ok := s.Get(other)
-		return before + value + after, ok
+		if !ok {
+			return "", false
+		}
+		text = before + value + after
 	}
-	if d.Type == "path" && s.root != "/" {
-		return s.root + d.Default, true
+	if d.Type == "path" && strings.HasPrefix(d.Default, "/") && s.root != "/" {
+		return s.root + text, true
 	}
-	return d.Default, true
+	return text, true
 }
 
 func (s settings) Keys(prefix string) []string {

@@ -61,7 +61,8 @@ var full = map[string]string{
 	"mail/postfix/smtpd/tls/ciphers": "high", "mail/postfix/tls/client/protocols": "!SSLv2, !SSLv3",
 	"mail/postfix/tls/client/mandatory_protocols": ">=TLSv1.2", "mail/postfix/tls/client/ciphers": "high",
 	"mail/postfix/tls/client/cafile": "/etc/ssl/ca.pem", "mail/postfix/tls/client/level": "dane",
-	"mail/postfix/smtp/dns_support_level": "dnssec",
+	"mail/postfix/smtp/dns_support_level": "dnssec", "mail/postfix/append_dot_mydomain": "yes",
+	"mail/postfix/sasl/security_options": "noanonymous, noplaintext", "mail/postfix/sasl/broken_clients": "no",
 }
 
 // worlds are the golden registries by name.

@@ -33,7 +33,7 @@ func every(h *harness.Host, imaps, smtps int) []string {
 		"mail/postfix/tls/client/ciphers=high", "mail/postfix/tls/client/level=may", "mail/postfix/smtpd/tls/protocols=>=TLSv1.2",
 		"mail/postfix/smtpd/tls/mandatory_protocols=>=TLSv1.2", "mail/postfix/smtpd/tls/ciphers=high",
 		"mail/postfix/ssl/cafile=" + ca.CertFile, "mail/postfix/tls/client/cafile=" + ca.CertFile,
-		"mail/dovecot/ssl/cafile=" + ca.CertFile,
+		"mail/dovecot/ssl/cafile=" + ca.CertFile, "mail/postfix/append_dot_mydomain=yes", "mail/postfix/sasl/broken_clients=no",
 	}
 	for _, server := range []string{"dovecot", "postfix"} {
 		settings = append(settings, "mail/"+server+"/ssl/certificate="+ca.ServerCertFile, "mail/"+server+"/ssl/key="+ca.ServerKeyFile)
