@@ -3,6 +3,7 @@ package registry_test
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -24,6 +25,7 @@ const (
 func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	if os.Getenv(asChild) == "" {
+		_ = flag.Set("rapid.checks", "12") // each is many transactions; make soak asks for more
 		os.Exit(m.Run())
 	}
 	h := openHost(&testing.T{}, os.Getenv(asChild))

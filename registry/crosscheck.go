@@ -17,7 +17,7 @@ import (
 func (r *Registry) crossCheck(before *View, done applied, ignore bool) (warnings []string, err error) {
 	refused := []error{checkAccounts(before, done.view), r.checkLayout(before, done.view)}
 	var edited []string
-	for _, change := range done.changes {
+	for _, change := range done.changes() {
 		edited = append(edited, change.key)
 	}
 	for _, c := range crosscheck.New(before, done.view, edited) {

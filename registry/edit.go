@@ -15,10 +15,11 @@ import (
 // applied is an edit carried out in memory.
 type applied struct {
 	layer    Layer
-	view     *View             // with the edited layer
-	values   map[string]string // of the edited layer
+	view     *View              // with the edited layer
+	values   map[string]string  // of the edited layer
+	was      map[string]*string // what keys had that were touched, nil for none
+	touched  []string
 	keys     []KeyOutcome
-	changes  []keyChange
 	warnings []string
 }
 
@@ -44,7 +45,7 @@ func (c keyChange) masked() keyChange {
 
 // apply checks an edit against the view and carries it out. Its error has a Refusal for each key at fault.
 func apply(v *View, e Edit) (applied, error) {
-	a := applied{layer: e.Layer, values: maps.Clone(v.In(e.Layer))}
+	a := applied{layer: e.Layer, values: maps.Clone(v.In(e.Layer)), was: map[string]*string{}}
 	if a.values == nil {
 		a.values = map[string]string{}
 	}
@@ -118,21 +119,36 @@ func (a *applied) refuse(e Edit, outcome KeyOutcome) error {
 	return nil
 }
 
-// put gives a key another value, nil for none, and notes it when it is another one.
+// put gives a key another value, nil for none.
 func (a *applied) put(key string, val *string) {
-	change := keyChange{layer: a.layer, key: key, new: val}
-	if was, exists := a.values[key]; exists {
-		change.old = &was
+	if _, seen := a.was[key]; !seen {
+		var was *string
+		if text, exists := a.values[key]; exists {
+			was = &text
+		}
+		a.was[key], a.touched = was, append(a.touched, key)
 	}
-	switch {
-	case val == nil && change.old == nil, val != nil && change.old != nil && *val == *change.old:
-		return
-	case val == nil:
+	if val == nil {
 		delete(a.values, key)
-	default:
+	} else {
 		a.values[key] = *val
 	}
-	a.changes = append(a.changes, change)
+}
+
+// changes returns what has become of each key that was touched, in the order of the call: a key that was set twice has
+// changed once, and one that has its former value again not at all.
+func (a *applied) changes() []keyChange {
+	var all []keyChange
+	for _, key := range a.touched {
+		c := keyChange{layer: a.layer, key: key, old: a.was[key]}
+		if text, exists := a.values[key]; exists {
+			c.new = &text
+		}
+		if c.old != c.new && (c.old == nil || c.new == nil || *c.old != *c.new) {
+			all = append(all, c)
+		}
+	}
+	return all
 }
 
 // above returns the highest layer over l that decides the value of a key, Default when none does.

@@ -213,7 +213,7 @@ func (t *transaction) edit() error {
 		return err
 	}
 	t.out.Warnings = append(t.out.Warnings, warnings...)
-	t.view, t.changes = done.view, done.changes
+	t.view, t.changes = done.view, done.changes()
 	t.out.Keys = done.keys
 	t.out.Warnings = append(t.out.Warnings, done.warnings...)
 	return nil

@@ -12,6 +12,10 @@ type (
 	View = settings.View
 	// Layer is one of the five layers of settings.
 	Layer = settings.Layer
+	// Candidate is the value that one layer has for a key.
+	Candidate = settings.Candidate
+	// Pair is a key with its merged value.
+	Pair = settings.Pair
 )
 
 // The layers, low to high.
