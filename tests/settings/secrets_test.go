@@ -33,8 +33,13 @@ func TestSecrets(t *testing.T) {
 	told := observe(t, host)
 	told["log"] = host.Must("log")
 	for _, command := range [][]string{
-		{"info", "mail/dovecot/auth/master/password"}, {"info", "--json", "mail/dovecot/auth/master/password"},
-		{"search", "--all", "."}, {"search", "--json", "."}, {"status"}, {"log", "--json"}, {"commit", "--dry-run"},
+		{"info", "mail/dovecot/auth/master/password"},
+		{"info", "--json", "mail/dovecot/auth/master/password"},
+		{"search", "--all", "."},
+		{"search", "--json", "."},
+		{"status"},
+		{"log", "--json"},
+		{"commit", "--dry-run"},
 	} {
 		told[strings.Join(command, " ")] = host.Must(command...)
 	}
@@ -106,4 +111,3 @@ func masterLogsIn(t *testing.T, host *harness.Host, password string) {
 		}
 	}
 }
-
