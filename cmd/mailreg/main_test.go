@@ -17,7 +17,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"mailreg": main, "ucr": main})
+	testscript.Main(m, map[string]func(){"mailreg": main, "ucr": main, "univention-config-registry": main})
 }
 
 // TestStories runs the command line as people do. Each story has a root of its own; the command
