@@ -59,8 +59,15 @@ func (c *Cyrus) Check(ctx context.Context, stage string) (warnings []string, err
 		return missing("cyr_info", c.name), nil
 	}
 	args := []string{"-C", imapd}
-	if _, err := os.Stat(cyrus); err == nil {
-		args = append(args, "-M", cyrus)
+	if data, err := os.ReadFile(cyrus); err == nil {
+		// With -M it knows the names of services, with which options may begin. It reads that file, which holds no secrets,
+		// when it has become user cyrus, who cannot enter the stage.
+		dir, file, err := publish(data)
+		if err != nil {
+			return nil, err
+		}
+		defer os.RemoveAll(dir)
+		args = append(args, "-M", file)
 	}
 	r, err := run(ctx, lint, append(args, "conf-lint")...)
 	if err != nil {
@@ -78,6 +85,18 @@ func (c *Cyrus) Check(ctx context.Context, stage string) (warnings []string, err
 		}
 	}
 	return nil, errors.Join(refused...)
+}
+
+// publish writes data to a file that everybody can read, in a directory of its own.
+func publish(data []byte) (dir, file string, err error) {
+	if dir, err = os.MkdirTemp("", "mailreg-"); err != nil {
+		return "", "", err
+	}
+	file = filepath.Join(dir, filepath.Base(cyrusConf))
+	if err = errors.Join(os.Chmod(dir, 0o755), os.WriteFile(file, data, 0o644), os.Chmod(file, 0o644)); err != nil {
+		return "", "", errors.Join(err, os.RemoveAll(dir))
+	}
+	return dir, file, nil
 }
 
 // Act starts Cyrus after stopping the one that runs.
