@@ -147,7 +147,7 @@ func (d *daemon) renewed(ctx context.Context) error {
 	if !await(ctx, startTime, fresh) {
 		return errors.New("it goes on with its former settings")
 	}
-	return nil
+	return awaitEnd(ctx, d.old, "", d.processes[0]) // meanwhile they may still take clients
 }
 
 // await waits until a condition holds, and reports whether it came to that in time.
