@@ -85,4 +85,14 @@ func TestDeclarationsAreGenerated(t *testing.T) {
 	if diff := cmp.Diff(want, schema.Declarations); diff != "" {
 		t.Errorf("run go generate ./schema (-files +table):\n%s", diff)
 	}
+	var patterns []string
+	for _, d := range want {
+		if strings.Contains(d.Key, ".*") {
+			patterns = append(patterns, d.Key)
+		}
+	}
+	slices.SortStableFunc(patterns, func(a, b string) int { return len(b) - len(a) })
+	if diff := cmp.Diff(patterns, schema.Patterns); diff != "" {
+		t.Errorf("run go generate ./schema (-files +patterns):\n%s", diff)
+	}
 }

@@ -16,48 +16,54 @@ import (
 // table is all declarations: the stock ones, overridden key by key by the local ones.
 type table struct {
 	exact    map[string]schema.Declaration // the local ones only: the stock ones are found by binary search, without a map
-	patterns []schema.Declaration          // longest first
+	patterns []string                      // the keys of all patterns, longest first
 }
 
-// newTable joins local declarations with the stock ones.
+// newTable joins local declarations with the stock ones. Without local ones it looks at none: most commands ask for a few
+// variables only, and every page of the stock table that is touched costs them time.
 func newTable(local []schema.Declaration) *table {
-	t := &table{exact: map[string]schema.Declaration{}}
+	t := &table{exact: map[string]schema.Declaration{}, patterns: schema.Patterns}
 	for _, d := range local {
 		t.exact[d.Key] = d
 	}
-	for _, d := range schema.Declarations {
-		if _, overridden := t.exact[d.Key]; isPattern(d.Key) && !overridden {
-			t.patterns = append(t.patterns, d)
+	for key := range t.exact {
+		if isPattern(key) && !slices.Contains(t.patterns, key) {
+			t.patterns = append(slices.Clip(t.patterns), key)
 		}
 	}
-	for _, d := range t.exact {
-		if isPattern(d.Key) {
-			t.patterns = append(t.patterns, d)
-		}
+	if len(t.patterns) > len(schema.Patterns) {
+		slices.SortFunc(t.patterns, func(a, b string) int {
+			return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b))
+		})
 	}
-	slices.SortFunc(t.patterns, func(a, b schema.Declaration) int {
-		return cmp.Or(cmp.Compare(len(b.Key), len(a.Key)), cmp.Compare(a.Key, b.Key))
-	})
 	return t
 }
 
 // find returns the declaration of a key: by its own name, else by the longest pattern that matches.
 func (t *table) find(key string) (schema.Declaration, bool) {
+	if d, ok := t.named(key); ok {
+		return d, true
+	}
+	for _, pattern := range t.patterns {
+		if matches(pattern, key) {
+			return t.named(pattern)
+		}
+	}
+	return schema.Declaration{}, false
+}
+
+// named returns the declaration of that very name.
+func (t *table) named(key string) (schema.Declaration, bool) {
 	if d, ok := t.exact[key]; ok {
 		return d, true
 	}
 	at, ok := slices.BinarySearchFunc(schema.Declarations, key, func(d schema.Declaration, key string) int {
 		return cmp.Compare(d.Key, key)
 	})
-	if ok {
-		return schema.Declarations[at], true
+	if !ok {
+		return schema.Declaration{}, false
 	}
-	for _, d := range t.patterns {
-		if matches(d.Key, key) {
-			return d, true
-		}
-	}
-	return schema.Declaration{}, false
+	return schema.Declarations[at], true
 }
 
 // all returns every declaration, sorted by key.

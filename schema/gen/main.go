@@ -3,6 +3,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"flag"
 	"fmt"
 	"go/format"
@@ -53,6 +54,10 @@ func run(dir, out string) error {
 	for _, d := range all {
 		b.WriteString("\t{" + literal(d) + "},\n")
 	}
+	b.WriteString("}\n\n// Patterns are the keys of those declarations that name several variables, longest first.\nvar Patterns = []string{\n")
+	for _, pattern := range patterns(all) {
+		fmt.Fprintf(&b, "%q,\n", pattern)
+	}
 	b.WriteString("}\n")
 	source, err := format.Source(b.Bytes())
 	if err != nil {
@@ -71,4 +76,16 @@ func literal(d schema.Declaration) string {
 		}
 	}
 	return strings.Join(fields, ", ")
+}
+
+// patterns returns the keys that hold ".*" in the order in which they are tried: longest first.
+func patterns(all []schema.Declaration) []string {
+	var keys []string
+	for _, d := range all {
+		if strings.Contains(d.Key, ".*") {
+			keys = append(keys, d.Key)
+		}
+	}
+	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return keys
 }
