@@ -1,10 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"strings"
-	"unicode"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -104,17 +103,5 @@ func (v variable) json(german bool) variableJSON {
 	return out
 }
 
-// oneLine keeps a value from looking like more than one line, and from steering the terminal: control characters are
-// written as Go writes them.
-func oneLine(value string) string {
-	var b strings.Builder
-	for _, r := range value {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) {
-			quoted := fmt.Sprintf("%q", r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+// oneLine is how values are shown to people.
+func oneLine(value string) string { return terminal.Line(value) }

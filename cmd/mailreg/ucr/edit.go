@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
 )
 
@@ -60,7 +61,7 @@ func (p *Program) reportKey(view *registry.View, edit registry.Edit, key registr
 		p.warnf("The config registry variable '%s' does not exist", key.Key)
 		return // nothing has changed that could be hidden
 	}
-	p.printf("%s %s\n", key.Verb, oneLine(key.Key))
+	p.printf("%s %s\n", key.Verb, terminal.Line(key.Key))
 	left := strings.HasPrefix(key.Verb, "Not ")
 	switch r := key.Refusal; {
 	case r == nil:

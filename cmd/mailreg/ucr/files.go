@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/templates/markers"
 )
@@ -29,7 +30,7 @@ func (p *Program) commit(ctx context.Context) error {
 		return err
 	}
 	for _, file := range outcome.Unknown {
-		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", oneLine(file))
+		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", terminal.Line(file))
 	}
 	p.report(outcome)
 	return nil

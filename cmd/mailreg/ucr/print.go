@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/mailreg/mailreg/cmd/mailreg/shell"
+	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 )
 
 // layout says what is printed of each entry beside key and value.
@@ -42,7 +43,7 @@ func (p *Program) print(entries []entry, l layout) {
 func (p *Program) printEntry(e entry, l layout) {
 	value := "<empty>"
 	if e.set {
-		value = oneLine(e.value)
+		value = terminal.Line(e.value)
 	}
 	scope := ""
 	if l.layer && e.set {
@@ -59,7 +60,7 @@ func (p *Program) printEntry(e entry, l layout) {
 	if e.declared && l.details {
 		standard := "(not set)"
 		if d.HasDefault {
-			standard = oneLine(d.Default)
+			standard = terminal.Line(d.Default)
 		}
 		p.printf(" Default: %s\n Type: %s\n", standard, d.Type)
 	}

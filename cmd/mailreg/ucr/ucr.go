@@ -14,8 +14,8 @@ import (
 	"path"
 	"slices"
 	"strings"
-	"unicode"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
 )
 
@@ -97,12 +97,12 @@ func (p *Program) printf(format string, args ...any) { fmt.Fprintf(p.Stdout, for
 
 // warnf prints a warning as one line.
 func (p *Program) warnf(format string, args ...any) {
-	fmt.Fprintf(p.Stderr, "W: %s\n", oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(p.Stderr, "W: %s\n", terminal.Line(fmt.Sprintf(format, args...)))
 }
 
 // errorf prints an error as one line.
 func (p *Program) errorf(format string, args ...any) {
-	fmt.Fprintf(p.Stderr, "E: %s\n", oneLine(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(p.Stderr, "E: %s\n", terminal.Line(fmt.Sprintf(format, args...)))
 }
 
 // errorLines prints an error that may tell of several things, each on its line, and the hint of a wrong call.
@@ -116,23 +116,3 @@ func (p *Program) errorLines(err error) {
 		fmt.Fprintln(p.Stderr, "try `univention-config-registry --help` for more information")
 	}
 }
-
-// oneLine keeps a text from looking like more than one line, and from steering the terminal: control characters are
-// written as Go writes them.
-func oneLine(text string) string {
-	if !strings.ContainsFunc(text, hidden) {
-		return text
-	}
-	var b strings.Builder
-	for _, r := range text {
-		if hidden(r) {
-			quoted := fmt.Sprintf("%q", r)
-			b.WriteString(quoted[1 : len(quoted)-1])
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-func hidden(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
