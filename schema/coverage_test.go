@@ -118,3 +118,26 @@ func stockView(t *testing.T, base string) *settings.View {
 	}
 	return view
 }
+
+// TestFilesAreSorted keeps each file in the order of its keys, which is that of search: a person finds a variable, and two
+// who add one each do not meet in the same line.
+func TestFilesAreSorted(t *testing.T) {
+	files, err := filepath.Glob("registry/*.ini")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no declaration files: %v", err)
+	}
+	section := regexp.MustCompile(`(?m)^\[(.*)\]$`)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		last := ""
+		for _, match := range section.FindAllStringSubmatch(string(text), -1) {
+			if match[1] < last {
+				t.Errorf("%s: %s stands after %s", file, match[1], last)
+			}
+			last = match[1]
+		}
+	}
+}
