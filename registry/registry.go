@@ -181,3 +181,16 @@ type scattered interface {
 	// Files returns their paths below the root; none of them need exist.
 	Files() []string
 }
+
+// Outputs returns the paths below the root of all files that templates make, sorted, whether or not they are wanted now.
+func (r *Registry) Outputs() ([]string, error) {
+	set, err := r.load()
+	if err != nil {
+		return nil, err
+	}
+	var files []string
+	for _, o := range set.Outputs() {
+		files = append(files, o.Path)
+	}
+	return files, nil
+}

@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/registry"
 )
@@ -45,6 +47,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	out := &printer{Writer: a.stdout}
 	a.stdout = out
 	root := newRootCommand(a)
+	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
+		addCompletions(a, root) // which no other call needs
+	}
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
 	if err == nil && out.err != nil && !a.changed {
