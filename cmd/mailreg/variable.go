@@ -52,7 +52,7 @@ func (v variable) description(german bool) string {
 	return v.declaration.DescriptionEN
 }
 
-// details returns the lines of type, default and category, each with a blank in front.
+// details returns the lines of type, default, category and the reason why there is no effect, each with a blank in front.
 func (v variable) details() []string {
 	if !v.declared {
 		return nil
@@ -71,6 +71,9 @@ func (v variable) details() []string {
 	if d.Category != "" {
 		lines = append(lines, " Categories: "+d.Category)
 	}
+	if d.Unread != "" {
+		lines = append(lines, " Without effect: "+d.Unread)
+	}
 	return lines
 }
 
@@ -84,12 +87,14 @@ type variableJSON struct {
 	Default     *string `json:"default,omitempty"`
 	Category    string  `json:"category,omitempty"`
 	Description string  `json:"description,omitempty"`
+	// Unread says why the variable has no effect yet.
+	Unread string `json:"unread,omitempty"`
 }
 
 // json returns what programs get to see.
 func (v variable) json(german bool) variableJSON {
 	d := v.declaration
-	out := variableJSON{Key: v.key, Type: d.Type, Category: d.Category, Description: v.description(german)}
+	out := variableJSON{Key: v.key, Type: d.Type, Category: d.Category, Description: v.description(german), Unread: d.Unread}
 	if v.set {
 		value := v.value
 		if d.Secret && value != "" {
