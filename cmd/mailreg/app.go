@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -44,16 +45,15 @@ type app struct {
 
 // run carries out one command line, without the program's name, and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	out := &printer{Writer: a.stdout}
-	a.stdout = out
+	flush := a.buffer()
 	root := newRootCommand(a)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		addCompletions(a, root) // which no other call needs
 	}
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)
-	if err == nil && out.err != nil && !a.changed {
-		err = fmt.Errorf("printing the result: %w", out.err)
+	if failed := flush(); err == nil && failed != nil && !a.changed {
+		err = failed
 	}
 	switch {
 	case err == nil || err.Error() == "":
@@ -86,18 +86,29 @@ func (a *app) exitCode(err error) int {
 	}
 }
 
-// printer is an output that remembers its first failure, such as a full disk: a result that nobody gets to read is no
-// success.
-type printer struct {
-	io.Writer
-	err error
+// buffer collects the results, whose lines are many, until flush prints them: a result that nobody gets to read, such as
+// for a full disk, is no success. What goes to stderr lets the results before it go first.
+func (a *app) buffer() (flush func() error) {
+	out := bufio.NewWriter(a.stdout)
+	a.stdout, a.stderr = out, turns{a.stderr, out}
+	return func() error {
+		if err := out.Flush(); err != nil {
+			return fmt.Errorf("printing the result: %w", err)
+		}
+		return nil
+	}
 }
 
-// Write passes p on.
-func (w *printer) Write(p []byte) (int, error) {
-	n, err := w.Writer.Write(p)
-	w.err = cmp.Or(w.err, err)
-	return n, err
+// turns is a stderr beside a buffered stdout: to who sees both, their lines come in the order in which they were printed.
+type turns struct {
+	io.Writer
+	before *bufio.Writer
+}
+
+// Write passes p on, after what was printed before.
+func (t turns) Write(p []byte) (int, error) {
+	_ = t.before.Flush() // a failure stays with the buffer, and is told in the end
+	return t.Writer.Write(p)
 }
 
 // exitError is an error with an exit code of its own. Without a cause it prints nothing.

@@ -35,18 +35,18 @@ func compatCall(line []string) (root string, args []string, ok bool) {
 
 // compat carries out a command line of the peer's.
 func (a *app) compat(ctx context.Context, root string, args []string) int {
-	out := &printer{Writer: a.stdout}
+	flush := a.buffer()
 	if err := a.setRoot(root); err != nil {
 		fmt.Fprintf(a.stderr, "E: %v\n", err)
 		return exitFailed
 	}
 	p := &ucr.Program{
 		Registry: a.registry(), Root: a.root, Version: version(), Getenv: a.getenv,
-		Stdin: a.stdin, Stdout: out, Stderr: a.stderr,
+		Stdin: a.stdin, Stdout: a.stdout, Stderr: a.stderr,
 	}
 	code := p.Run(ctx, args)
-	if code == exitDone && out.err != nil {
-		fmt.Fprintf(a.stderr, "E: printing the result: %v\n", out.err)
+	if err := flush(); code == exitDone && err != nil {
+		fmt.Fprintf(a.stderr, "E: %v\n", err)
 		return exitFailed
 	}
 	return code
