@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailreg/mailreg/registry/value"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -134,6 +135,11 @@ func readTable(dir string) (*table, error) {
 		some, err := schema.ParseDeclarations(file, data)
 		if err != nil {
 			return nil, err
+		}
+		for _, d := range some {
+			if err := value.CheckDeclaration(d); err != nil {
+				return nil, fmt.Errorf("reading declarations %s: [%s]: %w", file, d.Key, err)
+			}
 		}
 		local = append(local, some...)
 	}

@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -58,8 +56,7 @@ func checkOne(d schema.Declaration, typ, s string) error {
 	if d.Regex == "" {
 		return nil
 	}
-	// The whole value, unlike the peer, whose patterns hold for its beginning only.
-	re, err := regexp.Compile(`\A(?:` + d.Regex + `)\z`)
+	re, err := pattern(d.Regex)
 	if err != nil {
 		return fmt.Errorf("has a broken Regex in its declaration: %w", err)
 	}
@@ -68,6 +65,9 @@ func checkOne(d schema.Declaration, typ, s string) error {
 	}
 	return nil
 }
+
+// pattern compiles a Regex. It holds for the whole value, unlike the peer's, which hold for its beginning only.
+func pattern(text string) (*regexp.Regexp, error) { return regexp.Compile(`\A(?:` + text + `)\z`) }
 
 // types are the checks of the type names, those of the peer and ours; enum and list are handled before. What a value may
 // hold beyond its type is the matter of the writer of each config format: here it has not met one yet.
@@ -92,7 +92,7 @@ var types = map[string]func(string) error{
 	"path":     func(s string) error { return want(isPath(s), "must be an absolute path without ..") },
 	"url_http": func(s string) error { return want(isHTTP(s), "must be a URL that begins with http:// or https://") },
 	"url_proxy": func(s string) error {
-		return want(isProxy(s), "must be a URL that begins with http:// or https:// and ends with the port")
+		return want(isProxy(s), "must be a URL that begins with http:// or https:// and ends with the host or its port")
 	},
 	"ldap_uri": func(s string) error {
 		return want(isLDAP(s), "must be a URI such as ldap://host:389, ldaps://host or ldapi://%2Frun%2Fldapi")
@@ -115,17 +115,16 @@ func want(ok bool, message string) error {
 	return errors.New(message)
 }
 
+// numbers read the types that have bounds, as whole numbers in their smallest unit.
+var numbers = map[string]func(string) (int64, error){
+	"int": Int, "uint": Int, "pint": Int, "portnumber": Int, "size": Size,
+	"duration": func(s string) (int64, error) { n, err := Duration(s); return int64(n), err },
+}
+
 // checkBounds checks Min and Max, which are written like values of the type.
 func checkBounds(d schema.Declaration, typ, s string) error {
-	var number func(string) (int64, error)
-	switch typ {
-	case "int", "uint", "pint", "portnumber":
-		number = Int
-	case "size":
-		number = Size
-	case "duration":
-		number = func(s string) (int64, error) { n, err := Duration(s); return int64(n), err }
-	default:
+	number, bounded := numbers[typ]
+	if !bounded {
 		return nil
 	}
 	n, err := number(s)
@@ -148,143 +147,4 @@ func checkBounds(d schema.Declaration, typ, s string) error {
 		}
 	}
 	return nil
-}
-
-func isInt(s string) bool                { _, err := Int(s); return err == nil }
-func atLeast(s string, least int64) bool { n, err := Int(s); return err == nil && n >= least }
-func isPort(s string) bool               { n, err := Int(s); return err == nil && n >= 0 && n <= 65535 }
-func isBool(s string) bool               { _, ok := Bool(s); return ok }
-func isSize(s string) bool               { _, err := Size(s); return err == nil }
-func isDuration(s string) bool           { _, err := Duration(s); return err == nil }
-func isDomain(s string) bool             { return schema.CheckDomain(strings.ToLower(s)) == nil }
-func isHostname(s string) bool           { return isDomain(s) && !strings.Contains(s, ".") }
-func isEmail(s string) bool              { _, err := schema.ParseAddress(s); return err == nil }
-
-func isAddr(s string, kind func(netip.Addr) bool) bool {
-	addr, err := netip.ParseAddr(s)
-	return err == nil && addr.Zone() == "" && kind(addr)
-}
-
-// isCIDR takes networks with host bits, too: it is plain which network 10.1.2.3/8 means. Postfix does not: see isNetwork.
-func isCIDR(s string) bool {
-	if _, err := netip.ParsePrefix(s); err == nil {
-		return true
-	}
-	return isAddr(s, netip.Addr.IsValid)
-}
-
-// isNetwork accepts an element of an address list of Postfix: an address or network, IPv6 in brackets, a table or a file,
-// each perhaps after a "!". postconf takes every text for one, and smtpd then answers everybody with 4.3.0.
-func isNetwork(s string) bool {
-	s = strings.TrimPrefix(s, "!")
-	if strings.HasPrefix(s, "/") {
-		return isPath(s)
-	}
-	if inner, ok := strings.CutPrefix(s, "["); ok {
-		address, bits, closed := strings.Cut(inner, "]")
-		return closed && strings.Contains(address, ":") && isPrefix(address+bits)
-	}
-	if kind, name, ok := strings.Cut(s, ":"); ok {
-		return name != "" && slices.Contains(tableTypes, kind)
-	}
-	return isPrefix(s)
-}
-
-// tableTypes are those of Postfix (DATABASE_README), of whichever package.
-var tableTypes = []string{
-	"btree", "cdb", "cidr", "dbm", "environ", "fail", "hash", "inline", "internal", "ldap", "lmdb", "memcache",
-	"mongodb", "mysql", "nis", "nisplus", "pcre", "pgsql", "pipemap", "proxy", "randmap", "regexp", "sdbm", "socketmap",
-	"sqlite", "static", "tcp", "texthash", "unionmap", "unix",
-}
-
-// isPrefix accepts an address, or a network without host bits.
-func isPrefix(s string) bool {
-	prefix, err := netip.ParsePrefix(s)
-	return err == nil && prefix == prefix.Masked() || isAddr(s, netip.Addr.IsValid)
-}
-
-// isPath leaves no way up: a path is often completed by a part that comes from elsewhere.
-func isPath(s string) bool {
-	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) &&
-		!slices.Contains(strings.Split(s, "/"), "..")
-}
-
-// isHost accepts host[:port] of a parsed URL. The parser takes "host:" for a host without port.
-func isHost(u *url.URL) bool {
-	_, err := netip.ParseAddr(u.Hostname())
-	return (err == nil || isDomain(u.Hostname())) && (u.Port() == "" || isPort(u.Port())) && !strings.HasSuffix(u.Host, ":")
-}
-
-func isHTTP(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && isHost(u)
-}
-
-func isProxy(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && isHTTP(s) && (u.Path == "" || u.Path == "/") && !strings.ContainsAny(s, "?#")
-}
-
-// isLDAP accepts what ldap_initialize(3) does, without DN and filter: those are variables of their own. An ldapi URI has the
-// path of its socket in the place of the host, escaped, where net/url allows no slash.
-func isLDAP(s string) bool {
-	u, err := url.Parse(strings.Replace(s, "ldapi://%2F", "ldapi:///%2F", 1))
-	if err != nil || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
-		return false
-	}
-	switch u.Scheme {
-	case "ldap", "ldaps":
-		return isHost(u) && (u.Path == "" || u.Path == "/")
-	case "ldapi":
-		return u.Host == ""
-	}
-	return false
-}
-
-// isCron accepts what crontab(5) does: five fields of lists, ranges and steps, or a name after @. As in the peer, a value
-// that begins with # switches the job off.
-func isCron(s string) bool {
-	if strings.HasPrefix(s, "#") {
-		return true
-	}
-	if strings.HasPrefix(s, "@") {
-		return slices.Contains(strings.Fields("@annually @yearly @monthly @weekly @daily @midnight @hourly @reboot"), s)
-	}
-	fields := strings.Fields(s)
-	if len(fields) != 5 {
-		return false
-	}
-	limits := []struct {
-		low, high int
-		names     string
-	}{{0, 59, ""}, {0, 23, ""}, {1, 31, ""}, {1, 12, "jan feb mar apr may jun jul aug sep oct nov dec"}, {0, 7, "sun mon tue wed thu fri sat"}}
-	for i, limit := range limits {
-		if slices.Contains(strings.Fields(limit.names), strings.ToLower(fields[i])) {
-			continue
-		}
-		for part := range strings.SplitSeq(fields[i], ",") {
-			if !isCronPart(part, limit.low, limit.high) {
-				return false
-			}
-		}
-	}
-	return true
-}
-
-// isCronPart accepts "*", "n" and "n-m", the first and last with "/step".
-func isCronPart(part string, low, high int) bool {
-	span, step, stepped := strings.Cut(part, "/")
-	if n, err := strconv.Atoi(step); stepped && (err != nil || n < 1) {
-		return false
-	}
-	if span == "*" {
-		return true
-	}
-	from, to, ranged := strings.Cut(span, "-")
-	if !ranged {
-		to = from
-	}
-	first, err1 := strconv.Atoi(from)
-	last, err2 := strconv.Atoi(to)
-	return err1 == nil && err2 == nil && low <= first && first <= last && last <= high && (ranged || !stepped)
 }

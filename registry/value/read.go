@@ -41,17 +41,19 @@ var units = map[string]time.Duration{
 	"w": 7 * 24 * time.Hour, "week": 7 * 24 * time.Hour, "weeks": 7 * 24 * time.Hour,
 }
 
-// Duration reads one or more numbers with units, such as "7d", "5 mins", "1h30m"; a bare number is seconds.
+// Duration reads one or more numbers with units, such as "7d", "5 mins", "1h30m"; a bare number alone is seconds.
 func Duration(s string) (time.Duration, error) {
 	var sum time.Duration
-	rest := strings.ToLower(strings.TrimSpace(s))
+	whole := strings.ToLower(strings.TrimSpace(s))
+	rest := whole
 	if rest == "" {
 		return 0, fmt.Errorf("%q is no duration", s)
 	}
 	for rest != "" {
 		n, unit, tail, err := quantity(rest)
 		scale, known := units[unit]
-		if err != nil || !known {
+		// In "1h30" the number could be minutes or seconds.
+		if err != nil || !known || unit == "" && (rest != whole || tail != "") {
 			return 0, fmt.Errorf("%q is no duration", s)
 		}
 		if n > int64(math.MaxInt64-sum)/int64(scale) { // a Duration counts nanoseconds in 63 bits
@@ -63,18 +65,17 @@ func Duration(s string) (time.Duration, error) {
 	return sum, nil
 }
 
+// sizes are the units of Size, in lower case, as powers of two. kB and KiB mean the same here: a limit is not the place for
+// the dispute.
+var sizes = map[string]uint{
+	"": 0, "b": 0, "k": 10, "kb": 10, "kib": 10, "m": 20, "mb": 20, "mib": 20, "g": 30, "gb": 30, "gib": 30, "t": 40, "tb": 40, "tib": 40,
+}
+
 // Size reads a number of bytes with an optional unit: B, k, M, G, T (powers of 1024), also as kB or KiB.
 func Size(s string) (int64, error) {
 	n, unit, tail, err := quantity(strings.ToLower(strings.TrimSpace(s)))
-	if err != nil || tail != "" {
-		return 0, fmt.Errorf("%q is no size", s)
-	}
-	if unit != "b" { // kB and KiB mean the same here: a limit is not the place for the dispute
-		unit = strings.TrimSuffix(strings.TrimSuffix(unit, "b"), "i")
-	}
-	shift := map[string]uint{"": 0, "b": 0, "k": 10, "m": 20, "g": 30, "t": 40}
-	bits, known := shift[unit]
-	if !known {
+	bits, known := sizes[unit]
+	if err != nil || tail != "" || !known {
 		return 0, fmt.Errorf("%q is no size", s)
 	}
 	if n > math.MaxInt64>>bits {
