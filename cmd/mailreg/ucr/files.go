@@ -1,6 +1,7 @@
 package ucr
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,13 +37,13 @@ func (p *Program) commit(ctx context.Context) error {
 	return nil
 }
 
-// file returns the name of a file as seen from the root: "~" and variables of the environment are replaced, a relative name
-// begins where the caller stands.
+// file returns the name of a file as seen from the root: "~" and variables of the environment that are set are replaced, a
+// relative name begins where the caller stands.
 func (p *Program) file(name string) (string, error) {
 	if name == "~" || strings.HasPrefix(name, "~/") {
 		name = p.Getenv("HOME") + name[1:]
 	}
-	name = os.Expand(name, p.Getenv)
+	name = os.Expand(name, func(variable string) string { return cmp.Or(p.Getenv(variable), "$"+variable) })
 	if filepath.IsAbs(name) {
 		return filepath.Clean(name), nil
 	}
