@@ -171,7 +171,7 @@ func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, 
 				d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
 				v.load(&d) // an entry that the handler cannot read claims nothing
 				list = append(list, d)
-				v.h.Acknowledge(m.UUID, d.change.Old, nil)
+				v.h.Acknowledge(m.UUID, d.change.Old, nil, v.h.Acked(m.UUID).At)
 			}
 			for _, d := range list {
 				d.claims = w.unused(d.claims)

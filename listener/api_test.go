@@ -150,6 +150,35 @@ func TestEntries(t *testing.T) {
 	})
 }
 
+func TestExplain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a@x"), user(2, "bad@x"))
+		r.start()
+		ask := func(s control.Selection) control.Explanation {
+			t.Helper()
+			list, err := r.Explain(t.Context(), s)
+			if err != nil || len(list) != 1 || len(list[0].Handlers) != 1 {
+				t.Fatalf("%+v %v", list, err)
+			}
+			return list[0]
+		}
+		x := ask(control.Selection{Address: "A@x"})
+		h := x.Handlers[0]
+		if !x.Present || x.Outside || x.Entry.UUID != id(1) || h.State != "done" || h.Done.IsZero() || len(h.Claims) != 1 || h.ID != "" {
+			t.Errorf("%+v", x)
+		}
+		if h := ask(control.Selection{UUID: id(2).String()}).Handlers[0]; h.State != "parked" || h.ID != "p1" || h.Reason == "" || h.Since.IsZero() || !h.Done.IsZero() {
+			t.Errorf("%+v", h)
+		}
+		if list, err := r.Explain(t.Context(), control.Selection{Address: "c@x"}); len(list) != 0 || err != nil {
+			t.Errorf("%+v %v", list, err)
+		}
+		if _, err := r.Explain(t.Context(), control.Selection{UUID: "no"}); err == nil {
+			t.Error("a wrong UUID was taken")
+		}
+	})
+}
+
 // reconciling is a plain handler that can set its whole target right.
 type reconciling struct {
 	calls      []string

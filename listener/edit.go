@@ -132,7 +132,7 @@ func (e *edit) holdBack(w *worker, d decision) {
 func (e *edit) acknowledge(w *worker, d decision) {
 	h := e.tx.Handler(w.name)
 	uuid := d.change.UUID
-	h.Acknowledge(uuid, d.change.New, d.claims)
+	h.Acknowledge(uuid, d.change.New, d.claims, e.now)
 	m, ok := h.Mark(uuid)
 	switch {
 	case !ok:
@@ -179,7 +179,7 @@ func (e *edit) release(w *worker, d decision) {
 	acked := h.Acked(uuid)
 	if acked.Entry != nil {
 		keep := slices.DeleteFunc(acked.Claims, func(r string) bool { return !slices.Contains(d.claims, r) })
-		h.Acknowledge(uuid, acked.Entry, keep)
+		h.Acknowledge(uuid, acked.Entry, keep, acked.At)
 	}
 	if m, ok := h.Mark(uuid); ok {
 		m.SetAside, m.Doubt, m.Tried = true, true, nil

@@ -21,15 +21,20 @@ func (l *Listener) Entries(_ context.Context, s control.Selection) ([]control.En
 			if !pick(entry) {
 				continue
 			}
-			attrs := map[string][]string{}
-			for _, a := range entry.Attrs {
-				attrs[a.Name] = a.Values
-			}
-			list = append(list, control.Entry{UUID: entry.UUID, DN: entry.DN, Attrs: attrs})
+			list = append(list, shown(entry))
 		}
 		return nil
 	})
 	return list, err
+}
+
+// shown returns an entry as callers see it.
+func shown(e *schema.Entry) control.Entry {
+	attrs := map[string][]string{}
+	for _, a := range e.Attrs {
+		attrs[a.Name] = a.Values
+	}
+	return control.Entry{UUID: e.UUID, DN: e.DN, Attrs: attrs}
 }
 
 // selector returns the function that picks the entries of a selection.

@@ -165,3 +165,8 @@ func (c *Client) Resync(ctx context.Context, r ResyncRequest) (ResyncResult, err
 func (c *Client) Entries(ctx context.Context, s Selection) ([]Entry, error) {
 	return ask[[]Entry](ctx, c, "entries", s)
 }
+
+// Explain calls the operation of API.
+func (c *Client) Explain(ctx context.Context, s Selection) ([]Explanation, error) {
+	return ask[[]Explanation](ctx, c, "explain", s)
+}

@@ -49,6 +49,11 @@ func (f *fake) Entries(_ context.Context, s Selection) ([]Entry, error) {
 	return []Entry{{DN: "uid=a", Attrs: map[string][]string{"uid": {"a"}}}}, f.err
 }
 
+func (f *fake) Explain(_ context.Context, s Selection) ([]Explanation, error) {
+	f.lastSel = s
+	return nil, f.err
+}
+
 // socketPath returns a path short enough for a socket, in a folder that the test removes.
 func socketPath(t *testing.T) string {
 	t.Helper()
@@ -119,6 +124,9 @@ func TestOperations(t *testing.T) {
 	entries, err := client.Entries(ctx, Selection{DN: "uid=a"})
 	if err != nil || len(entries) != 1 || entries[0].Attrs["uid"][0] != "a" || api.lastSel.DN != "uid=a" {
 		t.Errorf("Entries = %v, %v with %v", entries, err, api.lastSel)
+	}
+	if all, err := client.Explain(ctx, Selection{UUID: "x"}); err != nil || all == nil || len(all) != 0 || api.lastSel.UUID != "x" {
+		t.Errorf("Explain = %v, %v with %v", all, err, api.lastSel)
 	}
 	result, err := client.Wait(ctx)
 	if diff := cmp.Diff(WaitResult{Parked: []Parked{}, Held: []Held{}}, result); diff != "" || err != nil {

@@ -86,6 +86,10 @@ func routes(api API, logger *slog.Logger) http.Handler {
 		entries, err := api.Entries(ctx, s)
 		return notNull(entries), err
 	}))
+	mux.Handle("/v1/explain", operation(logger, func(ctx context.Context, s Selection) ([]Explanation, error) {
+		all, err := api.Explain(ctx, s)
+		return notNull(all), err
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, fmt.Errorf("operation %s %s: %w", r.Method, r.URL.Path, ErrNotFound), nil)
 	})

@@ -25,6 +25,8 @@ type API interface {
 	Resync(ctx context.Context, r ResyncRequest) (ResyncResult, error)
 	// Entries returns the replica's entries that match a selection.
 	Entries(ctx context.Context, s Selection) ([]Entry, error)
+	// Explain tells what is known of the entries that match a selection now, or did when a handler last did something for them.
+	Explain(ctx context.Context, s Selection) ([]Explanation, error)
 }
 
 // Status is the daemon's state.
@@ -132,6 +134,34 @@ type Entry struct {
 	UUID  schema.UUID         `json:"uuid"`
 	DN    string              `json:"dn"`
 	Attrs map[string][]string `json:"attrs"`
+}
+
+// Explanation is all that the daemon knows of an entry.
+type Explanation struct {
+	// Entry is the newest known state.
+	Entry Entry `json:"entry"`
+	// Present says that the replica holds it, Outside that it can no longer be read and was kept for that reason.
+	Present  bool            `json:"present"`
+	Outside  bool            `json:"outside"`
+	Handlers []HandlerReport `json:"handlers"`
+}
+
+// HandlerReport is how far one handler is with one entry.
+type HandlerReport struct {
+	Name string `json:"name"`
+	// State is unconcerned, done, pending, waiting (for BlockedBy), retrying, paused, parked or held.
+	State string `json:"state"`
+	// Claims are the resources that the entry owns, Done is when the handler last did something for it.
+	Claims []string `json:"claims"`
+	Done   Moment   `json:"done"`
+	// Since is when the entry came into work, Next when it is tried again, Reason why it is not done. ID is what to call it
+	// by (that of the batch when it is held), BlockedBy the DN of the entry that is waited for.
+	Since     Moment `json:"since"`
+	Next      Moment `json:"next"`
+	Attempts  int    `json:"attempts"`
+	Reason    string `json:"reason"`
+	ID        string `json:"id"`
+	BlockedBy string `json:"blocked_by"`
 }
 
 // Schema returns the entry as handlers know it.

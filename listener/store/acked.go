@@ -100,6 +100,8 @@ type Acked struct {
 	// Claims are the resources that the entry owns. They are kept, not computed again, so that a program that claims
 	// differently still frees what an older one had claimed.
 	Claims []string
+	// At is when the handler did; zero for records that were written before that was noted.
+	At time.Time
 }
 
 // Acked returns what the handler has acknowledged of an entry; Entry is nil when nothing.
@@ -113,6 +115,9 @@ func (h *Handler) Acked(uuid schema.UUID) Acked {
 
 func (h *Handler) record(d *decoder) Acked {
 	a := Acked{Claims: d.strs(), Entry: d.entry()}
+	if d.s != "" {
+		a.At = d.time()
+	}
 	h.t.fail(d.end())
 	if h.t.err != nil {
 		return Acked{}
@@ -137,8 +142,9 @@ func (h *Handler) Owner(resource string) (schema.UUID, bool) {
 }
 
 // Acknowledge records an entry as acknowledged, nil as gone, together with the claims that it owns from now on: its
-// former ones are free, unless they are among the new ones. Of the new ones it gets those that no other entry owns.
-func (h *Handler) Acknowledge(uuid schema.UUID, entry *schema.Entry, claims []string) {
+// former ones are free, unless they are among the new ones. Of the new ones it gets those that no other entry owns. at is
+// when the handler did what it acknowledges.
+func (h *Handler) Acknowledge(uuid schema.UUID, entry *schema.Entry, claims []string, at time.Time) {
 	for _, r := range h.Acked(uuid).Claims {
 		if owner, ok := h.Owner(r); ok && owner == uuid && !slices.Contains(claims, r) {
 			h.t.remove(h.claims, []byte(r))
@@ -164,6 +170,7 @@ func (h *Handler) Acknowledge(uuid schema.UUID, entry *schema.Entry, claims []st
 	e := encoder{b: make([]byte, 0, 512)}
 	e.strs(own)
 	e.entry(entry)
+	e.time(at)
 	h.t.put(h.acked, uuid[:], e.seal(uuid[:]))
 }
 

@@ -264,7 +264,10 @@ func TestClaimsFollowAcknowledgements(t *testing.T) {
 			if s.gone {
 				e = nil
 			}
-			tx.Handler("h").Acknowledge(id(s.entry), e, s.claims)
+			tx.Handler("h").Acknowledge(id(s.entry), e, s.claims, time.Unix(7, 0))
+			if e != nil && tx.Handler("h").Acked(id(s.entry)).At != time.Unix(7, 0) {
+				t.Error("the time was not kept")
+			}
 			if got := owners(tx); got != s.want {
 				t.Errorf("%+v: owners %s", s, got)
 			}
