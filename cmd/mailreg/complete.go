@@ -29,7 +29,7 @@ func addCompletions(a *app, root *cobra.Command) {
 		"commit": a.proposeOutputs, "diff": a.proposeOutputs, "undo": a.proposeTransactions,
 		"listener retry": a.proposeParked, "listener drop": a.proposeParked,
 		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers,
-		"mailbox show": a.proposeStores, "auth flush": a.proposeStores,
+		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores,
 		"mailbox trash restore": a.proposeKept, "mailbox trash purge": a.proposeKept,
 	}
 	several := map[string]bool{"info": true, "search": true, "log": true, "shell": true, "set": true, "commit": true, "diff": true, "auth flush": true, "mailbox trash purge": true}

@@ -133,3 +133,7 @@ func (d fakeDaemon) Resync(_ context.Context, r control.ResyncRequest) (control.
 func (d fakeDaemon) Entries(context.Context, control.Selection) ([]control.Entry, error) {
 	return nil, nil
 }
+
+func (d fakeDaemon) Explain(context.Context, control.Selection) ([]control.Explanation, error) {
+	return nil, nil
+}

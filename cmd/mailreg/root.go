@@ -34,7 +34,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 		newGetCommand(a), newSetCommand(a), newUnsetCommand(a),
 		newSearchCommand(a), newInfoCommand(a), newDumpCommand(a), newShellCommand(a), newFilterCommand(a),
 		newCommitCommand(a), newDiffCommand(a),
-		newLogCommand(a), newUndoCommand(a), newImportCommand(a), newRegistryStatusCommand(a), newDoctorCommand(a),
+		newLogCommand(a), newUndoCommand(a), newImportCommand(a), newRegistryStatusCommand(a), newDoctorCommand(a), newExplainCommand(a),
 		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),
 		newVersionCommand(a),
 	)

@@ -1,0 +1,223 @@
+// Package explain puts together what directory, settings, mail server and daemon say of one mail user. It is pure: who asks
+// has gathered the facts.
+package explain
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Facts are what is known.
+type Facts struct {
+	// View is the settings.
+	View *registry.View
+	// Known is what the daemon knows, Daemon why it said nothing.
+	Known  []control.Explanation
+	Daemon error
+	// Stores are the stores on this host, Spool is why they could not be looked at.
+	Stores []Store
+	Spool  error
+}
+
+// Store is a store with what it holds.
+type Store struct {
+	maildir.Store
+	Messages int   `json:"messages"`
+	Bytes    int64 `json:"bytes"`
+}
+
+// Report is the answer.
+type Report struct {
+	Entries  []Entry   `json:"entries"`
+	Settings []Setting `json:"settings"`
+	Stores   []Store   `json:"stores"`
+	// Unknown says what could not be asked, and what follows from that.
+	Unknown []string `json:"unknown"`
+}
+
+// Entry is a mail user as the directory has it, and what is wanted because of that.
+type Entry struct {
+	control.Explanation
+	// Address is the primary address, "" without a valid one; Here says that a mailbox of that address is wanted on this
+	// host, Rule why or why not.
+	Address string `json:"address"`
+	Here    bool   `json:"here"`
+	Rule    string `json:"rule"`
+}
+
+// Setting is a variable that matters for mailboxes, and where its value comes from.
+type Setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	// Layer is the layer, "" when nothing sets it.
+	Layer string `json:"layer"`
+}
+
+// keys are the variables that decide about mailboxes.
+var keys = []string{
+	"hostname", "domainname", "mailreg/mode", "mail/mailbox/backend", "mail/dovecot/location/key", "mail/dovecot/mailbox/rename",
+	"mail/dovecot/mailbox/delete", "mail/mailbox/reuse", "mail/mailbox/trash/keep", "mail/hosteddomains",
+}
+
+// Explain makes the report.
+func Explain(f Facts) Report {
+	r := Report{Entries: []Entry{}, Settings: []Setting{}, Stores: append([]Store{}, f.Stores...), Unknown: []string{}}
+	if f.Daemon != nil {
+		r.Unknown = append(r.Unknown, fmt.Sprintf("%v: what the directory says and what is pending is not known", f.Daemon))
+	}
+	if f.Spool != nil {
+		r.Unknown = append(r.Unknown, fmt.Sprintf("the stores could not be looked at: %v", f.Spool))
+	}
+	for _, known := range f.Known {
+		r.Entries = append(r.Entries, wanted(known, f.View))
+	}
+	for _, key := range keys {
+		s := Setting{Key: key, Value: f.View.String(key)}
+		if layer, ok := f.View.Source(key); ok {
+			s.Layer = layer.String()
+		}
+		r.Settings = append(r.Settings, s)
+	}
+	return r
+}
+
+// wanted applies the rules of handler mailbox to an entry.
+func wanted(known control.Explanation, view *registry.View) Entry {
+	e := Entry{Explanation: known}
+	entry := known.Entry.Schema()
+	m, err := schema.ParseMailbox(entry)
+	host, unnamed := view.FQDN()
+	if err == nil && !m.Primary.IsZero() {
+		e.Address = m.Primary.String()
+	}
+	switch {
+	case !known.Present && known.Outside:
+		e.Rule = "the entry can no longer be read: its store is kept"
+	case !known.Present:
+		e.Rule = "the entry is gone from the directory"
+	case err != nil:
+		e.Rule = err.Error()
+	case !schema.IsMailbox(entry):
+		e.Rule = fmt.Sprintf("no class %s with a %s: no mailbox", schema.ClassMail, schema.AttrPrimaryAddress)
+	case unnamed != nil:
+		e.Rule = unnamed.Error()
+	case !mailbox.Here(&m, host):
+		e.Rule = fmt.Sprintf("%s is %s, this host is %s: no mailbox here", schema.AttrHomeServer, m.HomeServer, host)
+	case m.HomeServer == "":
+		e.Here, e.Rule = true, "no "+schema.AttrHomeServer+" is set: every Dovecot host has the mailbox"
+	default:
+		e.Here, e.Rule = true, schema.AttrHomeServer+" is this host"
+	}
+	if e.Here && !slices.ContainsFunc(view.List("mail/hosteddomains"), func(d string) bool { return strings.EqualFold(d, m.Primary.Domain) }) {
+		e.Rule += "; but " + m.Primary.Domain + " is not in mail/hosteddomains: Postfix takes no mail for it"
+	}
+	return e
+}
+
+// Lines prints the report for people.
+func (r Report) Lines() []string {
+	var lines []string
+	add := func(format string, args ...any) { lines = append(lines, fmt.Sprintf(format, args...)) }
+	for _, text := range r.Unknown {
+		add("Not known: %s", text)
+	}
+	for _, e := range r.Entries {
+		add("Entry: %s", e.Entry.DN)
+		add("  UUID: %s", e.Entry.UUID)
+		for _, name := range sortedNames(e.Entry.Attrs) {
+			add("  %s: %s", name, strings.Join(e.Entry.Attrs[name], ", "))
+		}
+		add("Wanted: %s", e.wanted())
+		for _, h := range e.Handlers {
+			add("Handler %s: %s", h.Name, state(h))
+		}
+	}
+	for _, s := range r.Stores {
+		add("Store: %s", s.describe())
+	}
+	if len(r.Stores) == 0 && len(r.Entries) > 0 {
+		add("Store: none on this host")
+	}
+	add("Settings:")
+	for _, s := range r.Settings {
+		add("  %s: %s (%s)", s.Key, cmp.Or(s.Value, "<empty>"), cmp.Or(s.Layer, "unset"))
+	}
+	return lines
+}
+
+func sortedNames(attrs map[string][]string) []string {
+	var names []string
+	for name := range attrs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (e Entry) wanted() string {
+	if e.Here {
+		return fmt.Sprintf("a mailbox of %s on this host: %s", e.Address, e.Rule)
+	}
+	return "nothing on this host: " + e.Rule
+}
+
+// state says how far a handler is, and what it waits for.
+func state(h control.HandlerReport) string {
+	text := h.State
+	if h.ID != "" {
+		text += " as " + h.ID
+	}
+	if !h.Since.IsZero() {
+		text += " since " + moment(h.Since.Time)
+	}
+	if h.Attempts > 0 {
+		text += fmt.Sprintf(", tried %d times", h.Attempts)
+	}
+	if !h.Next.IsZero() {
+		text += ", next at " + moment(h.Next.Time)
+	}
+	if h.BlockedBy != "" {
+		text += ", waits for " + h.BlockedBy
+	}
+	if h.Reason != "" {
+		text += ": " + h.Reason
+	}
+	if !h.Done.IsZero() {
+		text += "; last done " + moment(h.Done.Time)
+	}
+	if len(h.Claims) > 0 {
+		text += "; owns " + strings.Join(h.Claims, ", ")
+	}
+	return text
+}
+
+func (s Store) describe() string {
+	text := s.State
+	if s.Cause != "" && string(s.Cause) != s.State {
+		text += " (" + string(s.Cause) + ")"
+	}
+	if !s.Time.IsZero() {
+		text += " since " + moment(s.Time)
+	}
+	text += ", " + s.Path
+	if s.Address != "" {
+		text += ", " + s.Address
+	}
+	text += fmt.Sprintf(", messages %d, bytes %d", s.Messages, s.Bytes)
+	if s.ID != "" {
+		text += " (mailreg mailbox trash restore " + s.ID + ")"
+	}
+	return text
+}
+
+// moment prints a time in UTC to the second.
+func moment(t time.Time) string { return t.UTC().Format(time.RFC3339) }
