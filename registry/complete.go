@@ -75,15 +75,7 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 	if err := json.Unmarshal(set.Note, &n); err != nil {
 		return nil, fmt.Errorf("reading the journal: %w", err)
 	}
-	swapped := 0
-	if err := set.Swap(func(string) {
-		if swapped++; swapped == 2 {
-			r.fault("mid swap")
-		}
-	}); err != nil {
-		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
-	}
-	if err := r.log().Append(n.Offset, n.Lines); err != nil {
+	if err := r.swap(set, n); err != nil {
 		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
 	}
 	r.fault("before actions")
@@ -100,6 +92,19 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 		return actions, fmt.Errorf("%w: noting that all is done: %w", ErrPending, errors.Join(broken, err))
 	}
 	return actions, errors.Join(broken, pending(actions))
+}
+
+// swap brings files and log to the disk side by side; both can be done again.
+func (r *Registry) swap(set *swap.Set, n note) error {
+	logged := make(chan error, 1)
+	go func() { logged <- r.log().Append(n.Offset, n.Lines) }()
+	swapped := 0
+	err := set.Swap(func(string) {
+		if swapped++; swapped == 2 {
+			r.fault("mid swap")
+		}
+	})
+	return errors.Join(err, <-logged)
 }
 
 // undoing returns the actions that bring the services back for which actions were taken: a server that the new settings

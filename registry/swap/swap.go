@@ -94,25 +94,32 @@ func Stage(dir string, files []File, note json.RawMessage) (*Set, error) {
 		}
 	}
 	slices.Sort(s.Made)
-	if err := s.writeDraft(); err != nil {
-		return nil, errors.Join(err, s.Abort())
+	// All of it is synced together and before the journal: what the disk refuses is found while there is a way back.
+	var synced syncer
+	err := s.writeDraft(&synced)
+	if err == nil {
+		err = s.prepare(&synced)
 	}
-	if err := s.prepare(); err != nil {
+	if err == nil {
+		err = synced.sync()
+	}
+	if err != nil {
+		synced.close()
 		return nil, errors.Join(err, s.Abort())
 	}
 	return s, nil
 }
 
-func (s *Set) writeDraft() error {
+func (s *Set) writeDraft(synced *syncer) error {
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
 	}
-	return writeFile(File{Path: filepath.Join(s.dir, draftName), Data: data, Mode: 0o600, UID: os.Geteuid(), GID: os.Getegid()})
+	return createFile(File{Path: filepath.Join(s.dir, draftName), Data: data, Mode: 0o600, UID: os.Geteuid(), GID: os.Getegid()}, synced)
 }
 
 // prepare creates the missing directories and the temporary files, and checks the targets.
-func (s *Set) prepare() error {
+func (s *Set) prepare(synced *syncer) error {
 	for _, made := range s.Made {
 		if err := os.Mkdir(made, 0o755); err != nil {
 			return err
@@ -128,7 +135,7 @@ func (s *Set) prepare() error {
 		if f.Remove || f.Equal(s.Former[i]) {
 			continue // an equal file keeps its inode and its time
 		}
-		if err := writeFile(f.as(temp(f.Path))); err != nil {
+		if err := createFile(f.as(temp(f.Path)), synced); err != nil {
 			return err
 		}
 	}

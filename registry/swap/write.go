@@ -5,13 +5,21 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 )
 
 // writeFile writes a file that does not exist, or replaces a left-over, and syncs it. The content is never readable with
 // more than the final mode.
 func writeFile(f File) error {
+	var s syncer
+	if err := createFile(f, &s); err != nil {
+		return err
+	}
+	return s.sync()
+}
+
+// createFile is writeFile for who syncs several files together.
+func createFile(f File, s *syncer) error {
 	if err := remove(f.Path); err != nil {
 		return err
 	}
@@ -29,10 +37,10 @@ func writeFile(f File) error {
 	if err == nil && !f.Time.IsZero() {
 		err = os.Chtimes(f.Path, f.Time, f.Time)
 	}
-	if err == nil {
-		err = out.Sync()
+	if err != nil {
+		return errors.Join(err, out.Close())
 	}
-	return errors.Join(err, out.Close())
+	return s.add(out)
 }
 
 func remove(path string) error {
@@ -43,25 +51,6 @@ func remove(path string) error {
 }
 
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) }
-
-// syncDirs makes renames and new names in directories durable.
-func syncDirs(dirs []string) error {
-	slices.Sort(dirs)
-	for _, dir := range slices.Compact(dirs) {
-		if err := syncDir(dir); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
 
 // Write replaces one file by itself: durable, or not at all.
 func Write(f File) error {
