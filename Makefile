@@ -10,6 +10,9 @@ test: servers ; go test -count=1 -timeout 14m ./...
 check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
 soak: servers ; tests/soak.sh
 lint: ; .ci/lint/run
-bench: servers ; go test -run '^$$' -bench . -timeout 14m ./...
+bench: servers build/bench/consul-template ; go test -run '^$$' -bench . -timeout 14m ./...
 demo: servers ; go run ./tests/demo
 servers: ; tests/install.sh $(SERVERS)
+
+# The benchmarks compare with it; nothing else does.
+build/bench/consul-template: ; GOBIN=$(CURDIR)/build/bench go install github.com/hashicorp/consul-template@v0.41.1

@@ -37,7 +37,9 @@ func BenchmarkRegistry(b *testing.B) {
 	large := newSite(b, program, filepath.Join(dir, "large"), 500, 8000)
 
 	n := 0 // what changes from round to round
-	mailreg := func(s *site, args ...string) *exec.Cmd { return exec.Command(program, append([]string{"--root", s.root}, args...)...) }
+	mailreg := func(s *site, args ...string) *exec.Cmd {
+		return exec.Command(program, append([]string{"--root", s.root}, args...)...)
+	}
 	runs := []*run{
 		{name: "python3", cmd: func() *exec.Cmd { return exec.Command(harness.Program(b, "python3"), "-c", "pass") }},
 		{name: "empty", cmd: func() *exec.Cmd { return exec.Command(empty) }},
