@@ -49,6 +49,9 @@ func (a *app) run(ctx context.Context, args []string) int {
 	root := newRootCommand(a)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		addCompletions(a, root) // which no other call needs
+		if a.german() {
+			speakGerman(root)
+		}
 	}
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)

@@ -36,9 +36,16 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 		newCommitCommand(a), newDiffCommand(a),
 		newLogCommand(a), newUndoCommand(a), newImportCommand(a), newRegistryStatusCommand(a), newDoctorCommand(a), newExplainCommand(a),
 		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),
-		newVersionCommand(a),
+		newCompletionCommand(a), newVersionCommand(a),
 	)
 	prepare(a, command)
+	help := command.HelpFunc()
+	command.SetHelpFunc(func(c *cobra.Command, args []string) {
+		if a.german() {
+			speakGerman(command)
+		}
+		help(c, args)
+	})
 	return command
 }
 
