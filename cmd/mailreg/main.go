@@ -1,3 +1,5 @@
+//go:build !man
+
 // Command mailreg is the command line of the registry and of the listener.
 //
 // Results go to stdout, everything else to stderr: "W: ..." for a warning, "mailreg: ..." for the one line that says why
