@@ -3,9 +3,10 @@
 SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve postfix postfix-ldap cyrus-common rspamd \
 	nginx-light spamassassin spamd clamav-daemon strace
 
-.PHONY: build test check soak lint bench demo servers
+.PHONY: build man test check soak lint bench demo servers
 
 build: ; CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
+man: ; go run -tags man ./cmd/mailreg build/man && go run -tags man ./cmd/mailreg-listener build/man
 test: servers ; go test -count=1 -timeout 14m ./...
 check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
 soak: servers ; tests/soak.sh

@@ -13,17 +13,8 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
-	"syscall"
 )
-
-func main() {
-	syscall.Umask(0o022) // servers that run as other users read what is made here, whatever the caller's umask
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal kills
-	os.Exit(command(ctx, os.Args[1:], os.Stderr))
-}
 
 // command carries out one command line, without the program's name, and returns the exit code.
 func command(ctx context.Context, args []string, stderr io.Writer) int {
@@ -50,14 +41,20 @@ type options struct {
 	verbose   bool
 }
 
+// flags returns the flags that set the options.
+func (o *options) flags() *flag.FlagSet {
+	flags := flag.NewFlagSet("mailreg-listener", flag.ContinueOnError)
+	flags.StringVar(&o.root, "root", "", "act on the system below `DIR` (default $MAILREG_ROOT, else /)")
+	flags.StringVar(&o.logFormat, "log", "text", "write the log to stderr as `FORMAT`: text or json")
+	flags.BoolVar(&o.verbose, "verbose", false, "log every change")
+	return flags
+}
+
 // parseOptions returns the command line; what is wrong with it is a settingsError, because a restart does not mend it.
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var opts options
-	flags := flag.NewFlagSet("mailreg-listener", flag.ContinueOnError)
+	flags := opts.flags()
 	flags.SetOutput(stderr)
-	flags.StringVar(&opts.root, "root", "", "act on the system below `DIR` (default $MAILREG_ROOT, else /)")
-	flags.StringVar(&opts.logFormat, "log", "text", "write the log to stderr as `FORMAT`: text or json")
-	flags.BoolVar(&opts.verbose, "verbose", false, "log every change")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return opts, err
