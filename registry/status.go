@@ -57,6 +57,8 @@ type ServiceStatus struct {
 	Installed, Running bool
 	// Version is the release, "" when it is not known.
 	Version string
+	// Files is the number of its files that were generated.
+	Files int
 }
 
 // InForce reports whether nothing waits: all is rendered, and every service was told.
@@ -89,7 +91,7 @@ func (r *Registry) Status(_ context.Context) Status {
 		s.Last = e
 		break
 	}
-	s.Services = r.serviceStatus(view)
+	s.Services = r.serviceStatus(view, st)
 	return s
 }
 
@@ -138,7 +140,7 @@ func (s *Status) stale(r *Registry, view *View, st *state.State) {
 		s.Unrendered = err
 		return
 	}
-	plan := generate.Plan{Root: r.root, Set: set, Service: r.rendered, Old: view, View: view, State: st, Now: r.now()}
+	plan := generate.Plan{Root: r.root, Set: set, Service: r.rendered, Old: view, View: view, State: st.Clone(), Now: r.now()}
 	err = plan.Run()
 	if errors.Is(err, fs.ErrPermission) {
 		s.unseen(err)
@@ -151,12 +153,19 @@ func (s *Status) stale(r *Registry, view *View, st *state.State) {
 	})
 }
 
-// serviceStatus does without the settings when they cannot be read.
-func (r *Registry) serviceStatus(view *View) []ServiceStatus {
+// serviceStatus does without settings and state when they cannot be read.
+func (r *Registry) serviceStatus(view *View, st *state.State) []ServiceStatus {
 	plan := generate.Plan{Root: r.root, Service: r.rendered}
 	all := []ServiceStatus{}
 	for _, s := range r.services() {
 		one := ServiceStatus{Name: s.Name(), Unit: s.Unit(), Installed: s.Installed()}
+		if st != nil {
+			for _, rec := range st.Outputs {
+				if rec.Service == s.Name() {
+					one.Files++
+				}
+			}
+		}
 		one.Enabled = view != nil && plan.Enabled(view, s.Name())
 		if one.Installed {
 			one.Running, one.Version = s.Running(), s.Version()

@@ -61,6 +61,8 @@ type serviceJSON struct {
 	Installed bool   `json:"installed"`
 	Running   bool   `json:"running"`
 	Version   string `json:"version"`
+	// Files is the number of its files that were generated.
+	Files int `json:"files"`
 }
 
 type daemonJSON struct {
@@ -176,9 +178,9 @@ func (a *app) printStatus(s statusJSON) {
 		a.printf("Last change: ")
 		a.printEntry(*s.Last)
 	}
-	rows := [][]string{{"SERVICE", "ENABLED", "INSTALLED", "RUNNING", "VERSION"}}
+	rows := [][]string{{"SERVICE", "FILES", "ENABLED", "INSTALLED", "RUNNING", "VERSION"}}
 	for _, v := range s.Services {
-		rows = append(rows, []string{v.Name, yesNo(v.Enabled), yesNo(v.Installed), yesNo(v.Running), v.Version})
+		rows = append(rows, []string{v.Name, fmt.Sprint(v.Files), yesNo(v.Enabled), yesNo(v.Installed), yesNo(v.Running), v.Version})
 	}
 	a.table(rows)
 	a.printf("Daemon: %s\n", s.Daemon)

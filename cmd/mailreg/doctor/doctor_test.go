@@ -44,7 +44,7 @@ func healthy(t *testing.T, base, ldap string) *Snapshot {
 		Root: "/", Now: now, View: view, Files: map[string]File{},
 		Spool: Spool{Path: "/var/spool/dovecot/private", Exists: true, Recorded: true},
 		Status: registry.Status{Spool: true, Services: []registry.ServiceStatus{
-			{Name: "postfix", Unit: "postfix.service", Enabled: true, Installed: true, Running: true},
+			{Name: "postfix", Unit: "postfix.service", Enabled: true, Installed: true, Running: true, Files: 1},
 		}},
 		Running: map[string]uint64{"postfix": 1024},
 	}
@@ -132,7 +132,10 @@ var cases = []struct {
 	}, []string{"warning local-files: main.cf sets a 2 times"}},
 	{"another config", "", "", func(s *Snapshot) {
 		s.Status.Services = []registry.ServiceStatus{
-			{Name: "postfix", Enabled: true, Installed: true}, {Name: "dovecot", Enabled: true, Installed: true}, {Name: "other", Installed: true},
+			{Name: "postfix", Enabled: true, Installed: true, Files: 1},
+			{Name: "dovecot", Enabled: true, Installed: true, Files: 1},
+			{Name: "off", Installed: true, Files: 1},
+			{Name: "unused", Enabled: true, Installed: true},
 		}
 	}, []string{"problem services: a postfix runs on this host, but not with the files", "warning services: dovecot does not run"}},
 	{"descriptors", "mail/dovecot/limits/default_client_limit: 400\nmail/dovecot/limits/auth/client_limit: 2000\n", "", func(s *Snapshot) {
@@ -148,7 +151,7 @@ var cases = []struct {
 		s.Spool.Apart, s.Spool.Err = []string{"/t"}, errors.New("another layout")
 	}, []string{"problem spool: another layout", "problem spool: /t lies on another file system than"}},
 	{"layout address", "mail/dovecot/location/key: address\n", "", nil, []string{"warning layout: stores are named by address"}},
-	{"served", "", "", func(s *Snapshot) { s.Spool.Served = errors.New("a Dovecot runs") }, []string{"problem backend: mail/mailbox/backend is maildir, but: a Dovecot runs"}},
+	{"served", "", "", func(s *Snapshot) { s.Spool.Served = errors.New("a Dovecot runs") }, []string{"problem backend: the backend of mailboxes is maildir, but: a Dovecot runs"}},
 	{"disks", "", "", func(s *Snapshot) {
 		s.Disks = []Disk{
 			{Path: "/full", Free: 1 << 20, Total: 1 << 40},

@@ -146,7 +146,8 @@ func (s *Snapshot) gatherSpool() {
 	s.Spool.Path = under(s.Root, "/var/spool/dovecot/private")
 	if s.View != nil {
 		s.Spool.Err = mailbox.Check(s.Root, s.View)
-		if s.View.String("mail/mailbox/backend") == "maildir" {
+		backend := s.View.String("mail/mailbox/backend")
+		if backend == "maildir" || backend == "auto" && !(dovecot.Installed() && dovecot.Configured(s.Root)) {
 			s.Spool.Served = dovecot.NewClient(s.Root).RefuseServed()
 		}
 	}

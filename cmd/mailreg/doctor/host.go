@@ -36,7 +36,7 @@ func services(s *Snapshot) []Finding {
 	for _, service := range s.Status.Services {
 		_, somewhere := s.Running[service.Name]
 		switch {
-		case !service.Enabled:
+		case !service.Enabled || service.Files == 0:
 		case !service.Installed:
 			found = append(found, fine("%s is not installed; its files are generated all the same", service.Name))
 		case !service.Running && somewhere && s.Root == "/":
@@ -104,7 +104,7 @@ func backend(s *Snapshot) []Finding {
 	if s.Spool.Served == nil {
 		return nil
 	}
-	return []Finding{problem("mailreg set mail/mailbox/backend=auto, or stop Dovecot", "mail/mailbox/backend is maildir, but: %v", s.Spool.Served)}
+	return []Finding{problem("mailreg set mail/mailbox/backend=auto, or stop Dovecot", "the backend of mailboxes is maildir, but: %v", s.Spool.Served)}
 }
 
 // disks reports file systems that are full or nearly so. Ratios alone would cry wolf on a large disk, sizes on a small one.
