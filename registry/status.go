@@ -61,9 +61,9 @@ type ServiceStatus struct {
 	Files int
 }
 
-// InForce reports whether nothing waits: all is rendered, and every service was told.
+// InForce reports whether nothing waits: all is rendered, and every service was told. What could not be looked at may wait.
 func (s Status) InForce() bool {
-	waits := len(s.Pending) + len(s.Broken) + len(s.Edited) + len(s.Gone) + len(s.Stale)
+	waits := len(s.Unseen) + len(s.Pending) + len(s.Broken) + len(s.Edited) + len(s.Gone) + len(s.Stale)
 	return waits == 0 && s.Interrupted.IsZero() && s.Unrendered == nil
 }
 

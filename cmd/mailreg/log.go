@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os/user"
 	"slices"
 	"strconv"
@@ -86,7 +88,10 @@ type changeJSON struct {
 func (a *app) log(keys []string, limit int) error {
 	all, shown := []entryJSON{}, 0
 	for e, err := range a.registry().History() {
-		if err != nil {
+		switch {
+		case errors.Is(err, fs.ErrPermission):
+			return err // nothing to pass over: there is no log for this user
+		case err != nil:
 			a.warnf("%s", oneLine(err.Error()))
 			continue
 		}

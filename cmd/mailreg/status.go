@@ -149,7 +149,11 @@ func timeOrNil(t time.Time) *time.Time {
 
 // printStatus prints what waits first, each with the command that mends it.
 func (a *app) printStatus(s statusJSON) {
-	a.printf("In force: %s\n", yesNo(s.InForce))
+	inForce := yesNo(s.InForce)
+	if s.unknown() {
+		inForce = "not known"
+	}
+	a.printf("In force: %s\n", inForce)
 	for _, p := range s.Pending {
 		a.printf("Pending: %s of %s%s\n", p.Action, p.name(), p.why())
 	}
@@ -184,6 +188,12 @@ func (a *app) printStatus(s statusJSON) {
 	}
 	a.table(rows)
 	a.printf("Daemon: %s\n", s.Daemon)
+}
+
+// unknown reports whether all that was looked at is in force, and something could not be looked at.
+func (s statusJSON) unknown() bool {
+	waits := len(s.Pending) + len(s.Broken) + len(s.Edited) + len(s.Gone) + len(s.Stale)
+	return len(s.Unseen) > 0 && waits == 0 && s.Interrupted == nil && s.Unrendered == ""
 }
 
 // String says whether the daemon runs.
