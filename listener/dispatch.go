@@ -195,8 +195,13 @@ func (w *worker) flush(ctx, work context.Context) {
 // with calls, and touches nothing of the worker's but the batch.
 func (w *worker) commit(work context.Context, batch []outcome) error {
 	if err := w.flushHandler(work, batch); err != nil {
+		faults, single := errors.AsType[schema.Faults](err)
 		for i := range batch {
-			if batch[i].err == nil && batch[i].verb == call {
+			switch {
+			case batch[i].err != nil || batch[i].verb != call:
+			case single:
+				batch[i].err = faults[batch[i].change.UUID]
+			default:
 				batch[i].err = err
 			}
 		}

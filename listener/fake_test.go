@@ -58,6 +58,8 @@ type directory struct {
 	presentPhase bool
 	// pretend, when set, replaces a session.
 	pretend func(ctx context.Context, yield func(Event, error) bool) error
+	// secret values, as name=value, are said to be neither there nor gone.
+	secret map[string]bool
 	// verifyErr and positionErr are injected.
 	verifyErr, positionErr error
 	// silent leaves the cookies of live events out.
@@ -234,6 +236,13 @@ func (d *directory) Verify(_ context.Context, uuid schema.UUID, _ string) (Verdi
 	default:
 		return InScope, e, nil
 	}
+}
+
+// Lacks says of hidden values that it does not know.
+func (d *directory) Lacks(_ context.Context, dn, name, value string) (bool, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return !d.secret[name+"="+value], nil
 }
 
 func (d *directory) Position(context.Context) ([]string, error) {

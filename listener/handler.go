@@ -48,14 +48,29 @@ type Keeper interface {
 }
 
 // Flusher is a handler that finishes its work at the end of a burst. Its entries are acknowledged only after Flush has
-// returned nil; an error is treated as that of every entry applied since the last Flush.
+// returned nil; an error is treated as that of every entry applied since the last Flush, schema.Faults as that of those
+// entries alone.
 type Flusher interface {
 	Flush(ctx context.Context) error
+}
+
+// Loser is a handler that gives up something when an entry that goes on to exist loses an attribute. An access rule may hide
+// attributes one by one, so their absence is confirmed as that of an entry is.
+type Loser interface {
+	// Loses names the attributes of c.Old that the handler would act on and that c.New has not. It must be pure.
+	Loses(c schema.Change) []string
+}
+
+// Recaller is a handler that looks at all of its entries at once, and so has to know more than it is called with.
+type Recaller interface {
+	// Recall is called before anything else in each run, with the entries as the handler has acknowledged them.
+	Recall(entries iter.Seq[*schema.Entry])
 }
 
 // Reconciler is a handler that can set its whole target right at once.
 type Reconciler interface {
 	// Reconcile is called with all matching entries after the first refresh of each run, and for resync: it also undoes
-	// what nobody remembers, such as the effect of a call that a crash kept from being acknowledged.
+	// what nobody remembers, such as the effect of a call that a crash kept from being acknowledged. An entry that is out of
+	// reach, or whose change is not to be acted on yet, is shown as it was acknowledged.
 	Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error
 }

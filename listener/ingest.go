@@ -119,6 +119,8 @@ type finding struct {
 	// outside is set, with the last known DN, when it exists but is out of reach.
 	outside bool
 	dn      string
+	// losers are the handlers for which single attributes count, with what they have acknowledged.
+	losers []loss
 }
 
 // live writes what came after the refresh: one transaction for the batch and its last cookie. An entry that went away,

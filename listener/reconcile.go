@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"iter"
+	"slices"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -12,8 +13,8 @@ import (
 const page = 512
 
 // startReconcile calls the handler with all matching entries, alone. What it had to do when that began is then
-// acknowledged, unless it claims or takes: such a handler is called for each entry all the same, so that neither the
-// claims nor the brake are passed by.
+// acknowledged, unless it claims, takes or flushes: such a handler is called for each entry all the same, so that neither
+// the claims nor the brake are passed by, and that what is wrong with an entry is found.
 func (w *worker) startReconcile(work context.Context) {
 	if w.running > 0 || w.committing || len(w.done) > 0 || w.pause.until.After(w.l.cfg.Now()) {
 		return
@@ -47,7 +48,7 @@ func (w *worker) reconcileAll(work context.Context) error {
 		state := h.State()
 		state.Reconcile, state.LastSuccess = false, e.now
 		h.SetState(state)
-		if w.claimer != nil || w.taker != nil {
+		if w.claimer != nil || w.taker != nil || w.flusher != nil {
 			return nil
 		}
 		return e.acknowledgeAll(w, last, generation)
@@ -81,11 +82,21 @@ func (w *worker) matching(broken *error) iter.Seq[*schema.Entry] {
 		var behind schema.UUID
 		for {
 			var entries []*schema.Entry
+			more := false
 			err := w.l.store.View(func(tx *store.Tx) error {
+				h := tx.Handler(w.name)
 				for e := range tx.Entries(behind) {
+					behind = e.UUID
+					if m, dirty := h.Mark(e.UUID); dirty && m.Generation > tx.State().Generation {
+						e = h.Acked(e.UUID).Entry
+					}
 					if entries = append(entries, e); len(entries) == page {
+						more = true
 						break
 					}
+				}
+				if !more {
+					entries = append(entries, w.outsiders(tx)...)
 				}
 				return nil
 			})
@@ -94,14 +105,40 @@ func (w *worker) matching(broken *error) iter.Seq[*schema.Entry] {
 				return
 			}
 			for _, e := range entries {
-				behind = e.UUID
-				if w.handler.Match(e) && !yield(e) {
+				if e != nil && w.handler.Match(e) && !yield(e) {
 					return
 				}
 			}
-			if len(entries) < page {
+			if !more {
 				return
 			}
 		}
 	}
+}
+
+// outsiders returns the entries that are out of reach as the handler has acknowledged them.
+func (w *worker) outsiders(tx *store.Tx) (entries []*schema.Entry) {
+	for uuid := range tx.Outsiders() {
+		entries = append(entries, tx.Handler(w.name).Acked(uuid).Entry)
+	}
+	return entries
+}
+
+// recall shows the handler all that it has acknowledged.
+func (w *worker) recall() error {
+	if w.recaller == nil {
+		return nil
+	}
+	var entries []*schema.Entry
+	err := w.l.store.View(func(tx *store.Tx) error {
+		h := tx.Handler(w.name)
+		for uuid := range h.AckedIDs() {
+			entries = append(entries, h.Acked(uuid).Entry)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return safely(func() error { w.recaller.Recall(slices.Values(entries)); return nil })
 }

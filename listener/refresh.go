@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 
@@ -108,19 +109,35 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	return nil
 }
 
+// anyOwner reports whether one of the entries owns something, or may. Those that own nothing, such as the containers above
+// a host, are there also when everything that counts is hidden.
+func (l *Listener) anyOwner(tx *store.Tx, uuids iter.Seq[schema.UUID]) bool {
+	owner := func(w *worker) bool { return w.claimer != nil }
+	all := !slices.ContainsFunc(l.workers, owner)
+	for uuid := range uuids {
+		if all {
+			return true
+		}
+		for _, w := range l.workers {
+			if owner(w) && (tx.Handler(w.name).HasAcked(uuid) || w.mayMatch(tx.Entry(uuid))) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // candidates lists what the refresh has not shown, or shown without what a handler had acknowledged, and what was out of
-// reach before. A snapshot without a single entry is not believed.
+// reach before. A snapshot without a single entry that owns something is not believed.
 func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	ids := maps.Clone(in.refresh.gone)
 	if snapshot {
-		stored := 0
 		for uuid := range tx.EntryIDs() {
-			stored++
 			if _, ok := in.refresh.seen[uuid]; !ok {
 				ids[uuid] = struct{}{}
 			}
 		}
-		if stored > 0 && len(in.refresh.seen) == 0 {
+		if in.l.anyOwner(tx, tx.EntryIDs()) && !in.l.anyOwner(tx, maps.Keys(in.refresh.seen)) {
 			return nil, errEmpty
 		}
 	}
@@ -130,7 +147,10 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	for _, w := range in.l.workers {
 		h := tx.Handler(w.name)
 		for m := range h.Marks() {
-			if m.Generation > tx.State().Generation && w.remembers(tx, m.UUID) && !w.mayMatch(tx.Entry(m.UUID)) {
+			if m.Generation <= tx.State().Generation || !w.remembers(tx, m.UUID) {
+				continue
+			}
+			if entry := tx.Entry(m.UUID); !w.mayMatch(entry) || w.loses(tx, entry) {
 				ids[m.UUID] = struct{}{}
 			}
 		}

@@ -59,6 +59,9 @@ type Event struct {
 type Probe interface {
 	// Verify looks for an entry by UUID.
 	Verify(ctx context.Context, uuid schema.UUID, lastDN string) (Verdict, *schema.Entry, error)
+	// Lacks reports whether the provider confirms that an entry has not this value of an attribute, which it had before. False
+	// means that it still has it, or that we may not know.
+	Lacks(ctx context.Context, dn, name, value string) (bool, error)
 	// Position returns the provider's contextCSN values, sorted; none when they cannot be read.
 	Position(ctx context.Context) ([]string, error)
 }

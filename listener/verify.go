@@ -18,6 +18,9 @@ func (l *Listener) remember(tx *store.Tx, uuid schema.UUID) (finding, bool) {
 		h := tx.Handler(w.name)
 		if acked := h.Acked(uuid); acked.Entry != nil {
 			f.dn, known = acked.Entry.DN, true
+			if w.loser != nil {
+				f.losers = append(f.losers, loss{w, acked.Entry})
+			}
 		}
 		if _, dirty := h.Mark(uuid); dirty {
 			known = true
@@ -48,11 +51,51 @@ func (l *Listener) lost(tx *store.Tx, entry *schema.Entry) bool {
 	for _, w := range l.workers {
 		h := tx.Handler(w.name)
 		_, dirty := h.Mark(entry.UUID)
-		if (dirty || h.HasAcked(entry.UUID)) && !w.mayMatch(entry) {
+		if (dirty || h.HasAcked(entry.UUID)) && !w.mayMatch(entry) || w.loses(tx, entry) {
 			return true
 		}
 	}
 	return false
+}
+
+// loses reports whether the handler would give up something because an entry has lost an attribute.
+func (w *worker) loses(tx *store.Tx, entry *schema.Entry) bool {
+	if w.loser == nil || entry == nil {
+		return false
+	}
+	acked := tx.Handler(w.name).Acked(entry.UUID).Entry
+	return acked != nil && len(loss{w, acked}.attributes(entry)) > 0
+}
+
+// loss is what a handler has acknowledged of an entry, to see what the entry has lost.
+type loss struct {
+	w     *worker
+	acked *schema.Entry
+}
+
+// attributes names what the handler would give up. A handler that panics will do so again when it is called.
+func (l loss) attributes(entry *schema.Entry) (names []string) {
+	_ = safely(func() error {
+		names = l.w.loser.Loses(schema.Change{UUID: entry.UUID, Old: l.acked, New: entry})
+		return nil
+	})
+	return names
+}
+
+// hides reports whether the provider does not confirm that an entry lacks what it seems to have lost.
+func (l *Listener) hides(ctx context.Context, f finding, entry *schema.Entry) (string, error) {
+	for _, loser := range f.losers {
+		for _, name := range loser.attributes(entry) {
+			gone, err := l.cfg.Probe.Lacks(ctx, entry.DN, name, loser.acked.First(name))
+			if err != nil {
+				return "", fmt.Errorf("verifying that %s has no %s: %w", entry.DN, name, err)
+			}
+			if !gone {
+				return name, nil
+			}
+		}
+	}
+	return "", nil
 }
 
 // verify asks the provider about each of the findings, on its own connection. Without an answer to every question there
@@ -64,8 +107,16 @@ func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.U
 		if err != nil {
 			return nil, fmt.Errorf("verifying that %s has gone: %w", f.dn, err)
 		}
+		hidden := ""
+		if verdict == InScope && len(f.losers) > 0 {
+			if hidden, err = l.hides(ctx, f, entry); err != nil {
+				return nil, err
+			}
+		}
 		answer := finding{uuid: f.uuid, dn: f.dn}
 		switch {
+		case hidden != "":
+			verdict, answer.outside = OutOfScope, true
 		case verdict == OutOfScope:
 			answer.outside = true
 		case verdict == InScope && l.inReplica(entry):
@@ -76,7 +127,7 @@ func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.U
 			level = slog.LevelInfo
 		}
 		l.log.Log(ctx, level, "looked up an entry that seems gone", "op", "verify", "dn", f.dn, "uuid", f.uuid.String(),
-			"verdict", verdict.String())
+			"verdict", verdict.String(), "hidden", hidden)
 		answers[f.uuid] = answer
 	}
 	return answers, nil

@@ -37,6 +37,8 @@ type worker struct {
 	keeper     Keeper
 	flusher    Flusher
 	reconciler Reconciler
+	loser      Loser
+	recaller   Recaller
 
 	results   chan outcome
 	committed chan commitment
@@ -110,6 +112,8 @@ func newWorker(l *Listener, h Handler) *worker {
 	w.keeper, _ = h.(Keeper)
 	w.flusher, _ = h.(Flusher)
 	w.reconciler, _ = h.(Reconciler)
+	w.loser, _ = h.(Loser)
+	w.recaller, _ = h.(Recaller)
 	w.reset()
 	return w
 }
@@ -117,6 +121,9 @@ func newWorker(l *Listener, h Handler) *worker {
 // run works until ctx is cancelled and what was begun has been stored. Calls get the context work, which lasts longer.
 func (w *worker) run(ctx, work context.Context) error {
 	defer close(w.stopped)
+	if err := w.recall(); err != nil {
+		return err
+	}
 	done := ctx.Done()
 	for {
 		if err := w.step(ctx, work); err != nil {

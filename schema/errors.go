@@ -3,6 +3,9 @@ package schema
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 )
 
 // ErrInvalid says that the data of an entry is wrong. A handler that returns it (wrapped) has changed nothing; the entry
@@ -22,6 +25,18 @@ func (invalid) Is(target error) bool { return target == ErrInvalid }
 
 // Unwrap returns the message with its causes.
 func (e invalid) Unwrap() error { return e.error }
+
+// Faults are the errors of single entries of a burst; the others are done.
+type Faults map[UUID]error
+
+// Error joins the errors in the order of the UUIDs.
+func (f Faults) Error() string {
+	var lines []string
+	for _, uuid := range slices.SortedFunc(maps.Keys(f), UUID.Compare) {
+		lines = append(lines, f[uuid].Error())
+	}
+	return strings.Join(lines, "; ")
+}
 
 // TargetDown says that a server which a handler acts on cannot be reached. All entries of that target pause and are
 // retried for ever; none is parked.

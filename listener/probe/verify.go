@@ -2,6 +2,7 @@ package probe
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 
@@ -88,6 +89,9 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 	case err != nil && !hidden(err):
 		return 0, nil, err
 	case len(found) == 0:
+		if hides, err := p.mayHide(c, lastDN); err != nil || hides {
+			return listener.OutOfScope, nil, err
+		}
 		return listener.Deleted, nil, nil
 	}
 	shown := found[0].GetEqualFoldAttributeValue("entryUUID")
@@ -107,6 +111,78 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 	}
 	// It can be read, but entryUUID not be searched.
 	return listener.InScope, entryOf(uuid, found[0]), nil
+}
+
+// mayHide reports whether an entry that seems to be gone may merely be hidden, with all that is below an entry above it. An
+// access rule that does not even disclose an entry has OpenLDAP answer as if it were gone, but without the name of the
+// entry above it. Below an entry that is always hidden this cannot be told: there it counts whether others are shown.
+func (p *Probe) mayHide(c *conn, dn string) (bool, error) {
+	name, err := ldap.ParseDN(dn)
+	if err != nil {
+		return false, nil // nobody can have hidden what has no name
+	}
+	for at := name; len(at.RDNs) > len(p.base.RDNs); at = (&ldap.DN{RDNs: at.RDNs[1:]}) {
+		if found, err := c.read(at.String(), "1.1"); err == nil && len(found) > 0 {
+			return false, nil // what is above a visible entry does not matter
+		}
+		hides, err := c.hides(at)
+		if err != nil {
+			return false, err
+		}
+		if !hides {
+			continue
+		}
+		below := "(&(entryUUID=*)(entryDN:dnSubtreeMatch:=" + ldap.EscapeFilter(at.String()) + "))"
+		shown, err := c.search(query{dn: p.config.Base, scope: ldap.ScopeWholeSubtree, limit: 1, filter: below, attrs: []string{"1.1"}})
+		return len(shown) == 0, err
+	}
+	return false, nil
+}
+
+// hides reports whether the server answers for a DN otherwise than for one beside it that never was.
+func (c *conn) hides(dn *ldap.DN) (bool, error) {
+	invented := &ldap.DN{RDNs: append([]*ldap.RelativeDN{{
+		Attributes: []*ldap.AttributeTypeAndValue{{Type: "cn", Value: "mailreg-" + rand.Text()}},
+	}}, dn.RDNs[1:]...)}
+	there, err := c.missing(dn.String())
+	if err != nil {
+		return false, err
+	}
+	never, err := c.missing(invented.String())
+	return there != never, err
+}
+
+// missing returns how the server says that there is no such entry: its code, and the entry that it could follow the name to.
+func (c *conn) missing(dn string) (string, error) {
+	found, err := c.read(dn, "1.1")
+	result, ok := errors.AsType[*ldap.Error](err)
+	switch {
+	case ok && hidden(err):
+		return fmt.Sprintf("%d below %q", result.ResultCode, result.MatchedDN), nil
+	case err != nil:
+		return "", err
+	default:
+		return fmt.Sprintf("%d entries", len(found)), nil
+	}
+}
+
+// Lacks asks by a Compare: an attribute that we may not see is refused, one that is not there is said to be so.
+func (p *Probe) Lacks(ctx context.Context, dn, name, value string) (lacks bool, err error) {
+	err = p.ask(ctx, func(c *conn) error {
+		equal, err := c.Compare(dn, name, value)
+		switch {
+		case err == nil:
+			lacks = !equal
+		case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchAttribute):
+			lacks = true
+		case answered(err):
+			lacks = false // it does not say so, for whatever reason
+		default:
+			return err
+		}
+		return nil
+	})
+	return lacks, err
 }
 
 // canSearchUUIDs demands that an entry below the base is found by having an entryUUID.

@@ -62,6 +62,26 @@ func TestVerify(t *testing.T) {
 			config: acl("to dn.exact=" + harness.DN("anna") + " by dn.exact=" + harness.ListenerDN + " disclose by * none"),
 			want:   listener.OutOfScope,
 		},
+		"hidden without a word": {
+			config: acl("to dn.exact=" + harness.DN("anna") + " by * none"),
+			want:   listener.OutOfScope,
+		},
+		"hidden with all beside it": {
+			config: acl("to dn.subtree=" + harness.PeopleDN + " by * none"),
+			want:   listener.OutOfScope,
+		},
+		"deleted below what is hidden": {
+			change: func(s *harness.Slapd) {
+				s.Delete(harness.DN("anna"))
+				s.AddPerson(harness.Person{UID: "ben"})
+			},
+			config: acl("to dn.exact=" + harness.PeopleDN + " by * none"),
+			want:   listener.Deleted,
+		},
+		"deleted with what is above": {
+			change: func(s *harness.Slapd) { s.Delete(harness.DN("anna")); s.Delete(harness.PeopleDN) },
+			want:   listener.Deleted,
+		},
 		"UUID hidden": {
 			config: acl("to dn.subtree=" + harness.PeopleDN + " attrs=entryUUID by * none"),
 			want:   listener.OutOfScope,
@@ -107,6 +127,36 @@ func TestVerify(t *testing.T) {
 				t.Errorf("entry %+v", entry)
 			}
 		})
+	}
+}
+
+func TestLacks(t *testing.T) {
+	s := harness.NewSlapd(t)
+	s.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
+	s.Set(harness.DN("anna"), "description", "kept")
+	p := newProbe(t, s, harness.BaseDN)
+	for _, tt := range []struct {
+		name  string
+		acl   []string
+		lacks bool
+	}{
+		{name: "there"},
+		{name: "hidden", acl: []string{"to dn.exact=" + harness.DN("anna") + " attrs=description by * none"}},
+		{name: "entry hidden", acl: []string{"to dn.exact=" + harness.DN("anna") + " by * none"}},
+	} {
+		s.Restart(acl(tt.acl...))
+		if lacks, err := p.Lacks(t.Context(), harness.DN("anna"), "description", "kept"); err != nil || lacks {
+			t.Errorf("%s: lacks %t, %v", tt.name, lacks, err)
+		}
+	}
+	s.Restart(acl())
+	s.Set(harness.DN("anna"), "description", "another")
+	if lacks, err := p.Lacks(t.Context(), harness.DN("anna"), "description", "kept"); err != nil || !lacks {
+		t.Errorf("replaced: lacks %t, %v", lacks, err)
+	}
+	s.Set(harness.DN("anna"), "description")
+	if lacks, err := p.Lacks(t.Context(), harness.DN("anna"), "description", "kept"); err != nil || !lacks {
+		t.Errorf("removed: lacks %t, %v", lacks, err)
 	}
 }
 
