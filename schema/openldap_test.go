@@ -35,7 +35,9 @@ func TestOpenLDAPFormsAgree(t *testing.T) {
 func TestOpenLDAPSchemaHasWhatViewsRead(t *testing.T) {
 	for _, name := range []string{
 		schema.AttrPrimaryAddress, schema.AttrAlternativeAddress, schema.AttrHomeServer,
-		schema.ClassMail, schema.ClassMailDomain,
+		schema.ClassMail, schema.ClassMailDomain, schema.ClassPolicyRegistry, schema.ClassPolicy,
+		schema.AttrPolicyReference, schema.AttrRegistry, schema.AttrVariable, schema.AttrRequiredClasses, schema.AttrProhibitedClasses,
+		schema.AttrFixed, schema.AttrEmpty, schema.AttrPolicyFilter,
 	} {
 		if !strings.Contains(schema.OpenLDAPSchema, "NAME '"+name+"'") {
 			t.Errorf("the schema does not define %s", name)

@@ -1,19 +1,76 @@
 package schema
 
-// Filter is the LDAP filter of the entries that handlers care for.
-func Filter() string {
-	return "(|(objectClass=" + ClassMail + ")(objectClass=" + ClassMailDomain + "))"
+import (
+	"slices"
+	"strings"
+)
+
+// Scope is the part of the directory that handlers care for: mail users, mail domains, registry policies, and the entries
+// from which a host gets its policies, its own one and those above it.
+type Scope struct {
+	// Base is the DN below which the directory is followed, Host the DN of the host's own entry; without one, or with one
+	// that is not below the base, no policies are followed.
+	Base, Host string
 }
 
-// Attributes are the names asked of the provider: what the views read, and the operational attributes by which entries
-// are identified, dated and ordered.
-func Attributes() []string {
-	return []string{
-		"objectClass", "uid", "cn",
-		AttrPrimaryAddress, AttrAlternativeAddress, AttrHomeServer,
-		"entryUUID", "entryCSN", "createTimestamp",
+// Levels returns the DNs of the entries that can assign policies to the host, its own first.
+func (s Scope) Levels() []DN {
+	base, err := ParseDN(s.Base)
+	host, err2 := ParseDN(s.Host)
+	if err != nil || err2 != nil || len(host) == 0 {
+		return nil
 	}
+	return host.Levels(base)
+}
+
+// Filter is the LDAP filter of the entries that handlers care for.
+func (s Scope) Filter() string {
+	filter := "(objectClass=" + ClassMail + ")(objectClass=" + ClassMailDomain + ")"
+	levels := s.Levels()
+	if len(levels) > 0 {
+		filter += "(objectClass=" + ClassPolicyRegistry + ")(objectClass=" + ClassPolicy + ")"
+	}
+	for _, level := range levels {
+		filter += "(entryDN=" + filterEscapes().Replace(level.String()) + ")"
+	}
+	return "(|" + filter + ")"
+}
+
+// filterEscapes returns the escapes of RFC 4515 section 3.
+func filterEscapes() *strings.Replacer {
+	return strings.NewReplacer(`\`, `\5c`, `*`, `\2a`, `(`, `\28`, `)`, `\29`, "\x00", `\00`)
 }
 
 // Selects reports whether Filter picks an entry.
-func Selects(e *Entry) bool { return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) }
+func (s Scope) Selects(e *Entry) bool {
+	levels := s.Levels()
+	return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) || len(levels) > 0 && (IsPolicy(e) || IsLevel(e, levels))
+}
+
+// IsLevel reports whether an entry is one of those that can assign policies.
+func IsLevel(e *Entry, levels []DN) bool {
+	if e == nil {
+		return false
+	}
+	// Almost no entry is one, and most can be told by the attribute that they are named by.
+	name, _, _ := strings.Cut(strings.ToLower(e.DN), "=")
+	named := func(level DN) bool { return strings.Contains(level[0], strings.TrimSpace(name)+"=") }
+	if !slices.ContainsFunc(levels, named) {
+		return false
+	}
+	dn, err := ParseDN(e.DN)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(levels, func(level DN) bool { return slices.Equal(level, dn) })
+}
+
+// Attributes are the names asked of the provider: what the views read, and the operational attributes by which entries
+// are identified, dated and ordered. The name of an attribute stands for all that have options as well.
+func Attributes() []string {
+	return append([]string{
+		"objectClass", "uid", "cn",
+		AttrPrimaryAddress, AttrAlternativeAddress, AttrHomeServer, AttrServerRole,
+		"entryUUID", "entryCSN", "createTimestamp",
+	}, PolicyAttributes()...)
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/probe"
@@ -42,11 +44,13 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 
-	source, err := syncrepl.New(syncrepl.Config{Server: set.server, Base: set.base, Logger: logger})
+	source, err := syncrepl.New(syncrepl.Config{
+		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), Logger: logger,
+	})
 	if err != nil {
 		return err
 	}
-	asker, err := probe.New(probe.Config{Server: set.server, Base: set.base, URL: source.URL})
+	asker, err := probe.New(probe.Config{Server: set.server, Base: set.scope.Base, URL: source.URL})
 	if err != nil {
 		return err
 	}
@@ -54,19 +58,20 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 
 	mailboxes := mailbox.New(mailbox.Config{Root: opts.root, View: reg.View, Logger: logger})
 	domains := domain.New(domain.Config{Registry: reg, Logger: logger})
+	policies := policy.New(policy.Config{Registry: reg, Scope: set.scope, Logger: logger})
 	edits := watch.New(watch.Config{Registry: reg, Logger: logger})
 	l, err := listener.New(listener.Config{
 		Store:       state,
 		Source:      source,
 		Probe:       asker,
-		Handlers:    []listener.Handler{mailboxes, domains},
+		Handlers:    []listener.Handler{mailboxes, domains, policies},
 		Fingerprint: fingerprint(set),
 		Kind:        "syncrepl",
 		URL:         set.server.URLs[0],
-		InFilter:    schema.Selects,
+		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
-		Notes:       edits.Notes,
+		Notes:       func() []string { return slices.Concat(edits.Notes(), policies.Notes()) },
 		Logger:      logger,
 	})
 	if err != nil {
@@ -144,7 +149,7 @@ func alive(api control.API) func(context.Context) error {
 // fingerprint is all that a cookie depends on, but for the address of the server, which the source knows.
 func fingerprint(set settings) string {
 	return fmt.Sprintf("base=%q scope=sub filter=%q attributes=%q bind=%q id=entryUUID",
-		set.base, schema.Filter(), strings.Join(schema.Attributes(), ","), set.server.Identity())
+		set.scope.Base, set.scope.Filter(), strings.Join(schema.Attributes(), ","), set.server.Identity())
 }
 
 // guard reads the limits of the brake anew for each question; unreadable settings brake as the defaults do.

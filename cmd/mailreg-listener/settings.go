@@ -6,6 +6,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
 )
 
 // settingsError says that the daemon cannot work as it is set up or called; starting it again does not help.
@@ -22,15 +23,18 @@ func settingsErrorf(format string, args ...any) error {
 type settings struct {
 	// host is the host's full name in lower case.
 	host string
-	// base is the DN below which the directory is followed.
-	base   string
+	// scope is what of the directory is followed.
+	scope  schema.Scope
 	server connect.Server
 }
 
 // readSettings returns the settings, or a settingsError that names every key that is missing.
 func readSettings(view *registry.View) (settings, error) {
 	layer, _ := view.Source("ldap/starttls")
-	s := settings{base: view.String("ldap/base"), server: connect.FromSettings(view, layer > registry.Default)}
+	s := settings{
+		scope:  schema.Scope{Base: view.String("ldap/base"), Host: view.String("ldap/hostdn")},
+		server: connect.FromSettings(view, layer > registry.Default),
+	}
 	var missing []string
 	for _, key := range []string{"hostname", "domainname", "ldap/base"} {
 		if view.String(key) == "" {

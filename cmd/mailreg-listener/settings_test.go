@@ -63,8 +63,8 @@ func TestReadSettings(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if s.host != "mail1.example.test" || s.base != "dc=example,dc=test" || s.server.StartTLS != c.startTLS {
-				t.Errorf("host %q, base %q, StartTLS %q", s.host, s.base, s.server.StartTLS)
+			if s.host != "mail1.example.test" || s.scope.Base != "dc=example,dc=test" || s.server.StartTLS != c.startTLS {
+				t.Errorf("host %q, base %q, StartTLS %q", s.host, s.scope.Base, s.server.StartTLS)
 			}
 			if diff := cmp.Diff(c.urls, s.server.URLs); diff != "" {
 				t.Error(diff)

@@ -25,7 +25,7 @@ type Config struct {
 	Server connect.Server
 	// Base is the DN below which entries are followed.
 	Base string
-	// Filter picks the entries; schema.Filter() when empty.
+	// Filter picks the entries; that of a schema.Scope without a host when empty.
 	Filter string
 	// Attributes are asked for; schema.Attributes() when there are none.
 	Attributes []string
@@ -52,7 +52,7 @@ var (
 // New returns a source; it connects to nothing yet. A filter that cannot be parsed is an error.
 func New(c Config) (*Source, error) {
 	if c.Filter == "" {
-		c.Filter = schema.Filter()
+		c.Filter = schema.Scope{Base: c.Base}.Filter()
 	}
 	if len(c.Attributes) == 0 {
 		c.Attributes = schema.Attributes()

@@ -76,7 +76,7 @@ func checkReplica(t *testing.T, host *harness.Host) {
 		replica[e.UUID.String()] = e
 	}
 	directory := map[string]control.Entry{}
-	for _, e := range host.Slapd.Entries(schema.Filter(), schema.Attributes()...) {
+	for _, e := range host.Slapd.Entries(schema.Scope{Base: harness.BaseDN, Host: harness.ListenerDN}.Filter(), schema.Attributes()...) {
 		directory[e.UUID.String()] = control.Entry{UUID: e.UUID, DN: e.DN, Attrs: attrs(e)}
 	}
 	if diff := cmp.Diff(directory, replica); diff != "" {

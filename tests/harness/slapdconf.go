@@ -93,7 +93,7 @@ func (s *Slapd) render() string {
 	}
 	line("TLSCACertificateFile %s\nTLSCertificateFile %s\nTLSCertificateKeyFile %s",
 		s.CA.CertFile, s.CA.ServerCertFile, s.CA.ServerKeyFile)
-	line("sizelimit unlimited\nthreads 4")
+	line("sizelimit unlimited\nthreads 4\nattributeoptions lang- entry-hex-")
 	// A backslash in a quoted argument is eaten, hence the brackets. Root on the local socket is the administrator.
 	line(`authz-regexp "gidNumber=0[+]uidNumber=0,cn=peercred,cn=external,cn=auth" %q`, AdminDN)
 	line("%s", strings.Join(c.Global, "\n"))

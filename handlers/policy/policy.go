@@ -1,0 +1,259 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Name is the handler's name.
+const Name = "policy"
+
+// Registry is what the handler needs of the registry.
+type Registry interface {
+	View() (*registry.View, error)
+	Change(ctx context.Context, edit registry.Edit) (registry.Outcome, error)
+}
+
+// Config is what the handler works with.
+type Config struct {
+	// Registry holds layer ldap. Required.
+	Registry Registry
+	// Scope says which entries assign policies to this host. Without a host nothing happens.
+	Scope schema.Scope
+	// Logger discards when nil.
+	Logger *slog.Logger
+}
+
+// Handler is the policy handler.
+type Handler struct {
+	cfg    Config
+	levels []schema.DN
+
+	mu sync.Mutex
+	// known are the policies and levels that layer ldap was made from; noted are their changes until Flush, nil for an entry
+	// that is gone.
+	known, noted map[schema.UUID]*schema.Entry
+	notes        []string
+}
+
+// New returns the handler.
+func New(cfg Config) *Handler {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Handler{
+		cfg: cfg, levels: cfg.Scope.Levels(), known: map[schema.UUID]*schema.Entry{}, noted: map[schema.UUID]*schema.Entry{},
+	}
+}
+
+// Name returns "policy".
+func (h *Handler) Name() string { return Name }
+
+// Match accepts policies and the entries that assign them to this host.
+func (h *Handler) Match(e *schema.Entry) bool {
+	return len(h.levels) > 0 && (schema.IsPolicy(e) || schema.IsLevel(e, h.levels))
+}
+
+// Loses names the attributes of policies and references to them: their absence is to be confirmed.
+func (h *Handler) Loses(c schema.Change) (names []string) {
+	for _, attr := range c.Old.Attrs {
+		name, _, _ := strings.Cut(attr.Name, ";")
+		counts := func(known string) bool { return strings.EqualFold(known, name) }
+		if slices.ContainsFunc(schema.PolicyAttributes(), counts) && c.New.Values(attr.Name) == nil {
+			names = append(names, attr.Name)
+		}
+	}
+	return names
+}
+
+// Notes returns what of the policies for this host is not in force, and why.
+func (h *Handler) Notes() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.notes)
+}
+
+// Recall takes in what layer ldap was made from.
+func (h *Handler) Recall(entries iter.Seq[*schema.Entry]) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for e := range entries {
+		h.known[e.UUID] = e
+	}
+}
+
+// Apply notes what Flush is to bring about.
+func (h *Handler) Apply(_ context.Context, c schema.Change) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.noted[c.UUID] = c.New
+	return nil
+}
+
+// Flush writes layer ldap. Its Faults are the entries whose change was refused, and the policies of which something was.
+// What was noted is forgotten also when it was refused: the listener applies each entry again, as it is by then.
+func (h *Handler) Flush(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	noted := h.noted
+	h.noted = map[schema.UUID]*schema.Entry{}
+	if len(noted) == 0 {
+		return nil
+	}
+	faults, err := h.advance(ctx, noted)
+	if err != nil || len(faults) == 0 {
+		return err
+	}
+	return faults
+}
+
+// Reconcile sets the layer right. An entry whose change is refused stays as it was; that has a mark, and is told by Flush.
+func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	changes := map[schema.UUID]*schema.Entry{}
+	for uuid := range h.known {
+		changes[uuid] = nil
+	}
+	for e := range entries {
+		changes[e.UUID] = e
+	}
+	maps.DeleteFunc(changes, func(uuid schema.UUID, e *schema.Entry) bool { return e.Equal(h.known[uuid]) })
+	if len(changes) > 0 {
+		_, _ = h.advance(ctx, changes)
+	}
+	_, err := h.bring(ctx, nil) // once more, for somebody else may have written into the layer
+	return err
+}
+
+// advance brings changes about: all at once or, when that is refused, one by one, so that none is in the way of another.
+func (h *Handler) advance(ctx context.Context, changes map[schema.UUID]*schema.Entry) (schema.Faults, error) {
+	found, err := h.bring(ctx, changes)
+	if err != nil && (len(changes) < 2 || ctx.Err() != nil) {
+		return nil, err
+	}
+	faults := schema.Faults{}
+	if err != nil {
+		for _, uuid := range slices.SortedFunc(maps.Keys(changes), schema.UUID.Compare) {
+			one, err := h.bring(ctx, map[schema.UUID]*schema.Entry{uuid: changes[uuid]})
+			if err != nil {
+				faults[uuid] = err
+				continue
+			}
+			found = one
+		}
+	}
+	texts := map[schema.UUID][]string{}
+	for _, fault := range found {
+		if _, refused := faults[fault.Policy]; !fault.Harmless && !refused {
+			texts[fault.Policy] = append(texts[fault.Policy], fault.Text)
+		}
+	}
+	for uuid, list := range texts {
+		slices.Sort(list) // a policy that is assigned twice is wrong once
+		faults[uuid] = schema.Invalidf("%s", strings.Join(slices.Compact(list), "; "))
+	}
+	return faults, nil
+}
+
+// bring makes the layer what the policies say after some changes, and remembers them once that is done. It returns what
+// of the policies is not in force.
+func (h *Handler) bring(ctx context.Context, changes map[schema.UUID]*schema.Entry) ([]Fault, error) {
+	next := maps.Clone(h.known)
+	for uuid, e := range changes {
+		next[uuid] = e
+	}
+	maps.DeleteFunc(next, func(_ schema.UUID, e *schema.Entry) bool { return e == nil })
+	before, plan := Make(h.levels, values(h.known)), Make(h.levels, values(next))
+	if before.Any || plan.Any {
+		if err := h.write(ctx, &plan); err != nil {
+			return nil, err
+		}
+	}
+	h.known = next
+	h.note(plan.Faults)
+	return plan.Faults, nil
+}
+
+func values(entries map[schema.UUID]*schema.Entry) []*schema.Entry {
+	return slices.Collect(maps.Values(entries))
+}
+
+// write makes layer ldap what a plan says, and adds to its faults what the registry refuses.
+func (h *Handler) write(ctx context.Context, plan *Plan) error {
+	view, err := h.cfg.Registry.View()
+	if err != nil {
+		return err
+	}
+	edit := Edit(view, plan)
+	if len(edit.Set) == 0 && len(edit.Unset) == 0 {
+		return nil
+	}
+	out, err := h.cfg.Registry.Change(ctx, edit)
+	if errors.Is(err, registry.ErrPending) {
+		h.cfg.Logger.Warn("layer ldap is written, a service action is pending", "handler", Name, "err", err)
+		err = nil
+	}
+	if err != nil {
+		return fmt.Errorf("writing layer %s: %w", registry.LDAP, err)
+	}
+	for _, key := range out.Keys {
+		if _, ours := plan.Sources[key.Key]; ours && key.Refusal != nil {
+			plan.Faults = append(plan.Faults, faultOf(plan.Sources[key.Key], "left as it was: %v", key.Refusal))
+		}
+	}
+	return nil
+}
+
+// Edit returns what makes layer ldap what a plan says. Keys that policies must not touch become faults of the plan.
+func Edit(view *registry.View, plan *Plan) registry.Edit {
+	edit := registry.Edit{Layer: registry.LDAP, Internal: true, Skip: true}
+	now := view.In(registry.LDAP)
+	for _, key := range slices.Sorted(maps.Keys(plan.Values)) {
+		value, source := plan.Values[key], plan.Sources[key]
+		declared, _ := view.Declaration(key)
+		was, exists := now[key]
+		switch {
+		case view.Local(key):
+			fault := faultOf(source, "%s is local to this host: its value is ignored", key)
+			fault.Harmless = true
+			plan.Faults = append(plan.Faults, fault)
+		case declared.ReadOnly:
+			plan.Faults = append(plan.Faults, faultOf(source, "left as it was: %s is read-only: the daemon writes it", key))
+		case !exists || was != value:
+			edit.Set = append(edit.Set, registry.Assignment{Key: key, Value: value})
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(now)) {
+		if _, stays := plan.Values[key]; (!stays || view.Local(key)) && !plan.Undecided[key] {
+			edit.Unset = append(edit.Unset, key)
+		}
+	}
+	return edit
+}
+
+// note keeps what is not in force for the status, and logs what is new of it.
+func (h *Handler) note(faults []Fault) {
+	var notes []string
+	for _, fault := range faults {
+		notes = append(notes, "policy "+fault.Text)
+	}
+	slices.Sort(notes)
+	notes = slices.Compact(notes)
+	for _, note := range notes {
+		if !slices.Contains(h.notes, note) {
+			h.cfg.Logger.Warn(note, "handler", Name)
+		}
+	}
+	h.notes = notes
+}
