@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"testing"
 
@@ -41,7 +42,7 @@ func (f *fake) store(value string) {
 
 func (f *fake) Change(_ context.Context, edit registry.Edit) (registry.Outcome, error) {
 	want := registry.Edit{Layer: registry.Normal, Set: edit.Set, Internal: true}
-	if diff := cmp.Diff(want, edit); diff != "" || len(edit.Set) != 1 || edit.Set[0].Key != "mail/hosteddomains" {
+	if !reflect.DeepEqual(want, edit) || len(edit.Set) != 1 || edit.Set[0].Key != "mail/hosteddomains" {
 		f.t.Errorf("edit %+v", edit)
 	}
 	if f.err != nil && !errors.Is(f.err, registry.ErrPending) {
