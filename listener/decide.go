@@ -113,7 +113,7 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 	switch {
 	case d.err != nil:
 		d.verb = fail
-	case outside && d.change.Old != nil:
+	case outside && v.w.mayMatch(d.change.Old): // else the handler does not care for it any more, wherever it is
 		d.verb, d.reason = park, "out of scope: "+dn+" has left the base or may not be read"
 	case d.idle(v.doubt(m)):
 		d.verb = acknowledge

@@ -102,6 +102,7 @@ func TestRecall(t *testing.T) {
 		r, w := newWhole(t, user(1, "", attr("color", "red")), user(2, "", attr("color", "blue")))
 		r.start()
 		same(t, "recalled", w.recalled)
+		r.expectMarks()
 		same(t, "shown", w.shown, "uid=u1 red", "uid=u2 blue")
 		r.stop()
 		r.dir.set(user(1, "", attr("color", "green")))

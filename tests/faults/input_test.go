@@ -19,6 +19,7 @@ import (
 func octets(c *harness.SlapdConfig) {
 	c.Schema = strings.NewReplacer(
 		"EQUALITY caseIgnoreIA5Match SUBSTR caseIgnoreIA5SubstringsMatch", "EQUALITY octetStringMatch",
+		"EQUALITY caseIgnoreIA5Match", "EQUALITY octetStringMatch",
 		"SYNTAX 1.3.6.1.4.1.1466.115.121.1.26", "SYNTAX 1.3.6.1.4.1.1466.115.121.1.40",
 	).Replace
 }

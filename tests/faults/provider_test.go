@@ -74,18 +74,19 @@ func TestDownAtStart(t *testing.T) {
 	host := newHost(t)
 	addPeople(host, 3)
 	host.Wait()
+	var known, status control.Status
+	host.JSON(&known, "listener", "status")
 	host.Listener.Stop()
 	host.Slapd.SetMail(harness.DN("p00"), "new@example.test")
 	before := homesOf(host, "address")
 	host.Slapd.Stop()
 	host.Listener.Start()
-	var status control.Status
 	host.JSON(&status, "listener", "status")
 	if status.Ready || len(status.Reasons) == 0 {
 		t.Errorf("status without directory: ready %v, reasons %q; want not ready and why", status.Ready, status.Reasons)
 	}
-	if status.Entries != 3 {
-		t.Errorf("the replica has %d entries without directory, want the 3 of before", status.Entries)
+	if status.Entries != known.Entries || known.Entries < 3 {
+		t.Errorf("the replica has %d entries without directory, want the %d of before", status.Entries, known.Entries)
 	}
 	if r := host.Run("listener", "wait", "--timeout", "300ms"); r.Code != 1 || r.Stderr == "" {
 		t.Errorf("wait without directory: %s, want exit 1 and the reason", r)
