@@ -29,12 +29,15 @@ func TestMain(m *testing.M) {
 		os.Exit(m.Run())
 	}
 	h := openHost(&testing.T{}, os.Getenv(asChild))
-	h.config.Fault = func(step string) {
+	if os.Getenv(asWriter) != "" {
+		h = summedHost(&testing.T{}, h.root)
+	}
+	h.reg.OnStep(func(step string) {
 		if step == os.Getenv(killStep) {
 			_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		}
-	}
-	_, err := registry.New(h.config).Change(context.Background(), edit(os.Args[1:]...))
+	})
+	_, err := h.reg.Change(context.Background(), edit(os.Args[1:]...))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -1,6 +1,17 @@
 // Package registry changes the settings of the mail system and brings them into force: transactions that are all or
 // nothing, from the keys to the reload. What is set, and how it is read, is the matter of package settings.
 //
+// # For other programs
+//
+// Open gives the registry of a host. View reads it; Change, Undo and Commit change it; Diff, History and Status tell about
+// it. Nothing is printed, and nothing is kept open: a Registry may be used from many goroutines, beside other processes.
+// A context that ends lets a call give up while it waits or checks; once the journal is written the call goes on to its end.
+// Errors are values. Refusals tells which keys are at fault and how; ErrPending means that all is written but a service
+// could not be told; ErrNested that a program which a commit has started has called back. After any other error nothing has
+// changed.
+//
+// # The way of a transaction
+//
 // Change (an edit) and Commit (no edit, all files) go the same way, told by Registry.run:
 //
 //	lock       one transaction at a time; readers never wait

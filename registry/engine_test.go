@@ -419,17 +419,17 @@ func TestInterrupted(t *testing.T) {
 	h := newHost(t)
 	for _, verdict := range []error{nil, errBroken} {
 		ctx, cancel := context.WithCancel(t.Context())
-		h.config.Fault = func(step string) {
+		h.reg.OnStep(func(step string) {
 			if step == "after journal" {
 				cancel()
 			}
-		}
+		})
 		h.smtpd.act = func(ctx context.Context) error { return ctx.Err() }
 		h.smtpd.verify = func() error {
 			defer func() { h.smtpd.verify = nil }()
 			return verdict
 		}
-		_, err := registry.New(h.config).Change(ctx, edit("size=20"))
+		_, err := h.reg.Change(ctx, edit("size=20"))
 		if (err != nil) != (verdict != nil) || errors.Is(err, registry.ErrPending) {
 			t.Errorf("a server that is %v: error %v", verdict, err)
 		}

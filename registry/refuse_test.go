@@ -54,7 +54,7 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 		{"no room for the log", edit("size=1"), func(h *host) {
 			h.mountFull("/full")
 			h.mount("/full/log", "/var/lib/mailreg/transactions.log", 0)
-		}, "writing the transaction log: no space left on device"},
+		}, "transactions.log: no space left on device"},
 		{"broken layer file", edit("size=1"), func(h *host) { h.file("/etc/mailreg/base.conf", "size: 1\n") }, "base.conf: line 1 is not the header"},
 		{"missing layer file", edit("size=1"), func(h *host) { h.must(os.Remove(h.path("/etc/mailreg/base.conf"))) }, "base.conf is gone"},
 		{"broken declarations", edit("size=1"), func(h *host) { h.file("/etc/mailreg/schema.d/x.ini", "[a]\nTipe = x\n") }, `unknown option "Tipe"`},

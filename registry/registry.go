@@ -38,18 +38,14 @@ type Config struct {
 	Services []Service
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
-	// Fault, when not nil, is called before each step of a transaction that a test wants to break: one of Steps.
-	Fault func(step string)
 }
-
-// Steps are the moments that Config.Fault is told of, in order. "mid swap" is only there with two files or more.
-var Steps = []string{"before journal", "after journal", "mid swap", "before actions"}
 
 // Registry is the settings below one root. All methods may be called at the same time, from several processes.
 type Registry struct {
 	config Config
 	root   string
 	reader *settings.Reader
+	step   func(name string) // told of each step that a test wants to break; nil but there
 }
 
 // Open returns the registry below root, "/" when empty. It reads nothing and creates nothing.
@@ -107,9 +103,10 @@ func (r *Registry) now() time.Time {
 
 func (r *Registry) log() history.Log { return history.Log(r.path(logFile)) }
 
+// fault marks a step of a transaction, for tests that break it.
 func (r *Registry) fault(step string) {
-	if r.config.Fault != nil {
-		r.config.Fault(step)
+	if r.step != nil {
+		r.step(step)
 	}
 }
 

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Runs what finds more the longer it runs: random stories against models, fuzzed formats and decoders, and a listener that
-# is killed again and again. It takes some ten minutes on two cores.
+# is killed again and again; then writers side by side, and a command that is broken at every step. It takes some twenty
+# minutes on two cores.
 set -eu
 
 echo "== random stories"
@@ -18,3 +19,7 @@ done
 
 echo "== crashes"
 go test -count=1 -timeout 30m ./tests/faults -run '^TestCrash$' -crash.runs 24
+
+echo "== parallel writers, and faults at every step"
+go test -count=1 -timeout 30m ./registry -run '^TestParallelWriters$' -parallel.rounds 100
+go test -count=1 -timeout 30m ./tests/settings -run '^TestFaults$' -faults.all

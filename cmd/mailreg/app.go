@@ -63,9 +63,11 @@ func (a *app) run(ctx context.Context, args []string) int {
 	case !a.running && !errors.As(err, new(exitError)):
 		fmt.Fprintf(a.stderr, "mailreg: %v; usage: %s\n", err, command.UseLine())
 	default:
-		for line := range strings.Lines(err.Error()) { // several keys may be refused at once
-			if line = strings.TrimSpace(line); line != "" {
+		told := map[string]bool{"": true}
+		for line := range strings.Lines(err.Error()) { // several keys may be refused at once, for one reason
+			if line = strings.TrimSpace(line); !told[line] {
 				fmt.Fprintf(a.stderr, "mailreg: %s\n", line)
+				told[line] = true
 			}
 		}
 	}

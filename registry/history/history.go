@@ -93,7 +93,7 @@ func (l Log) Reserve(offset int64, text []byte) error {
 	return l.open(text, func(f *os.File) error {
 		err := unix.Fallocate(int(f.Fd()), unix.FALLOC_FL_KEEP_SIZE, offset, int64(len(text)))
 		if errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) {
-			return err
+			return &fs.PathError{Op: "fallocate", Path: string(l), Err: err}
 		}
 		return nil
 	})

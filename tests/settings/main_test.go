@@ -24,7 +24,7 @@ func newHost(t *testing.T) *harness.Host {
 }
 
 // fingerprint returns mode and hash of each file below the root.
-func fingerprint(t *testing.T, root string) map[string]string {
+func fingerprint(t testing.TB, root string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
