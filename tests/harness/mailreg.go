@@ -147,5 +147,11 @@ func (l *Listener) Spawn() {
 	l.Process = start(l.t, "mailreg-listener", l.Log(), cmd)
 }
 
+// Await asks until there is no error, for what the daemon does by itself and tells nobody.
+func (l *Listener) Await(what string, done func() error) {
+	l.t.Helper()
+	await(l.t, what, l.Log(), done)
+}
+
 // Log returns the path of its log.
 func (l *Listener) Log() string { return filepath.Join(l.sandbox.Dir, "log/mailreg-listener.log") }
