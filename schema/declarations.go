@@ -40,27 +40,56 @@ func ParseDeclarations(name string, data []byte) ([]Declaration, error) {
 			}
 			continue
 		}
-		d := Declaration{Key: section.Name()}
-		for _, option := range section.Keys() {
-			if err := d.option(option.Name(), option.Value()); err != nil {
-				return nil, fmt.Errorf("reading declarations %s: [%s]: %w", name, d.Key, err)
-			}
-		}
-		switch {
-		case d.Type == "":
-			return nil, fmt.Errorf("reading declarations %s: [%s] has no Type", name, d.Key)
-		case d.Generate > 0 && (!d.Secret || d.HasDefault || strings.Contains(d.Key, ".*")):
-			return nil, fmt.Errorf("reading declarations %s: [%s]: only one secret without a Default can be generated", name, d.Key)
+		d, option, err := declaration(section)
+		if err != nil {
+			return nil, fmt.Errorf("reading declarations %s:%d: [%s]: %w", name, lineOf(string(data), d.Key, option), d.Key, err)
 		}
 		all = append(all, d)
 	}
 	slices.SortFunc(all, func(a, b Declaration) int { return strings.Compare(a.Key, b.Key) })
 	for i := 1; i < len(all); i++ {
 		if all[i].Key == all[i-1].Key {
-			return nil, fmt.Errorf("reading declarations %s: [%s] is there twice", name, all[i].Key)
+			return nil, fmt.Errorf("reading declarations %s:%d: [%s] is there twice", name, lineOf(string(data), all[i].Key, ""), all[i].Key)
 		}
 	}
 	return all, nil
+}
+
+// declaration reads a section; with an error it names the option at fault, if it is one.
+func declaration(section *ini.Section) (d Declaration, fault string, err error) {
+	d.Key = section.Name()
+	for _, option := range section.Keys() {
+		if err := d.option(option.Name(), option.Value()); err != nil {
+			return d, option.Name(), err
+		}
+	}
+	switch {
+	case d.Type == "":
+		return d, "", fmt.Errorf("no Type")
+	case d.Generate > 0 && (!d.Secret || d.HasDefault || strings.Contains(d.Key, ".*")):
+		return d, "Generate", fmt.Errorf("only one secret without a Default can be generated")
+	}
+	return d, "", nil
+}
+
+// lineOf returns the number of the line on which an option of a section stands, that of the section's last header without
+// one. It is for errors only.
+func lineOf(text, section, option string) int {
+	found, here, number := 1, false, 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		name, _, _ := strings.Cut(line, "=")
+		switch {
+		case strings.HasPrefix(line, "["):
+			if here = line == "["+section+"]"; here {
+				found = number
+			}
+		case here && option != "" && strings.TrimSpace(name) == option:
+			return number
+		}
+	}
+	return found
 }
 
 func (d *Declaration) option(name, value string) error {

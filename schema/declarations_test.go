@@ -48,13 +48,13 @@ Generate = 32
 
 func TestParseDeclarationsRefuses(t *testing.T) {
 	for text, want := range map[string]string{
-		"[k]\nType = str\nColour = red\n":   `unknown option "Colour"`,
-		"[k]\nDefault = 1\n":                "[k] has no Type",
+		"[k]\nType = str\nColour = red\n":   `x.ini:3: [k]: unknown option "Colour"`,
+		"[k]\nDefault = 1\n":                "x.ini:1: [k]: no Type",
 		"[k]\nType = str\nSecret = maybe\n": "Secret must be yes or no",
 		"[k]\nType = str\nGenerate = 32\n":  "only one secret without a Default can be generated",
 		"[k]\nType = str\nGenerate = 8\n":   "Generate must be a number of 16 to 128 characters",
 		"Type = str\n":                      "before the first variable",
-		"[k]\nType = str\n[k]\nType = int":  "[k] is there twice",
+		"[k]\nType = str\n[k]\nType = int":  "x.ini:3: [k] is there twice",
 	} {
 		_, err := schema.ParseDeclarations("x.ini", []byte(text))
 		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "x.ini") {
@@ -95,4 +95,24 @@ func TestDeclarationsAreGenerated(t *testing.T) {
 	if diff := cmp.Diff(patterns, schema.Patterns); diff != "" {
 		t.Errorf("run go generate ./schema (-files +patterns):\n%s", diff)
 	}
+}
+
+func FuzzParseDeclarations(f *testing.F) {
+	for _, text := range []string{
+		"[k]\nType = str\n", "[a/.*]\nType = enum\nEnum = a, b\nDefault =\nDescription[de] = x\n", "[k]\nType", "[", "a = b", "[]\nType = str\n",
+		"[k]\nType = \"\"\"a\nb\"\"\"\n", "[k]\nType = str\nGenerate = 20\n", "[k]\nType = str\n[k]\nType = str\n",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := schema.ParseDeclarations("x.ini", []byte(text))
+		if err != nil && !strings.Contains(err.Error(), "x.ini") {
+			t.Errorf("%q is refused by %q, which does not name the file", text, err)
+		}
+		for i, d := range all {
+			if d.Type == "" || i > 0 && all[i-1].Key >= d.Key {
+				t.Errorf("%q declares %+v", text, all)
+			}
+		}
+	})
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,12 +23,31 @@ var stock embed.FS
 type Set struct {
 	outputs   []Output
 	templates *template.Template
+	// dir is the folder of the local files, off the manifests that are passed over.
+	dir string
+	off []string
+	// added are the parts that manifests add to files of others.
+	added []part
+}
+
+// part is a template that a manifest adds to a file that another one declares.
+type part struct {
+	manifest, file, template string
+	line                     int
+	off                      bool
+}
+
+// source is a file as it was read: local tells those of an administrator from the stock ones.
+type source struct {
+	text  string
+	local bool
 }
 
 // Load returns the stock templates and manifests, overridden by name by those in dir (which need not exist; "" is none): a file
 // with the path of a stock one, such as postfix/main.cf/60-tls.tmpl, takes its place, any other is added. Templates end
-// in ".tmpl", manifests in ".ini"; other files are left alone.
-func Load(dir string) (*Set, error) {
+// in ".tmpl", manifests in ".ini"; other files are left alone. The manifests named in off (without ".ini") are passed over,
+// with the parts that they add to files of others.
+func Load(dir string, off ...string) (*Set, error) {
 	sub, err := fs.Sub(stock, "stock")
 	if err != nil {
 		return nil, err
@@ -41,9 +61,17 @@ func Load(dir string) (*Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the templates of %s: %w", dir, err)
 		}
-		maps.Copy(files, local)
+		for name, file := range local {
+			files[name] = source{file.text, true}
+		}
 	}
-	return newSet(files)
+	return newSet(files, dir, off)
+}
+
+// IsStock reports whether a manifest, named without ".ini", is one of the stock ones.
+func IsStock(name string) bool {
+	_, err := fs.Stat(stock, path.Join("stock", name+".ini"))
+	return err == nil
 }
 
 // Outputs returns all outputs sorted by path.
@@ -51,8 +79,8 @@ func (s *Set) Outputs() []Output { return slices.Clone(s.outputs) }
 
 // readTree returns the templates and manifests of a folder by path: none when there is no such folder. A link in it that
 // leads nowhere is an error, for what is missing then would be taken from the stock.
-func readTree(fsys fs.FS) (map[string]string, error) {
-	files := map[string]string{}
+func readTree(fsys fs.FS) (map[string]source, error) {
+	files := map[string]source{}
 	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
 		if name == "." && errors.Is(err, fs.ErrNotExist) {
 			return nil
@@ -62,17 +90,17 @@ func readTree(fsys fs.FS) (map[string]string, error) {
 			return err
 		}
 		data, err := fs.ReadFile(fsys, name)
-		files[name] = string(data)
+		files[name] = source{text: string(data)}
 		return err
 	})
 	return files, err
 }
 
-func newSet(files map[string]string) (*Set, error) {
-	s := &Set{templates: template.New("").Option("missingkey=error").Funcs(new(rendering).funcs())}
+func newSet(files map[string]source, dir string, off []string) (*Set, error) {
+	s := &Set{templates: template.New("").Option("missingkey=error").Funcs(new(rendering).funcs()), dir: dir, off: off}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if base, ok := strings.CutSuffix(name, ".tmpl"); ok {
-			if err := s.addTemplate(base, files[name]); err != nil {
+			if err := s.addTemplate(base, files[name].text); err != nil {
 				return nil, err
 			}
 		}
@@ -87,13 +115,58 @@ func newSet(files map[string]string) (*Set, error) {
 			}
 		}
 	}
-	slices.SortFunc(s.outputs, func(a, b Output) int { return strings.Compare(a.Path, b.Path) })
+	if err := s.unique(); err != nil {
+		return nil, err
+	}
+	if err := s.addParts(); err != nil {
+		return nil, err
+	}
+	// A joined file whose parts are still to come is not there yet.
+	s.outputs = slices.DeleteFunc(s.outputs, func(o Output) bool { return len(o.Parts) == 0 })
+	return s, nil
+}
+
+// unique sorts the outputs and refuses a file that is declared twice.
+func (s *Set) unique() error {
+	slices.SortFunc(s.outputs, func(a, b Output) int {
+		return cmp.Or(strings.Compare(a.Path, b.Path), strings.Compare(a.Manifest, b.Manifest))
+	})
 	for i := 1; i < len(s.outputs); i++ {
-		if s.outputs[i].Path == s.outputs[i-1].Path {
-			return nil, fmt.Errorf("two manifests declare the file %s", s.outputs[i].Path)
+		a, b := s.outputs[i-1], s.outputs[i]
+		switch {
+		case a.Path != b.Path:
+		case a.Manifest == b.Manifest:
+			return fmt.Errorf("manifest %s declares the file %s twice", s.where(a.Manifest), a.Path)
+		default:
+			return fmt.Errorf("two manifests declare the file %s: %s and %s", a.Path, s.where(a.Manifest), s.where(b.Manifest))
 		}
 	}
-	return s, nil
+	return nil
+}
+
+// where tells where a manifest, named without ".ini", lies.
+func (s *Set) where(manifest string) string {
+	name := manifest + ".ini"
+	if _, err := os.Stat(filepath.Join(s.dir, name)); s.dir == "" || err != nil {
+		return name
+	}
+	return filepath.Join(s.dir, name)
+}
+
+// addParts sees to the parts that manifests add to files of others: they must be where that file looks for its parts.
+func (s *Set) addParts() error {
+	for _, p := range s.added {
+		at := slices.IndexFunc(s.outputs, func(o Output) bool { return o.Path == p.file })
+		switch {
+		case at < 0: // the other manifest is still to come, or off
+		case !slices.Contains(s.outputs[at].Parts, p.template):
+			return fmt.Errorf("reading manifest %s:%d: [%s]: template %q is no part of that file, whose parts lie in %s",
+				s.where(p.manifest), p.line, p.file, p.template, s.outputs[at].Template)
+		case p.off:
+			s.outputs[at].Parts = slices.DeleteFunc(s.outputs[at].Parts, func(name string) bool { return name == p.template })
+		}
+	}
+	return nil
 }
 
 func (s *Set) addTemplate(name, text string) error {
@@ -112,6 +185,7 @@ func (s *Set) parts(name string) []string {
 	if s.templates.Lookup(name) != nil {
 		return []string{name}
 	}
+	name = strings.TrimSuffix(name, "/")
 	var parts []string
 	for _, t := range s.templates.Templates() {
 		if path.Dir(t.Name()) == name {

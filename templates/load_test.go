@@ -48,7 +48,8 @@ func TestLocalTemplatesOverrideByName(t *testing.T) {
 		t.Errorf("the local part is not used: %v\n%s", err, data)
 	}
 	want := templates.Output{
-		Path: "/etc/site.conf", Service: "site", Format: "dovecot", Mode: 0o600, Parts: []string{"site"}, When: "site/on",
+		Path: "/etc/site.conf", Service: "site", Format: "dovecot", Mode: 0o600, When: "site/on",
+		Manifest: "site", Template: "site", Parts: []string{"site"},
 	}
 	if diff := cmp.Diff(want, output(t, set, "/etc/site.conf")); diff != "" {
 		t.Errorf("local output (-want +got):\n%s", diff)
@@ -92,17 +93,24 @@ func TestLoadErrors(t *testing.T) {
 		{"function in a branch", "x.tmpl", "{{with 1}}{{else}}{{html 1}}{{end}}", `function "html" is not for templates`},
 		{"writer", "x.tmpl", "{{_emit 1}}", `function "_emit" is not for templates`},
 		{"NUL", "x.tmpl", "a\x00b", "template x has a NUL byte"},
-		{"no service", "x.ini", "[/etc/x]\nFormat = dovecot\nTemplate = x\n", "reading manifest x.ini: [/etc/x]: no Service"},
+		{"no service", "x.ini", "[/etc/x]\nFormat = dovecot\nTemplate = x\n", "/x.ini:1: [/etc/x]: no Service"},
 		{"no format", "x.ini", "[/etc/x]\nService = x\nTemplate = x\n", "no Format"},
 		{"no template", "x.ini", "[/etc/x]\nService = x\nFormat = dovecot\n", "no Template"},
 		{"unknown format", "x.ini", "[/etc/x]\nFormat = xml\n", `no format "xml"; there are aliases, cyrus`},
 		{"unknown template", "x.ini", "[/etc/x]\nTemplate = y\n", `no template "y"`},
-		{"unknown option", "x.ini", manifest("Color = red"), `unknown option "Color"`},
+		{"unknown option", "x.ini", manifest("Color = red"), `/x.ini:5: [/etc/x]: unknown option "Color"`},
 		{"unknown table", "x.ini", manifest("Table = btree"), `no table type "btree"`},
 		{"mode", "x.ini", manifest("Mode = rw"), `mode "rw" is not octal`},
 		{"relative path", "x.ini", "[etc/x]\nService = x\n", "[etc/x]: not the path of a file"},
 		{"path that goes up", "x.ini", "[/etc/../x]\nService = x\n", "not the path of a file"},
-		{"stock path again", "x.ini", strings.ReplaceAll(manifest(), "/etc/x", "/etc/postfix/main.cf"), "two manifests declare the file /etc/postfix/main.cf"},
+		{"stock path again", "x.ini", strings.ReplaceAll(manifest(), "/etc/x", "/etc/postfix/main.cf"), "two manifests declare the file /etc/postfix/main.cf: postfix.ini and /"},
+		{"path twice", "x.ini", manifest() + manifest(), "x.ini declares the file /etc/x twice"},
+		{"part and more", "x.ini", manifest("Part = x"), "Part stands for itself"},
+		{"unknown part", "x.ini", "[/etc/postfix/main.cf]\nPart = y\n", `x.ini:2: [/etc/postfix/main.cf]: no template "y"`},
+		{
+			"part elsewhere", "x.ini", "\n[/etc/postfix/main.cf]\nPart = x\n",
+			`x.ini:3: [/etc/postfix/main.cf]: template "x" is no part of that file, whose parts lie in postfix/main.cf`,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			files := map[string]string{"x.tmpl": "x = y\n"}
@@ -113,4 +121,61 @@ func TestLoadErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOff passes over a manifest, with what it adds to the files of others.
+func TestOff(t *testing.T) {
+	dir := folder(t, map[string]string{
+		"postfix/main.cf/70-site.tmpl": "# of the site\n",
+		"site/site.conf.tmpl":          "name = {{get \"site/name\"}}\n",
+		"site.ini": "[/etc/site.conf]\nService = site\nFormat = dovecot\nTemplate = site/site.conf\n" +
+			"[/etc/postfix/main.cf]\nPart = postfix/main.cf/70-site\n[/etc/site.d]\nService = site\nFormat = lines\nTemplate = site/d/\n",
+	})
+	on := mustLoad(t, dir)
+	if !slices.Contains(output(t, on, "/etc/postfix/main.cf").Parts, "postfix/main.cf/70-site") {
+		t.Error("the part is missing")
+	}
+	output(t, on, "/etc/site.conf")
+	off, err := templates.Load(dir, "site")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range off.Outputs() {
+		if o.Manifest == "site" || slices.Contains(o.Parts, "postfix/main.cf/70-site") {
+			t.Errorf("there is still %+v", o)
+		}
+	}
+	if len(on.Outputs()) != len(off.Outputs())+1 { // nobody has put a part into site/d
+		t.Errorf("%d outputs with site, %d without", len(on.Outputs()), len(off.Outputs()))
+	}
+}
+
+func FuzzManifest(f *testing.F) {
+	for _, text := range []string{
+		"[/etc/x]\nService = x\nFormat = dovecot\nTemplate = x\nMode = 0600\nOwner = a\n", "[/etc/x]\nPart = x\n", "a = b", "[", "=", "[]\n",
+		"[/etc/../x]\n", "[/etc/x]\nService", "[/etc/x]\nMode = 99999\n", "[/etc/x]\n\"Service\" = \"\"\"a\nb\"\"\"\n", "[/a]\nTemplate = x/\n",
+	} {
+		f.Add(text)
+	}
+	dir := f.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "x.tmpl"), []byte("a = b\n"), 0o644); err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := os.WriteFile(filepath.Join(dir, "x.ini"), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		set, err := templates.Load(dir)
+		if err != nil {
+			if !strings.Contains(err.Error(), "x.ini") {
+				t.Errorf("%q is refused by %q, which does not name the file", text, err)
+			}
+			return
+		}
+		for _, o := range set.Outputs() {
+			if !filepath.IsAbs(o.Path) || filepath.Clean(o.Path) != o.Path || o.Mode > 0o7777 || len(o.Parts) == 0 {
+				t.Errorf("%q declares %+v", text, o)
+			}
+		}
+	})
 }

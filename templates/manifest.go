@@ -3,6 +3,7 @@ package templates
 import (
 	"fmt"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,45 +19,89 @@ import (
 //	Template = postfix/main.cf
 //	Mode     = 0644
 //
-// Template names a template, or a folder whose templates are joined in numeric order. Mode is 0644 when missing; Owner,
-// Group, Table and When are as in Output. An unknown option is an error.
-func (s *Set) addManifest(name, text string) error {
-	file, err := ini.LoadSources(ini.LoadOptions{IgnoreInlineComment: true, KeyValueDelimiters: "="}, []byte(text))
-	if err != nil {
-		return fmt.Errorf("reading manifest %s: %w", name, err)
+// Template names a template, or a folder whose templates are joined in numeric order; with a slash at the end the folder
+// may be empty, and the file is not made before somebody has put a part there. Mode is 0644 when missing; Owner, Group,
+// Table and When are as in Output. An unknown option is an error. A section that has nothing but Part says that a template
+// in the folder of another manifest's file belongs to this one:
+//
+//	[/etc/postfix/main.cf]
+//	Part = postfix/main.cf/70-site
+func (s *Set) addManifest(name string, file source) error {
+	where := name
+	if file.local {
+		where = filepath.Join(s.dir, name)
 	}
-	for _, section := range file.Sections() {
+	manifest := strings.TrimSuffix(name, ".ini")
+	sections, err := ini.LoadSources(ini.LoadOptions{
+		IgnoreInlineComment: true, KeyValueDelimiters: "=", AllowNonUniqueSections: true,
+	}, []byte(file.text))
+	if err != nil {
+		return fmt.Errorf("reading manifest %s: %w", where, err)
+	}
+	for _, section := range sections.Sections() {
 		if section.Name() == ini.DefaultSection && len(section.Keys()) == 0 {
 			continue
 		}
-		o, err := s.output(section)
+		o, option, err := s.output(section)
+		line := lineOf(file.text, section.Name(), option)
 		if err != nil {
-			return fmt.Errorf("reading manifest %s: [%s]: %w", name, section.Name(), err)
+			return fmt.Errorf("reading manifest %s:%d: [%s]: %w", where, line, section.Name(), err)
 		}
-		s.outputs = append(s.outputs, o)
+		o.Manifest = manifest
+		off := slices.Contains(s.off, manifest)
+		if name := section.Key("Part").Value(); name != "" {
+			s.added = append(s.added, part{manifest: manifest, file: o.Path, template: name, line: line, off: off})
+		} else if !off {
+			s.outputs = append(s.outputs, o)
+		}
 	}
 	return nil
 }
 
-func (s *Set) output(section *ini.Section) (Output, error) {
-	o := Output{Path: section.Name(), Mode: 0o644}
+// lineOf returns the number of the line on which an option of a section stands, that of the section's header without one.
+// It is for errors: what it does not find, it looks for in the last place that it knows.
+func lineOf(text, section, option string) int {
+	found, here, number := 0, section == ini.DefaultSection, 0
+	for line := range strings.Lines(text) {
+		number++
+		line = strings.TrimSpace(line)
+		name, _, _ := strings.Cut(line, "=")
+		switch {
+		case strings.HasPrefix(line, "["):
+			if here = line == "["+section+"]"; here {
+				found = number
+			}
+		case here && option != "" && strings.TrimSpace(name) == option:
+			return number
+		}
+	}
+	return max(found, 1)
+}
+
+// output reads a section; with an error it names the option at fault, if it is one.
+func (s *Set) output(section *ini.Section) (o Output, fault string, err error) {
+	o = Output{Path: section.Name(), Mode: 0o644}
 	if !path.IsAbs(o.Path) || path.Clean(o.Path) != o.Path || o.Path == "/" {
-		return Output{}, fmt.Errorf("not the path of a file")
+		return Output{}, "", fmt.Errorf("not the path of a file")
 	}
 	for _, option := range section.Keys() {
 		if err := s.option(&o, option.Name(), option.Value()); err != nil {
-			return Output{}, err
+			return Output{}, option.Name(), err
 		}
 	}
 	switch {
+	case section.HasKey("Part") && len(section.Keys()) > 1:
+		return Output{}, "Part", fmt.Errorf("Part stands for itself: the file is declared by another manifest")
+	case section.HasKey("Part"):
+		return o, "Part", nil
 	case o.Service == "":
-		return Output{}, fmt.Errorf("no Service")
+		return Output{}, "", fmt.Errorf("no Service")
 	case o.Format == "":
-		return Output{}, fmt.Errorf("no Format")
-	case len(o.Parts) == 0:
-		return Output{}, fmt.Errorf("no Template")
+		return Output{}, "", fmt.Errorf("no Format")
+	case o.Template == "":
+		return Output{}, "", fmt.Errorf("no Template")
 	}
-	return o, nil
+	return o, "", nil
 }
 
 func (s *Set) option(o *Output, name, value string) error {
@@ -72,8 +117,12 @@ func (s *Set) option(o *Output, name, value string) error {
 			return fmt.Errorf("no format %q; there are %s", value, strings.Join(formatNames(), ", "))
 		}
 	case name == "Template":
-		o.Parts = s.parts(value)
-		if len(o.Parts) == 0 {
+		o.Template, o.Parts = value, s.parts(value)
+		if len(o.Parts) == 0 && !strings.HasSuffix(value, "/") {
+			return fmt.Errorf("no template %q", value)
+		}
+	case name == "Part":
+		if s.templates.Lookup(value) == nil {
 			return fmt.Errorf("no template %q", value)
 		}
 	case name == "Mode":

@@ -38,6 +38,9 @@ type Output struct {
 	// Mode is the permission bits; Owner and Group are names, root when empty.
 	Mode         uint32
 	Owner, Group string
+	// Manifest is the name of the manifest that declares it, without ".ini"; Template the template or the folder that it
+	// names there.
+	Manifest, Template string
 	// Parts are the names of the templates in numeric order.
 	Parts []string
 	// Table is the type of the indexed map to build from the file ("hash" with postmap, "aliases" with postalias); empty
