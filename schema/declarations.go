@@ -72,6 +72,9 @@ func declaration(section *ini.Section) (d Declaration, fault string, err error) 
 	return d, "", nil
 }
 
+// LineOf returns the number of the line on which a declaration file declares a key, for errors about what it says.
+func LineOf(data []byte, key string) int { return lineOf(string(data), key, "") }
+
 // lineOf returns the number of the line on which an option of a section stands, that of the section's last header without
 // one. It is for errors only.
 func lineOf(text, section, option string) int {

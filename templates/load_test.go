@@ -105,7 +105,7 @@ func TestLoadErrors(t *testing.T) {
 		{"path that goes up", "x.ini", "[/etc/../x]\nService = x\n", "not the path of a file"},
 		{"stock path again", "x.ini", strings.ReplaceAll(manifest(), "/etc/x", "/etc/postfix/main.cf"), "two manifests declare the file /etc/postfix/main.cf: postfix.ini and /"},
 		{"path twice", "x.ini", manifest() + manifest(), "x.ini declares the file /etc/x twice"},
-		{"part and more", "x.ini", manifest("Part = x"), "Part stands for itself"},
+		{"part and more", "x.ini", manifest("Part = x"), "a section with Part has nothing else"},
 		{"unknown part", "x.ini", "[/etc/postfix/main.cf]\nPart = y\n", `x.ini:2: [/etc/postfix/main.cf]: no template "y"`},
 		{
 			"part elsewhere", "x.ini", "\n[/etc/postfix/main.cf]\nPart = x\n",

@@ -91,7 +91,7 @@ func (s *Set) output(section *ini.Section) (o Output, fault string, err error) {
 	}
 	switch {
 	case section.HasKey("Part") && len(section.Keys()) > 1:
-		return Output{}, "Part", fmt.Errorf("Part stands for itself: the file is declared by another manifest")
+		return Output{}, "Part", fmt.Errorf("a section with Part has nothing else: another manifest declares the file")
 	case section.HasKey("Part"):
 		return o, "Part", nil
 	case o.Service == "":

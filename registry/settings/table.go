@@ -138,7 +138,7 @@ func readTable(dir string) (*table, error) {
 		}
 		for _, d := range some {
 			if err := value.CheckDeclaration(d); err != nil {
-				return nil, fmt.Errorf("reading declarations %s: [%s]: %w", file, d.Key, err)
+				return nil, fmt.Errorf("reading declarations %s:%d: [%s]: %w", file, schema.LineOf(data, d.Key), d.Key, err)
 			}
 		}
 		local = append(local, some...)

@@ -198,11 +198,11 @@ func TestFollowers(t *testing.T) {
 // TestBrokenDeclarations are found when their file is read, not when somebody sets the variable.
 func TestBrokenDeclarations(t *testing.T) {
 	for text, want := range map[string]string{
-		"[a]\nType = str\n[b/c]\nType = integer\n": `x.ini: [b/c]: unknown Type "integer"`,
-		"[a]\nType = int\nMin = 2\nMax = 1\n":      "x.ini: [a]: the Min 2 is more than the Max 1",
-		"[a]\nType = str\nRegex = a(\n":            "x.ini: [a]: broken Regex",
-		"[a]\nType = pint\nDefault = 0\n":          `x.ini: [a]: the Default "0" must be`,
-		"[a]\nTipe = str\n":                        `x.ini: [a]: unknown option "Tipe"`,
+		"[a]\nType = str\n[b/c]\nType = integer\n": `x.ini:3: [b/c]: unknown Type "integer"`,
+		"[a]\nType = int\nMin = 2\nMax = 1\n":      "x.ini:1: [a]: the Min 2 is more than the Max 1",
+		"[a]\nType = str\nRegex = a(\n":            "x.ini:1: [a]: broken Regex",
+		"[a]\nType = pint\nDefault = 0\n":          `x.ini:1: [a]: the Default "0" must be`,
+		"[a]\nTipe = str\n":                        `x.ini:2: [a]: unknown option "Tipe"`,
 	} {
 		root := t.TempDir()
 		if err := os.MkdirAll(filepath.Join(root, schemaDir), 0o755); err != nil {
