@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -46,12 +47,21 @@ func run(ctx context.Context, name string, args ...string) (result, error) {
 	if path == "" {
 		return result{}, fmt.Errorf("%s is not installed", name)
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, path, args...)
+	cmd := exec.Command(path, args...)
 	cmd.Args[0] = name // Postfix's programs begin their messages with it
 	// Messages are compared and quoted, so they are wanted in one language.
 	cmd.Env = append(os.Environ(), "LC_ALL=C", InCommit+"=1", "PATH="+strings.Join(append(sbin, os.Getenv("PATH")), ":"))
+	r, err := execute(ctx, cmd, patience)
+	if err != nil {
+		err = fmt.Errorf("%s: %w%s", name, err, said(r))
+	}
+	return r, err
+}
+
+// execute runs a command to its end, and no longer than a limit: then it is killed with all that it has started.
+func execute(ctx context.Context, cmd *exec.Cmd, limit time.Duration) (result, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %s", limit))
+	defer cancel()
 	// Files, not pipes: a daemon that the program starts would keep a pipe open, and us waiting.
 	stdout, err := scratch()
 	if err != nil {
@@ -64,12 +74,21 @@ func run(ctx context.Context, name string, args ...string) (result, error) {
 	}
 	defer stderr.Close()
 	cmd.Stdout, cmd.Stderr = stdout, stderr
-	err = cmd.Run()
-	r := result{stdout: content(stdout), stderr: content(stderr)}
-	if err != nil {
-		err = fmt.Errorf("%s: %w%s", name, err, said(r))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := ctx.Err(); err != nil {
+		return result{}, err
 	}
-	return r, err
+	if err := cmd.Start(); err != nil {
+		return result{}, err
+	}
+	stop := context.AfterFunc(ctx, func() {
+		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that all have ended
+	})
+	err = cmd.Wait()
+	if !stop() && err != nil {
+		err = context.Cause(ctx)
+	}
+	return result{stdout: content(stdout), stderr: content(stderr)}, err
 }
 
 // said makes one line of what a program has printed, to follow its error.
@@ -78,7 +97,7 @@ func said(r result) string {
 	if text == "" {
 		return ""
 	}
-	return ": " + strings.Join(strings.Split(text, "\n"), "; ")
+	return ": " + strings.Join(strings.Split(strings.ToValidUTF8(text, "?"), "\n"), "; ")
 }
 
 // scratch returns a file without a name, which nothing can leave behind.
