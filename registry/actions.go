@@ -179,13 +179,16 @@ func (r *Registry) settle(outcomes []ActionOutcome, actions map[string]string) e
 	return r.saveState(s)
 }
 
-// retry takes actions that no file change has caused.
-func (r *Registry) retry(ctx context.Context, actions map[string]string) ([]ActionOutcome, error) {
+// retry takes actions that no file change has caused; with again set, programs that have failed before are run as well.
+func (r *Registry) retry(ctx context.Context, actions map[string]string, again bool) ([]ActionOutcome, error) {
 	outcomes, broken := r.act(ctx, actions)
 	if broken != nil {
 		return outcomes, broken // stays pending: there are no former files to go back to
 	}
-	return outcomes, errors.Join(r.settle(outcomes, actions), pending(outcomes))
+	settled := r.settle(outcomes, actions)
+	failed, told := r.tell(ctx, nil, again)
+	outcomes = append(outcomes, failed...)
+	return outcomes, errors.Join(settled, told, pending(outcomes))
 }
 
 // pending wraps the errors of actions in ErrPending.

@@ -23,6 +23,10 @@ type note struct {
 	Lines  []byte `json:"lines,omitempty"`
 	// Actions are those to take, by service.
 	Actions map[string]string `json:"actions,omitempty"`
+	// Change is what programs are told afterwards.
+	Change json.RawMessage `json:"change,omitempty"`
+	// Again says that programs which have failed before are run again.
+	Again bool `json:"again,omitempty"`
 	// Back marks the return to former files: nothing to return to from there.
 	Back bool `json:"back,omitempty"`
 }
@@ -87,7 +91,10 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 		}
 		return append(actions, back...), fmt.Errorf("%w; the former settings and files are back", broken)
 	}
-	if err := errors.Join(r.settle(actions, n.Actions), set.Done()); err != nil {
+	settled := r.settle(actions, n.Actions)
+	failed, told := r.tell(ctx, n.Change, n.Again)
+	actions = append(actions, failed...)
+	if err := errors.Join(settled, told, set.Done()); err != nil {
 		// All is in place but the note of it: whoever comes next takes the actions once more.
 		return actions, fmt.Errorf("%w: noting that all is done: %w", ErrPending, errors.Join(broken, err))
 	}

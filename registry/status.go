@@ -6,10 +6,12 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/generate"
+	"github.com/mailreg/mailreg/registry/hook"
 	"github.com/mailreg/mailreg/registry/state"
 	"github.com/mailreg/mailreg/registry/swap"
 )
@@ -42,7 +44,7 @@ type Status struct {
 type PendingAction struct {
 	// Service is its name in the registry, Unit the one that systemd knows, "" when this version does not know the service.
 	Service, Unit string
-	// Action is reload, restart or start.
+	// Action is reload, restart or start; post for one of the administrator's programs, whose path stands for the names.
 	Action string
 	// Since is when it first failed and Error why it last did; none of both when nobody has tried.
 	Since time.Time
@@ -101,7 +103,7 @@ func (s *Status) unseen(err error) {
 	}
 }
 
-// pendingActions are sorted by service.
+// pendingActions are sorted by service; programs come last.
 func (r *Registry) pendingActions(st *state.State) []PendingAction {
 	var all []PendingAction
 	for _, name := range slices.Sorted(maps.Keys(st.Pending)) {
@@ -110,6 +112,10 @@ func (r *Registry) pendingActions(st *state.State) []PendingAction {
 			p.Unit = s.Unit()
 		}
 		all = append(all, p)
+	}
+	for _, o := range st.Owed {
+		name := filepath.Join(hook.ProgramDir, o.Program)
+		all = append(all, PendingAction{Service: name, Unit: name, Action: stagePost, Since: o.Since, Error: o.Error})
 	}
 	return all
 }

@@ -238,7 +238,10 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 	}
 	if string(encoded) == string(t.wasState) && len(files) == 0 {
 		// No journal for nothing: a second commit in a row touches no file. Pending actions are tried all the same.
-		return t.r.retry(ctx, t.actions)
+		return t.r.retry(ctx, t.actions, t.job.edit == nil)
+	}
+	if err := t.ask(ctx); err != nil {
+		return nil, err
 	}
 	set, n, err := t.stageSwap(append(files, ownFile(t.r.path(stateFile), encoded, 0o600)))
 	if err != nil {
@@ -257,7 +260,7 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 
 // stageSwap lays the files beside their targets, and beside them what complete needs to know.
 func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
-	n := note{ID: t.state.Serial, Actions: t.actions}
+	n := note{ID: t.state.Serial, Actions: t.actions, Change: t.notice(stagePost), Again: t.job.edit == nil}
 	var err error
 	if n.Lines, err = t.logLines(n.ID); err != nil {
 		return nil, n, err

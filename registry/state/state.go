@@ -4,6 +4,7 @@
 package state
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -34,6 +35,8 @@ type State struct {
 	// Inputs are short hashes of the files that all is generated from, by path as the system knows it, as transactions have
 	// brought them into force; nil before the first one.
 	Inputs map[string]string `json:"inputs,omitempty"`
+	// Owed are the changes that programs have still to be told of, in order.
+	Owed []Owed `json:"owed,omitempty"`
 	// Spool says that there were mail homes: a folder without any is not the spool then.
 	Spool bool `json:"spool,omitempty"`
 }
@@ -45,6 +48,14 @@ type Trouble struct {
 	Error string    `json:"error"`
 }
 
+// Owed is a change that one of the administrator's programs was told of in vain, and is told again.
+type Owed struct {
+	// Program is its name, Change what it gets to read.
+	Program string          `json:"program"`
+	Change  json.RawMessage `json:"change"`
+	Trouble
+}
+
 // Settle notes the outcome of a pending action: a failed one stays.
 func (s *State) Settle(service string, failed error, now time.Time) {
 	if failed == nil {
@@ -52,11 +63,38 @@ func (s *State) Settle(service string, failed error, now time.Time) {
 		delete(s.Trouble, service)
 		return
 	}
-	since := now
-	if t, before := s.Trouble[service]; before {
-		since = t.Since
+	trouble := s.Trouble[service]
+	trouble.Fail(failed, now)
+	s.Trouble[service] = trouble
+}
+
+// Fail notes one more failure.
+func (t *Trouble) Fail(failed error, now time.Time) {
+	if t.Since.IsZero() {
+		t.Since = now
 	}
-	s.Trouble[service] = Trouble{Since: since, Error: failed.Error()}
+	t.Error = failed.Error()
+}
+
+// Due returns what the programs of the given names are to be told: with again set what they are owed, which State no longer
+// holds then, and a change, nil for none. A program that is no longer there is owed nothing.
+func (s *State) Due(programs []string, change json.RawMessage, again bool) (due []Owed) {
+	if again {
+		due = slices.DeleteFunc(s.Owed, func(o Owed) bool { return !slices.Contains(programs, o.Program) })
+		s.Owed = nil
+	}
+	for _, program := range programs {
+		if change != nil {
+			due = append(due, Owed{Program: program, Change: change})
+		}
+	}
+	for i, o := range due {
+		var text bytes.Buffer // the file is indented, and so is what it holds
+		if json.Compact(&text, o.Change) == nil {
+			due[i].Change = text.Bytes()
+		}
+	}
+	return due
 }
 
 // Record is one output as it was last written.
@@ -107,6 +145,7 @@ func Decode(data []byte) (*State, error) {
 func (s *State) Clone() *State {
 	c := *s
 	c.Outputs, c.Pending = maps.Clone(s.Outputs), maps.Clone(s.Pending)
+	c.Owed = slices.Clone(s.Owed)
 	c.Trouble, c.Acted, c.Inputs = maps.Clone(s.Trouble), maps.Clone(s.Acted), maps.Clone(s.Inputs)
 	return &c
 }
