@@ -101,18 +101,21 @@ func (d *desk) must(errs ...error) {
 	}
 }
 
-// committed waits for the commit of what was edited, and demands that it is the only one.
-func (d *desk) committed() registry.Outcome {
+// committed waits for the commit of what was edited. On a busy machine a file may be caught half written; then there is
+// another commit.
+func (d *desk) committed() {
 	d.Helper()
-	select {
-	case out := <-d.commits:
-		if edits, err := d.reg.Edited(d.Context()); err != nil || len(edits.Files) > 0 {
-			d.Errorf("left over: %v, %v", edits.Files, err)
+	for {
+		select {
+		case <-d.commits:
+		case <-time.After(20 * time.Second):
+			d.Fatal("no commit")
 		}
-		return out
-	case <-time.After(20 * time.Second):
-		d.Fatal("no commit")
-		return registry.Outcome{}
+		edits, err := d.reg.Edited(d.Context())
+		d.must(err)
+		if len(edits.Files) == 0 {
+			return
+		}
 	}
 }
 
@@ -219,6 +222,11 @@ func TestOwnWritingIsNoEdit(t *testing.T) {
 	d.mainCF("4\n")
 	d.write("etc/mailreg/base.conf", layer("mailreg/autocommit: yes\nsize: 5\n"))
 	d.mainCF("5\n")
+	if _, err := d.reg.Change(t.Context(), registry.Edit{Set: []registry.Assignment{{Key: "size", Value: "6"}}}); err != nil {
+		t.Fatal(err)
+	}
+	d.write("etc/smtpd/main.cf.local", "at last\n")
+	d.mainCF("6\nat last\n")
 	if more := len(d.commits); more > 0 {
 		t.Errorf("%d commits beside those of the edits", more)
 	}
