@@ -183,6 +183,7 @@ func (w *worker) flush(ctx, work context.Context) {
 		return
 	}
 	full := len(w.done) >= maxBatch || w.room() <= 0 || len(w.queue.items.list) == 0 || ctx.Err() != nil
+	full = full || w.reconcile // which waits for what is done to be stored, and nothing else begins before it
 	if w.flusher != nil && (w.running > 0 || !full) {
 		return
 	}

@@ -6,8 +6,10 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -19,12 +21,15 @@ type whole struct {
 	recalled []string
 	shown    []string
 	faults   schema.Faults
+	// wait is how long a call takes.
+	wait time.Duration
 }
 
 func (w *whole) Name() string               { return "target" }
 func (w *whole) Match(e *schema.Entry) bool { return e != nil && e.HasClass(schema.ClassMail) }
 
 func (w *whole) Apply(_ context.Context, c schema.Change) error {
+	time.Sleep(w.wait)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.calls = append(w.calls, describe("", c))
@@ -110,6 +115,28 @@ func TestRecall(t *testing.T) {
 		r.start()
 		same(t, "recalled", w.recalled, "uid=u1 red", "uid=u2 blue")
 		same(t, "shown", w.shown, "uid=u1 green")
+	})
+}
+
+// TestReconcileThatComesInBetween lets Reconcile fall due while one entry is applied and another waits for its turn: what is
+// applied has to be flushed first, although there is more to do.
+func TestReconcileThatComesInBetween(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r, w := newWhole(t, user(1, "a"), user(2, "b"))
+		r.config.Workers = 1
+		r.start()
+		w.expect(t, "add u1 a", "add u2 b")
+		w.wait = time.Minute
+		r.dir.set(user(1, "c"), user(2, "d"))
+		synctest.Wait()
+		w.shown = nil
+		if _, err := r.Resync(t.Context(), control.ResyncRequest{Handler: "target"}); err != nil {
+			t.Error(err)
+		}
+		pass(time.Hour)
+		w.expect(t, "change u1 a c", "change u2 b d")
+		same(t, "shown", w.shown, "uid=u1 ", "uid=u2 ")
+		r.expectMarks()
 	})
 }
 
