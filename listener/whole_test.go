@@ -134,7 +134,7 @@ func TestReconcileThatComesInBetween(t *testing.T) {
 			t.Error(err)
 		}
 		pass(time.Hour)
-		w.expect(t, "change u1 a c", "change u2 b d")
+		w.expect(t, "change u1 a c", "change u1 c c", "change u2 b d") // the resync asks for all, once more for the first
 		same(t, "shown", w.shown, "uid=u1 ", "uid=u2 ")
 		r.expectMarks()
 	})
