@@ -26,6 +26,9 @@ func TestMain(m *testing.M) {
 	syscall.Umask(0o022)
 	if os.Getenv(asChild) == "" {
 		_ = flag.Set("rapid.checks", "12") // each is many transactions; make soak asks for more
+		if _, err := os.Stat("/dev/shm"); err == nil {
+			_ = os.Setenv("TMPDIR", "/dev/shm") // thousands of transactions need not wait for a disk
+		}
 		os.Exit(m.Run())
 	}
 	h := openHost(&testing.T{}, os.Getenv(asChild))

@@ -283,6 +283,9 @@ func (r *modelRun) compare(rt *rapid.T) {
 		if got != value || ok != found || gotSource != source || gotOK != found {
 			rt.Fatalf("%s is %q from %v, want %q from %v", key, got, gotSource, value, source)
 		}
+		if alone, there, err := registry.New(r.config).Lookup(key); alone != value || there != found || err != nil {
+			rt.Fatalf("%s is %q, looked up alone %q, %v", key, value, alone, err)
+		}
 		if diff := cmp.Diff(all, view.Candidates(key)); diff != "" {
 			rt.Fatalf("candidates of %s:\n%s", key, diff)
 		}

@@ -89,6 +89,9 @@ func (r *Registry) Drives(key string) ([]string, error) {
 // gone, the error names it and the view is the last good one of this process, nil when there was none.
 func (r *Registry) View() (*View, error) { return r.reader.View() }
 
+// Lookup is View().Get for who wants one value only: it is faster in a process that has read nothing yet.
+func (r *Registry) Lookup(key string) (value string, ok bool, err error) { return r.reader.Lookup(key) }
+
 // path returns a path below the root as the system knows it.
 func (r *Registry) path(elements ...string) string {
 	return filepath.Join(append([]string{r.root}, elements...)...)

@@ -1,19 +1,19 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-
-	"gopkg.in/ini.v1"
 )
 
 //go:generate go run ./gen -out declarations_gen.go registry
 
 // ParseDeclarations reads a declaration file: one INI section per variable, named by its key. name appears in errors.
 // Options are those of Declaration by name, with Description[en] and Description[de]; booleans are yes or no; Enum is
-// separated by commas, Generate a number. An unknown option is an error. The sample:
+// separated by commas, Generate a number. Empty lines and those that begin with # or ; do not count. An unknown option is
+// an error. The sample:
 //
 //	[mail/messagesizelimit]
 //	Type = uint
@@ -21,108 +21,173 @@ import (
 //	Category = postfix
 //	Description[en] = Largest message in bytes; 0 means no limit.
 //	Description[de] = Größte Nachricht in Bytes; 0 heißt unbegrenzt.
+//
+// It is a few lines of our own rather than package ini, for it stands before every command: they read thousands of lines in
+// a millisecond, and what they return shares the memory of the text.
 func ParseDeclarations(name string, data []byte) ([]Declaration, error) {
-	file, err := ini.LoadSources(ini.LoadOptions{
-		IgnoreInlineComment:     true,
-		PreserveSurroundedQuote: true,
-		KeyValueDelimiters:      "=",
-		IgnoreContinuation:      true,
-		AllowNonUniqueSections:  true, // so that a variable that is declared twice is seen
-	}, data)
-	if err != nil {
-		return nil, fmt.Errorf("reading declarations %s: %w", name, err)
-	}
-	var all []Declaration
-	for _, section := range file.Sections() {
-		if section.Name() == ini.DefaultSection {
-			if len(section.Keys()) > 0 {
-				return nil, fmt.Errorf("reading declarations %s: option %s stands before the first variable", name, section.Keys()[0].Name())
-			}
+	text := strings.TrimPrefix(string(data), "\ufeff") // some editors mark a file as UTF-8
+	all := make([]Declaration, 0, strings.Count(text, "\n["))
+	refuse := func(n int, err error) error { return fmt.Errorf("reading declarations %s:%d: %w", name, n, err) }
+	for n := 1; text != ""; n++ {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' || line[0] == ';' {
 			continue
 		}
-		d, option, err := declaration(section)
-		if err != nil {
-			return nil, fmt.Errorf("reading declarations %s:%d: [%s]: %w", name, lineOf(string(data), d.Key, option), d.Key, err)
+		if key, ok := section(line); ok {
+			all = append(all, Declaration{Key: key})
+			continue
 		}
-		all = append(all, d)
+		if line[0] == '[' {
+			return nil, refuse(n, fmt.Errorf("unclosed section: %s", line))
+		}
+		if len(all) == 0 {
+			return nil, refuse(n, fmt.Errorf("%q stands before the first variable", line))
+		}
+		d := &all[len(all)-1]
+		option, value, ok := strings.Cut(line, "=")
+		if !ok {
+			return nil, refuse(n, fmt.Errorf("[%s]: %q is neither [VARIABLE] nor OPTION = VALUE", d.Key, line))
+		}
+		if err := d.option(strings.TrimSpace(option), strings.TrimSpace(value)); err != nil {
+			return nil, refuse(n, fmt.Errorf("[%s]: %w", d.Key, err))
+		}
 	}
-	slices.SortFunc(all, func(a, b Declaration) int { return strings.Compare(a.Key, b.Key) })
-	for i := 1; i < len(all); i++ {
-		if all[i].Key == all[i-1].Key {
-			return nil, fmt.Errorf("reading declarations %s:%d: [%s] is there twice", name, lineOf(string(data), all[i].Key, ""), all[i].Key)
+	all = sorted(all)
+	for i := range all {
+		if err := all[i].check(); err != nil {
+			return nil, refuse(LineOf(data, all[i].Key), fmt.Errorf("[%s]: %w", all[i].Key, err))
+		}
+		if i > 0 && all[i].Key == all[i-1].Key {
+			return nil, refuse(LineOf(data, all[i].Key), fmt.Errorf("[%s] is there twice", all[i].Key))
 		}
 	}
 	return all, nil
 }
 
-// declaration reads a section; with an error it names the option at fault, if it is one.
-func declaration(section *ini.Section) (d Declaration, fault string, err error) {
-	d.Key = section.Name()
-	for _, option := range section.Keys() {
-		if err := d.option(option.Name(), option.Value()); err != nil {
-			return d, option.Name(), err
-		}
-	}
-	switch {
-	case d.Type == "":
-		return d, "", fmt.Errorf("no Type")
-	case d.Generate > 0 && (!d.Secret || d.HasDefault || strings.Contains(d.Key, ".*")):
-		return d, "Generate", fmt.Errorf("only one secret without a Default can be generated")
-	}
-	return d, "", nil
-}
-
-// LineOf returns the number of the line on which a declaration file declares a key, for errors about what it says.
-func LineOf(data []byte, key string) int { return lineOf(string(data), key, "") }
-
-// lineOf returns the number of the line on which an option of a section stands, that of the section's last header without
-// one. It is for errors only.
-func lineOf(text, section, option string) int {
-	found, here, number := 1, false, 0
-	for line := range strings.Lines(text) {
+// LineOf returns the number of the last line on which a declaration file declares a key, for errors about what it says; 1
+// when there is none.
+func LineOf(data []byte, key string) int {
+	found, number := 1, 0
+	for line := range strings.Lines(string(data)) {
 		number++
-		line = strings.TrimSpace(line)
-		name, _, _ := strings.Cut(line, "=")
-		switch {
-		case strings.HasPrefix(line, "["):
-			if here = line == "["+section+"]"; here {
-				found = number
-			}
-		case here && option != "" && strings.TrimSpace(name) == option:
-			return number
+		if name, ok := section(strings.TrimSpace(line)); ok && name == key {
+			found = number
 		}
 	}
 	return found
 }
 
-func (d *Declaration) option(name, value string) error {
-	texts := map[string]*string{
-		"Type": &d.Type, "Element": &d.Element, "Separator": &d.Separator, "Regex": &d.Regex, "Min": &d.Min,
-		"Max": &d.Max, "Category": &d.Category, "Service": &d.Service, "Action": &d.Action, "Unread": &d.Unread,
-		"Description[en]": &d.DescriptionEN, "Description[de]": &d.DescriptionDE,
+// sorted returns declarations sorted by key. They are too large to be moved about by sorting.
+func sorted(all []Declaration) []Declaration {
+	byKey := func(a, b Declaration) int { return strings.Compare(a.Key, b.Key) }
+	if slices.IsSortedFunc(all, byKey) {
+		return all
 	}
-	flags := map[string]*bool{"Secret": &d.Secret, "Local": &d.Local, "ReadOnly": &d.ReadOnly, "Expand": &d.Expand}
+	order := make([]*Declaration, len(all))
+	for i := range all {
+		order[i] = &all[i]
+	}
+	slices.SortFunc(order, func(a, b *Declaration) int { return strings.Compare(a.Key, b.Key) })
+	moved := make([]Declaration, len(all))
+	for i, d := range order {
+		moved[i] = *d
+	}
+	return moved
+}
+
+// section returns the key between brackets.
+func section(line string) (key string, ok bool) {
+	key, open := strings.CutPrefix(line, "[")
+	key, closed := strings.CutSuffix(key, "]")
+	return key, open && closed && key != ""
+}
+
+// check reports what does not fit together.
+func (d *Declaration) check() error {
 	switch {
-	case texts[name] != nil:
-		*texts[name] = value
-	case flags[name] != nil && (value == "yes" || value == "no"):
-		*flags[name] = value == "yes"
-	case flags[name] != nil:
-		return fmt.Errorf("%s must be yes or no, not %q", name, value)
-	case name == "Generate":
+	case d.Type == "":
+		return errors.New("no Type")
+	case d.Generate > 0 && (!d.Secret || d.HasDefault || strings.Contains(d.Key, ".*")):
+		return errors.New("only one secret without a Default can be generated")
+	}
+	return nil
+}
+
+func (d *Declaration) option(name, value string) error {
+	if text := d.text(name); text != nil {
+		*text = value
+		return nil
+	}
+	if flag := d.flag(name); flag != nil {
+		if value != "yes" && value != "no" {
+			return fmt.Errorf("%s must be yes or no, not %q", name, value)
+		}
+		*flag = value == "yes"
+		return nil
+	}
+	switch name {
+	case "Generate":
 		n, err := strconv.Atoi(value)
 		if err != nil || n < 16 || n > 128 {
 			return fmt.Errorf("%s must be a number of 16 to 128 characters, not %q", name, value)
 		}
 		d.Generate = n
-	case name == "Default":
+	case "Default":
 		d.Default, d.HasDefault = value, true
-	case name == "Enum":
+	case "Enum":
 		for word := range strings.SplitSeq(value, ",") {
 			d.Enum = append(d.Enum, strings.TrimSpace(word))
 		}
 	default:
 		return fmt.Errorf("unknown option %q", name)
+	}
+	return nil
+}
+
+// text returns the option of that name that holds text, nil when it is none.
+func (d *Declaration) text(name string) *string {
+	switch name {
+	case "Type":
+		return &d.Type
+	case "Element":
+		return &d.Element
+	case "Separator":
+		return &d.Separator
+	case "Regex":
+		return &d.Regex
+	case "Min":
+		return &d.Min
+	case "Max":
+		return &d.Max
+	case "Category":
+		return &d.Category
+	case "Service":
+		return &d.Service
+	case "Action":
+		return &d.Action
+	case "Unread":
+		return &d.Unread
+	case "Description[en]":
+		return &d.DescriptionEN
+	case "Description[de]":
+		return &d.DescriptionDE
+	}
+	return nil
+}
+
+// flag returns the option of that name that is yes or no, nil when it is none.
+func (d *Declaration) flag(name string) *bool {
+	switch name {
+	case "Secret":
+		return &d.Secret
+	case "Local":
+		return &d.Local
+	case "ReadOnly":
+		return &d.ReadOnly
+	case "Expand":
+		return &d.Expand
 	}
 	return nil
 }

@@ -27,11 +27,10 @@ func newGetCommand(a *app) *cobra.Command {
 
 // get is the command that scripts call most: it reads the layers and nothing else.
 func (a *app) get(key string, assign bool) error {
-	view, err := a.view()
+	value, ok, err := a.registry().Lookup(key)
 	if err != nil {
 		return err
 	}
-	value, ok := view.Get(key)
 	if !ok {
 		return fmt.Errorf("%s is not set", key)
 	}

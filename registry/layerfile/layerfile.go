@@ -69,33 +69,64 @@ func escape(b *bytes.Buffer, s string) {
 
 // Decode reads a layer file. Its errors name the line; values never appear in them.
 func Decode(name string, data []byte) (map[string]string, error) {
+	values := make(map[string]string, bytes.Count(data, []byte{'\n'}))
+	err := each(name, data, func(key, value string) error {
+		if _, twice := values[key]; twice {
+			return fmt.Errorf("%s is set twice", key)
+		}
+		values[key] = value
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return values, nil
+}
+
+// Find is Decode for who wants one value only.
+func Find(name string, data []byte, wanted string) (value string, found bool, err error) {
+	err = each(name, data, func(key, val string) error {
+		if key == wanted {
+			if found {
+				return fmt.Errorf("%s is set twice", key)
+			}
+			value, found = val, true
+		}
+		return nil
+	})
+	return value, found && err == nil, err
+}
+
+// each calls a function for each variable, in the order of the lines.
+func each(name string, data []byte, do func(key, value string) error) error {
 	if !utf8.Valid(data) {
-		return nil, errors.New("not UTF-8 text")
+		return errors.New("not UTF-8 text")
+	}
+	text := strings.TrimRight(string(data), "\n")
+	if !strings.HasPrefix(text, headerPrefix) {
+		return fmt.Errorf("line 1 is not the header %q", headerPrefix+name)
 	}
 	// Without the trailer an editor's or a full disk's half a file would pass for a registry with fewer settings.
-	lines := strings.Split(strings.TrimRight(string(data), "\n"), "\n")
-	if !strings.HasPrefix(lines[0], headerPrefix) {
-		return nil, fmt.Errorf("line 1 is not the header %q", headerPrefix+name)
+	last := strings.LastIndexByte(text, '\n') + 1
+	if !strings.HasPrefix(text[last:], trailerPrefix) {
+		return fmt.Errorf("the last line is not the trailer %q: the file is not whole", trailerPrefix+name)
 	}
-	last := len(lines) - 1
-	if !strings.HasPrefix(lines[last], trailerPrefix) {
-		return nil, fmt.Errorf("the last line is not the trailer %q: the file is not whole", trailerPrefix+name)
-	}
-	values := make(map[string]string, last)
-	for i, line := range lines[1:last] {
+	_, text, _ = strings.Cut(text[:last], "\n")
+	for n := 2; text != ""; n++ {
+		var line string
+		line, text, _ = strings.Cut(text, "\n")
 		if strings.TrimSpace(line) == "" || line[0] == '#' {
 			continue
 		}
 		key, value, err := decodeLine(line)
+		if err == nil {
+			err = do(key, value)
+		}
 		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", i+2, err)
+			return fmt.Errorf("line %d: %w", n, err)
 		}
-		if _, twice := values[key]; twice {
-			return nil, fmt.Errorf("line %d: %s is set twice", i+2, key)
-		}
-		values[key] = value
 	}
-	return values, nil
+	return nil
 }
 
 func decodeLine(line string) (key, value string, err error) {
@@ -115,6 +146,9 @@ func decodeLine(line string) (key, value string, err error) {
 }
 
 func unescape(s string) (string, error) {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s, nil
+	}
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {
 		if s[i] != '\\' {
@@ -145,6 +179,9 @@ func unescape(s string) (string, error) {
 // CheckKey accepts the name of a variable: what the peer accepts, less what cannot be seen: blanks at
 // either end, control characters, and those that turn the direction of writing or join lines.
 func CheckKey(key string) error {
+	if usual(key) {
+		return nil
+	}
 	switch {
 	case key == "":
 		return errors.New("the key is empty")
@@ -161,4 +198,16 @@ func CheckKey(key string) error {
 		}
 	}
 	return nil
+}
+
+// usual reports whether a key has nothing in it but what most keys are made of: thousands of them are read at each start.
+func usual(key string) bool {
+	for i := range len(key) {
+		switch c := key[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '/', c == '_', c == '-', c == '.':
+		default:
+			return false
+		}
+	}
+	return key != ""
 }

@@ -21,6 +21,14 @@ func TestLayerFile(t *testing.T) {
 	if diff := cmp.Diff(values, got); diff != "" {
 		t.Error(diff)
 	}
+	for key, value := range values {
+		if found, ok, err := Find("base.conf", data, key); found != value || !ok || err != nil {
+			t.Errorf("%s is %q, %v, %v", key, found, ok, err)
+		}
+	}
+	if _, ok, err := Find("base.conf", data, "unset"); ok || err != nil {
+		t.Errorf("an unset key is found: %v", err)
+	}
 	if again := Encode("base.conf", got); string(again) != string(data) {
 		t.Errorf("written again:\n%s", cmp.Diff(string(data), string(again)))
 	}
@@ -52,6 +60,9 @@ func TestLayerFileByHand(t *testing.T) {
 	for name, text := range bad {
 		if _, err := Decode("base.conf", []byte(text)); err == nil {
 			t.Errorf("%s: accepted", name)
+		}
+		if value, found, err := Find("base.conf", []byte(text), "a"); err == nil || found {
+			t.Errorf("%s: found %q", name, value)
 		}
 	}
 }

@@ -156,22 +156,86 @@ func (r *Reader) Problems() []error {
 
 // readLayer reads one layer file; one that never existed is empty.
 func (r *Reader) readLayer(name string) (map[string]string, error) {
-	path := r.path(Dir, name)
-	data, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) && !r.existed(name) {
-		return map[string]string{}, nil
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%s is gone (restore it, or write an empty one: its header and trailer line)", path)
-	}
-	if err != nil {
-		return nil, err
+	data, err := r.readFile(name)
+	if err != nil || data == nil {
+		return map[string]string{}, err
 	}
 	values, err := layerfile.Decode(name, data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, fmt.Errorf("%s: %w", r.path(Dir, name), err)
 	}
 	return values, nil
+}
+
+// readFile returns the bytes of a layer file, nil when it never existed.
+func (r *Reader) readFile(name string) ([]byte, error) {
+	path := r.path(Dir, name)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		if !r.existed(name) {
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%s is gone (restore it, or write an empty one: its header and trailer line)", path)
+	}
+	return data, err
+}
+
+// Lookup returns the merged value of one key, as View().Get does, for a process that wants no more: of most keys it finds
+// without their declarations that a layer sets them.
+func (r *Reader) Lookup(key string) (value string, ok bool, err error) {
+	r.mu.Lock()
+	value, ok, err = r.lookup(key)
+	r.mu.Unlock()
+	if ok || err != nil {
+		return value, ok, err
+	}
+	v, err := r.View()
+	if err != nil {
+		return "", false, err
+	}
+	value, ok = v.Get(key)
+	return value, ok, nil
+}
+
+// lookup looks at the layers from high to low, and stops at what only declarations can tell. All files are read: one that
+// is broken is an error wherever the key may be.
+func (r *Reader) lookup(key string) (value string, ok bool, err error) {
+	undecided := false
+	for _, in := range []struct {
+		layer Layer
+		file  string
+	}{
+		{Forced, layerFiles[Forced]},
+		{Schedule, layerFiles[Schedule]},
+		{LDAP, layerFiles[LDAP]},
+		{Normal, SecretsFile},
+		{Normal, layerFiles[Normal]},
+	} {
+		val, found, err := r.find(in.file, key)
+		if err != nil {
+			return "", false, fmt.Errorf("reading layer %s: %w", in.layer, err)
+		}
+		undecided = undecided || found && in.layer == LDAP // the variable may be deaf to it
+		if found && !ok && !undecided {
+			value, ok = val, true
+		}
+	}
+	return value, ok, nil
+}
+
+// find returns the value of a key in one layer file.
+func (r *Reader) find(name, key string) (value string, found bool, err error) {
+	data, err := r.readFile(name)
+	if errors.Is(err, fs.ErrPermission) && name == SecretsFile && os.Geteuid() != 0 {
+		return "", false, nil
+	}
+	if err != nil || data == nil {
+		return "", false, err
+	}
+	if value, found, err = layerfile.Find(name, data, key); err != nil {
+		err = fmt.Errorf("%s: %w", r.path(Dir, name), err)
+	}
+	return value, found, err
 }
 
 // existed reports whether a layer file has been there before: this process has seen it, or a transaction noted it.

@@ -4,10 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"sort"
 	"strings"
 
 	"github.com/mailreg/mailreg/registry/value"
@@ -16,19 +16,22 @@ import (
 
 // table is all declarations: the stock ones, overridden key by key by the local ones.
 type table struct {
-	exact    map[string]schema.Declaration // the local ones only: the stock ones are found by binary search, without a map
-	patterns []string                      // the keys of all patterns, longest first
+	local    []schema.Declaration // sorted; as the stock ones they are found by binary search, without a map
+	patterns []string             // the keys of all patterns, longest first
 }
 
-// newTable joins local declarations with the stock ones. Without local ones it looks at none: most commands ask for a few
-// variables only, and every page of the stock table that is touched costs them time.
+// newTable joins local declarations with the stock ones; of several for one key the first counts. Without local ones it
+// looks at none: most commands ask for a few variables only, and every page of the stock table that is touched costs them
+// time.
 func newTable(local []schema.Declaration) *table {
-	t := &table{exact: map[string]schema.Declaration{}, patterns: schema.Patterns}
-	for _, d := range local {
-		t.exact[d.Key] = d
+	byKey := func(a, b schema.Declaration) int { return cmp.Compare(a.Key, b.Key) }
+	if !slices.IsSortedFunc(local, byKey) {
+		slices.SortStableFunc(local, byKey)
 	}
-	for key := range t.exact {
-		if isPattern(key) && !slices.Contains(t.patterns, key) {
+	same := func(a, b schema.Declaration) bool { return a.Key == b.Key }
+	t := &table{local: slices.CompactFunc(local, same), patterns: schema.Patterns}
+	for i := range t.local {
+		if key := t.local[i].Key; isPattern(key) && !slices.Contains(t.patterns, key) {
 			t.patterns = append(slices.Clip(t.patterns), key)
 		}
 	}
@@ -55,49 +58,63 @@ func (t *table) find(key string) (schema.Declaration, bool) {
 
 // named returns the declaration of that very name.
 func (t *table) named(key string) (schema.Declaration, bool) {
-	if d, ok := t.exact[key]; ok {
-		return d, true
+	for _, some := range [][]schema.Declaration{t.local, schema.Declarations} {
+		if at, ok := search(some, key); ok {
+			return some[at], true
+		}
 	}
-	at, ok := slices.BinarySearchFunc(schema.Declarations, key, func(d schema.Declaration, key string) int {
-		return cmp.Compare(d.Key, key)
-	})
-	if !ok {
-		return schema.Declaration{}, false
-	}
-	return schema.Declarations[at], true
+	return schema.Declaration{}, false
+}
+
+// search finds a key in sorted declarations, or the place where it would be. They are large, so that they are looked at
+// where they are.
+func search(sorted []schema.Declaration, key string) (int, bool) {
+	at := sort.Search(len(sorted), func(i int) bool { return sorted[i].Key >= key })
+	return at, at < len(sorted) && sorted[at].Key == key
 }
 
 // all returns every declaration, sorted by key.
 func (t *table) all() []schema.Declaration {
-	byKey := make(map[string]schema.Declaration, len(schema.Declarations)+len(t.exact))
-	for _, d := range schema.Declarations {
-		byKey[d.Key] = d
+	all := make([]schema.Declaration, 0, len(schema.Declarations)+len(t.local))
+	stock, local := schema.Declarations, t.local
+	for len(stock) > 0 || len(local) > 0 {
+		switch {
+		case len(local) == 0 || len(stock) > 0 && stock[0].Key < local[0].Key:
+			all, stock = append(all, stock[0]), stock[1:]
+			continue
+		case len(stock) > 0 && stock[0].Key == local[0].Key:
+			stock = stock[1:]
+		}
+		all, local = append(all, local[0]), local[1:]
 	}
-	maps.Copy(byKey, t.exact)
-	return slices.SortedFunc(maps.Values(byKey), func(a, b schema.Declaration) int { return cmp.Compare(a.Key, b.Key) })
+	return all
 }
 
-// below yields the declarations whose keys begin with a prefix, in no order. The stock ones are sorted, so that a short
-// list costs little.
+// below yields the declarations whose keys begin with a prefix, in no order. All are sorted, so that a short list costs
+// little.
 func (t *table) below(prefix string) iter.Seq[schema.Declaration] {
 	return func(yield func(schema.Declaration) bool) {
-		from, _ := slices.BinarySearchFunc(schema.Declarations, prefix, func(d schema.Declaration, prefix string) int {
-			return cmp.Compare(d.Key, prefix)
-		})
-		for _, d := range schema.Declarations[from:] {
-			if !strings.HasPrefix(d.Key, prefix) {
-				break
-			}
-			if _, overridden := t.exact[d.Key]; !overridden && !yield(d) {
+		for _, d := range from(t.local, prefix) {
+			if !yield(d) {
 				return
 			}
 		}
-		for _, d := range t.exact {
-			if strings.HasPrefix(d.Key, prefix) && !yield(d) {
+		for _, d := range from(schema.Declarations, prefix) {
+			if _, overridden := search(t.local, d.Key); !overridden && !yield(d) {
 				return
 			}
 		}
 	}
+}
+
+// from returns the part of sorted declarations whose keys begin with a prefix.
+func from(sorted []schema.Declaration, prefix string) []schema.Declaration {
+	first, _ := search(sorted, prefix)
+	n := 0
+	for first+n < len(sorted) && strings.HasPrefix(sorted[first+n].Key, prefix) {
+		n++
+	}
+	return sorted[first : first+n]
 }
 
 func isPattern(key string) bool { return strings.Contains(key, ".*") }
@@ -127,7 +144,7 @@ func readTable(dir string) (*table, error) {
 		return nil, fmt.Errorf("reading declarations: %w", err)
 	}
 	var local []schema.Declaration
-	for _, file := range slices.Backward(files) { // the last one that newTable sees wins
+	for _, file := range files { // the first one that newTable sees wins
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading declarations: %w", err)

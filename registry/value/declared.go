@@ -29,8 +29,10 @@ func CheckDeclaration(d schema.Declaration) error {
 		return fmt.Errorf("unknown Element %q", typ)
 	}
 	// As it stands: a lone parenthesis would fit into what pattern puts around it.
-	if _, err := regexp.Compile(d.Regex); err != nil {
-		return fmt.Errorf("broken Regex: %w", err)
+	if d.Regex != "" {
+		if _, err := regexp.Compile(d.Regex); err != nil {
+			return fmt.Errorf("broken Regex: %w", err)
+		}
 	}
 	if (typ == "enum") != (len(d.Enum) > 0) {
 		return errors.New("an enum needs Enum, and nothing else does")
