@@ -28,13 +28,17 @@ func (t *transaction) files() ([]swap.File, error) {
 		if o.Changed() {
 			files = append(files, o.File)
 		}
-		if o.File.Remove && o.OldMap != "" {
+		if o.OldMap != "" {
 			files = append(files, swap.File{Path: t.r.path(o.OldMap), Remove: true})
 		}
 	}
 	files = append(files, t.maps...)
 	layers, err := t.layerFiles()
-	return append(files, layers...), err
+	if err != nil {
+		return nil, err
+	}
+	off, err := t.offFile()
+	return append(append(files, layers...), off...), err
 }
 
 // layerFiles returns the layer files that change, and the note of those that have existed.

@@ -183,6 +183,8 @@ func (t *transaction) noteInputs(files []swap.File) error {
 	switch {
 	case t.job.edit != nil && len(t.changes) == 0:
 		return nil
+	case t.job.module != nil && t.state.Inputs != nil:
+		t.noteModule()
 	case t.job.edit == nil && len(t.job.files) == 0, t.state.Inputs == nil:
 		t.state.Inputs = t.inputs
 	case t.job.edit == nil:

@@ -113,11 +113,12 @@ func (r *Registry) fault(step string) {
 	}
 }
 
-func (r *Registry) load() (generate.Renderer, error) {
+// load returns the templates without those of the modules that are switched off.
+func (r *Registry) load(off []string) (generate.Renderer, error) {
 	if r.config.Load != nil {
 		return r.config.Load()
 	}
-	return templates.Load(r.path(templateDir))
+	return templates.Load(r.path(templateDir), off...)
 }
 
 func (r *Registry) services() []Service {
@@ -184,7 +185,11 @@ type scattered interface {
 
 // Outputs returns the paths below the root of all files that templates make, sorted, whether or not they are wanted now.
 func (r *Registry) Outputs() ([]string, error) {
-	set, err := r.load()
+	off, err := r.reader.Off()
+	if err != nil {
+		return nil, err
+	}
+	set, err := r.load(off)
 	if err != nil {
 		return nil, err
 	}

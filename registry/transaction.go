@@ -20,6 +20,7 @@ import (
 // edit once the settings are read.
 type job struct {
 	edit             *Edit
+	module           *module // to switch on or off
 	undo             *UndoOptions
 	files            []string
 	skip             bool // files that are no output
@@ -111,7 +112,10 @@ func (r *Registry) begin(j job) *transaction {
 
 // prepare does all that can be refused and writes nothing but the stage, which it takes away again. A dry run ends here.
 func (t *transaction) prepare(ctx context.Context) error {
-	if err := errors.Join(t.read(), t.edit()); err != nil {
+	if err := t.read(); err != nil {
+		return err
+	}
+	if err := errors.Join(t.turn(), t.edit()); err != nil {
 		return err
 	}
 	if t.job.edit != nil && len(t.changes) == 0 {
@@ -137,15 +141,19 @@ func (t *transaction) prepare(ctx context.Context) error {
 // generate renders what the transaction affects. When that needs secrets which are to be made up, they become part of the
 // transaction, and all is rendered once more, for others may read them as well.
 func (t *transaction) generate() error {
-	set, err := t.r.load()
+	set, err := t.r.load(t.view.Off())
+	if err != nil {
+		return err
+	}
+	force, gone, err := t.moved(set)
 	if err != nil {
 		return err
 	}
 	for {
 		memory := t.state.Clone()
 		t.plan = &generate.Plan{
-			Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil,
-			Only: t.job.files, Skip: t.job.skip, State: memory, Now: t.r.now(),
+			Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil || t.job.module != nil,
+			Force: force, Gone: gone, Only: t.job.files, Skip: t.job.skip, State: memory, Now: t.r.now(),
 		}
 		if err := t.plan.Run(); err != nil {
 			return err

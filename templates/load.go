@@ -159,6 +159,7 @@ func (s *Set) addParts() error {
 		at := slices.IndexFunc(s.outputs, func(o Output) bool { return o.Path == p.file })
 		switch {
 		case at < 0: // the other manifest is still to come, or off
+		case p.off && !slices.Contains(s.outputs[at].Parts, p.template):
 		case !slices.Contains(s.outputs[at].Parts, p.template):
 			return fmt.Errorf("reading manifest %s:%d: [%s]: template %q is no part of that file, whose parts lie in %s",
 				s.where(p.manifest), p.line, p.file, p.template, s.outputs[at].Template)

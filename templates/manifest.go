@@ -38,17 +38,20 @@ func (s *Set) addManifest(name string, file source) error {
 	if err != nil {
 		return fmt.Errorf("reading manifest %s: %w", where, err)
 	}
+	off := slices.Contains(s.off, manifest) // its files may be wrong, but which parts are its own must be known
 	for _, section := range sections.Sections() {
 		if section.Name() == ini.DefaultSection && len(section.Keys()) == 0 {
 			continue
 		}
 		o, option, err := s.output(section)
 		line := lineOf(file.text, section.Name(), option)
+		if err != nil && off {
+			continue
+		}
 		if err != nil {
 			return fmt.Errorf("reading manifest %s:%d: [%s]: %w", where, line, section.Name(), err)
 		}
 		o.Manifest = manifest
-		off := slices.Contains(s.off, manifest)
 		if name := section.Key("Part").Value(); name != "" {
 			s.added = append(s.added, part{manifest: manifest, file: o.Path, template: name, line: line, off: off})
 		} else if !off {

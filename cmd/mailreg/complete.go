@@ -27,6 +27,7 @@ func addCompletions(a *app, root *cobra.Command) {
 	words := map[string]proposals{
 		"get": keys, "info": keys, "search": keys, "log": keys, "shell": keys, "set": assign,
 		"commit": a.proposeOutputs, "diff": a.proposeOutputs, "undo": a.proposeTransactions,
+		"register": a.proposeModules, "unregister": a.proposeModules,
 		"listener retry": a.proposeParked, "listener drop": a.proposeParked,
 		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers,
 		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores,
@@ -121,6 +122,8 @@ func (a *app) proposeOutputs(context.Context, string) []string {
 	files, _ := a.registry().Outputs() // none without templates that can be read
 	return files
 }
+
+func (a *app) proposeModules(context.Context, string) []string { return a.registry().Modules() }
 
 // proposeTransactions proposes the last ones, each with what it did.
 func (a *app) proposeTransactions(context.Context, string) []string {

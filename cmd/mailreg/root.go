@@ -33,7 +33,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 	command.AddCommand(
 		newGetCommand(a), newSetCommand(a), newUnsetCommand(a),
 		newSearchCommand(a), newInfoCommand(a), newDumpCommand(a), newShellCommand(a), newFilterCommand(a),
-		newCommitCommand(a), newDiffCommand(a),
+		newCommitCommand(a), newDiffCommand(a), newRegisterCommand(a), newUnregisterCommand(a),
 		newLogCommand(a), newUndoCommand(a), newImportCommand(a), newRegistryStatusCommand(a), newDoctorCommand(a), newExplainCommand(a),
 		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),
 		newCompletionCommand(a), newVersionCommand(a),

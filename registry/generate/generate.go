@@ -8,6 +8,7 @@ import (
 	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/settings"
@@ -29,6 +30,9 @@ type Plan struct {
 	Only []string
 	// Skip passes over names in Only that are no output, or not with these settings.
 	Skip bool
+	// Force are outputs to render whatever the settings, as paths below the root, Gone those whose module is switched off:
+	// they are removed, and what they have replaced comes back.
+	Force, Gone []string
 	// State is the memory of former transactions. Run brings it up to date.
 	State *state.State
 	// Now is the time of the transaction.
@@ -65,6 +69,11 @@ type Service interface {
 
 func (p *Plan) path(below string) string { return filepath.Join(p.Root, below) }
 
+// below is the inverse of path.
+func (p *Plan) below(path string) string {
+	return "/" + strings.TrimPrefix(strings.TrimPrefix(path, p.Root), "/")
+}
+
 // Run finds the outputs that the transaction touches, renders them and compares them with the live files.
 func (p *Plan) Run() error {
 	all := p.Set.Outputs()
@@ -79,11 +88,11 @@ func (p *Plan) Run() error {
 		rec, recorded := p.State.Outputs[o.Path]
 		switch {
 		// Never written: what it depends on is not known, so an edit has to find out.
-		case p.wanted(p.View, o) && !recorded && p.Edit:
+		case p.wanted(p.View, o) && !recorded && p.Edit && !slices.Contains(p.Force, o.Path):
 			fresh[o.Service] = append(fresh[o.Service], o)
 		// Written before: an edit renders it when something that it has read changes, a commit in any case.
 		case p.wanted(p.View, o):
-			if !p.Edit || differ(rec.Uses, p.Old, p.View) {
+			if !p.Edit || slices.Contains(p.Force, o.Path) || differ(rec.Uses, p.Old, p.View) {
 				err = p.render(o)
 			}
 		// No longer wanted: its When key is off. The files of a service that is switched off are left alone.
@@ -100,6 +109,15 @@ func (p *Plan) Run() error {
 	}
 	for _, service := range slices.Sorted(maps.Keys(fresh)) {
 		if err := p.start(service, fresh[service]); err != nil {
+			return err
+		}
+	}
+	for _, path := range p.Gone {
+		rec, recorded := p.State.Outputs[path]
+		if !recorded || !p.Enabled(p.View, rec.Service) {
+			continue
+		}
+		if err := p.giveBack(path, rec); err != nil {
 			return err
 		}
 	}

@@ -62,7 +62,15 @@ func (p *Plan) render(o templates.Output) error {
 	if err := p.keep(out); err != nil {
 		return err
 	}
-	rec := state.Record{Service: o.Service, Hash: state.Hash(data), Uses: uses(o, used)}
+	was, written := p.State.Outputs[o.Path]
+	rec := state.Record{
+		Service: o.Service, Hash: state.Hash(data), Uses: uses(o, used), Former: was.Former, Found: was.Found && was.Hash == state.Hash(data),
+	}
+	if !written && out.Kept != nil {
+		rec.Former = p.below(out.Kept.Path)
+	} else if !written {
+		rec.Found = !out.Live.Remove
+	}
 	if o.Table != "" && p.Service(o.Service) == nil {
 		return fmt.Errorf("%s: nobody knows how to build the map of a file of service %s", o.Path, o.Service)
 	}
@@ -107,6 +115,37 @@ func (p *Plan) remove(o templates.Output, rec state.Record) error {
 		return err
 	}
 	delete(p.State.Outputs, o.Path)
+	p.add(out)
+	return nil
+}
+
+// giveBack takes away an output, and restores what was there before it.
+func (p *Plan) giveBack(path string, rec state.Record) error {
+	if rec.Found {
+		delete(p.State.Outputs, path)
+		return nil
+	}
+	o := templates.Output{Path: path, Service: rec.Service}
+	if rec.Former == "" {
+		return p.remove(o, rec)
+	}
+	former, err := swap.Read(p.path(rec.Former))
+	if err != nil {
+		return err
+	}
+	if former.Remove {
+		p.warn("the file that %s has replaced is gone: there is no %s", path, rec.Former)
+		return p.remove(o, rec)
+	}
+	former.Path = p.path(path)
+	out := &Output{Output: o, File: former, OldMap: rec.Map}
+	if out.Live, err = swap.Read(former.Path); err != nil {
+		return err
+	}
+	if err := p.keep(out); err != nil {
+		return err
+	}
+	delete(p.State.Outputs, path)
 	p.add(out)
 	return nil
 }

@@ -20,7 +20,10 @@ const (
 	// Dir holds the layer files.
 	Dir = "/etc/mailreg"
 	// NoteFile names the layer files that have existed, one a line: an empty registry is told from a lost one by it.
-	NoteFile  = "/var/lib/mailreg/layers"
+	NoteFile = "/var/lib/mailreg/layers"
+	// OffFile names, one a line, the modules that are switched off: the files NAME.ini in the folders of templates and of
+	// declarations. Everybody may read it, for defaults depend on it.
+	OffFile   = "/var/lib/mailreg/off"
 	schemaDir = Dir + "/schema.d"
 )
 
@@ -99,9 +102,16 @@ func (r *Reader) Fresh() (*View, error) {
 	return r.read()
 }
 
+// Without is Fresh with other modules switched off than those of OffFile.
+func (r *Reader) Without(off []string) (*View, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.readWithout(off)
+}
+
 // watched are the files that make up a view.
 func (r *Reader) watched() []string {
-	paths := []string{r.path(Dir, SecretsFile), r.path(schemaDir)}
+	paths := []string{r.path(Dir, SecretsFile), r.path(schemaDir), r.path(OffFile)}
 	for layer := Normal; layer <= Forced; layer++ {
 		paths = append(paths, r.path(Dir, layerFiles[layer]))
 	}
@@ -111,7 +121,25 @@ func (r *Reader) watched() []string {
 
 // read reads declarations and layers from disk.
 func (r *Reader) read() (*View, error) {
-	t, err := readTable(r.path(schemaDir))
+	off, err := r.Off()
+	if err != nil {
+		return nil, err
+	}
+	return r.readWithout(off)
+}
+
+// Off returns the modules that are switched off, by name.
+func (r *Reader) Off() ([]string, error) {
+	noted, err := os.ReadFile(r.path(OffFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Fields(string(noted)), err
+}
+
+// readWithout passes over the declarations of some modules.
+func (r *Reader) readWithout(off []string) (*View, error) {
+	t, err := readTable(r.path(schemaDir), off)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +162,7 @@ func (r *Reader) read() (*View, error) {
 	files[SecretsFile] = secrets
 	maps.Copy(layers[Normal], secrets)
 	v := newView(r.root, t, layers)
-	v.files = files
+	v.files, v.off = files, off
 	return v, nil
 }
 
@@ -143,7 +171,11 @@ func (r *Reader) Problems() []error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	var all []error
-	if _, err := readTable(r.path(schemaDir)); err != nil {
+	off, err := r.Off()
+	if err == nil {
+		_, err = readTable(r.path(schemaDir), off)
+	}
+	if err != nil {
 		all = append(all, err)
 	}
 	for _, name := range FileNames() {

@@ -137,14 +137,18 @@ func matches(pattern, key string) bool {
 	return false
 }
 
-// readTable reads the declarations below dir, which need not exist. Among the files the first in the order of names wins.
-func readTable(dir string) (*table, error) {
+// readTable reads the declarations below dir, which need not exist, but those of the modules in off. Among the files the first
+// in the order of names wins.
+func readTable(dir string, off []string) (*table, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.ini"))
 	if err != nil {
 		return nil, fmt.Errorf("reading declarations: %w", err)
 	}
 	var local []schema.Declaration
 	for _, file := range files { // the first one that newTable sees wins
+		if slices.Contains(off, strings.TrimSuffix(filepath.Base(file), ".ini")) {
+			continue
+		}
 		data, err := os.ReadFile(file)
 		if err != nil {
 			return nil, fmt.Errorf("reading declarations: %w", err)

@@ -21,6 +21,7 @@ type View struct {
 	layers [Forced + 1]map[string]string // as in the files; Default is nil
 	merged map[string]string             // what the layers give, without defaults
 	files  map[string]map[string]string  // what each layer file holds; layer normal has two
+	off    []string                      // the modules that are switched off
 }
 
 // Pair is a key with its merged value.
@@ -50,7 +51,7 @@ func (v *View) With(l Layer, values map[string]string) *View {
 	layers := v.layers
 	layers[l] = values
 	with := newView(v.root, v.table, layers)
-	with.files = v.files
+	with.files, with.off = v.files, v.off
 	return with
 }
 
@@ -67,7 +68,7 @@ func (v *View) Files(l Layer) map[string]map[string]string {
 	}
 	plain, secret := map[string]string{}, map[string]string{}
 	for key, val := range v.layers[Normal] {
-		if d, _ := v.table.find(key); d.Secret {
+		if d, _ := v.Declaration(key); d.Secret {
 			secret[key] = val
 		} else {
 			plain[key] = val
@@ -288,7 +289,17 @@ func (v *View) Source(key string) (layer Layer, ok bool) {
 }
 
 // Declaration returns what is declared for a key, by its own name or by the longest pattern that matches it.
-func (v *View) Declaration(key string) (schema.Declaration, bool) { return v.table.find(key) }
+func (v *View) Declaration(key string) (schema.Declaration, bool) {
+	d, declared := v.table.find(key)
+	if _, kept := v.files[SecretsFile][key]; kept && !declared {
+		// It was declared once; what was a secret does not become public by that.
+		return schema.Declaration{Key: key, Type: "str", Secret: true}, false
+	}
+	return d, declared
+}
+
+// Off returns the modules that are switched off, by name; not to be changed.
+func (v *View) Off() []string { return v.off }
 
 // Declarations returns all declarations, patterns included, sorted by key.
 func (v *View) Declarations() []schema.Declaration { return v.table.all() }

@@ -104,6 +104,10 @@ type Record struct {
 	Uses    templates.Uses `json:"uses"`
 	// Map is the path of the indexed map made from it, "" for none.
 	Map string `json:"map,omitempty"`
+	// Former is the path below the root of the copy of what was there before the first writing, "" for none; Found says that
+	// it was the same already, and has stayed so.
+	Former string `json:"former,omitempty"`
+	Found  bool   `json:"found,omitempty"`
 }
 
 // Read reads the state; where there is no file, nothing has happened yet.

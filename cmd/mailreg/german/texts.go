@@ -54,6 +54,26 @@ services. An interrupted transaction is finished first, and pending service acti
 es ihren Diensten. Zuvor wird eine unterbrochene Transaktion beendet; was Dienste noch nicht wissen, wird
 ihnen noch einmal gesagt.`,
 	},
+	{"Bring templates and variables of one's own into force", "Bringt eigene Vorlagen und Variablen in Kraft"},
+	{
+		`register reads the manifest NAME.ini in /etc/mailreg/templates and the declarations NAME.ini in
+/etc/mailreg/schema.d, of which one may be missing, renders the files that they make or change, and brings
+them into force as one transaction. What is wrong is told with file and line, and nothing is changed. A
+manifest that nobody registers takes effect at the next commit.`,
+		`register liest das Manifest NAME.ini in /etc/mailreg/templates und die Deklarationen NAME.ini in
+/etc/mailreg/schema.d, von denen eines fehlen darf, erzeugt die Dateien, die sie erzeugen oder ändern, und
+bringt sie in einer Transaktion in Kraft. Was falsch ist, wird mit Datei und Zeile gesagt, und nichts wird
+geändert. Ein Manifest, das niemand anmeldet, gilt vom nächsten commit an.`,
+	},
+	{"Take templates and variables of one's own back", "Nimmt eigene Vorlagen und Variablen zurück"},
+	{
+		`unregister removes the files that the manifest NAME.ini has made and gives back what they had replaced;
+files of others lose the parts that it adds. It stays off, although its files still lie there, until it is
+registered again. Values of its variables are kept.`,
+		`unregister entfernt die Dateien, die das Manifest NAME.ini erzeugt hat, und gibt zurück, was sie ersetzt
+hatten; Dateien anderer verlieren die Teile, die es hinzufügt. Es bleibt abgeschaltet, auch wenn seine
+Dateien noch da liegen, bis es wieder angemeldet wird. Werte seiner Variablen bleiben.`,
+	},
 	{"Print a script that completes command lines", "Gibt ein Skript aus, das Kommandozeilen ergänzt"},
 	{
 		`completion prints the script for a shell. To load it in every session:

@@ -1,0 +1,210 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/mailreg/mailreg/registry/generate"
+	"github.com/mailreg/mailreg/registry/settings"
+	"github.com/mailreg/mailreg/registry/swap"
+	"github.com/mailreg/mailreg/templates"
+)
+
+// module is what somebody has dropped into the folders of templates and of declarations: the two files NAME.ini, of which
+// one may be missing, and what they name.
+type module struct {
+	name string
+	on   bool // whether it is to be switched on or off
+}
+
+var moduleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
+
+// RegisterOptions are those of Register and Unregister.
+type RegisterOptions struct {
+	// DryRun and NoReload are those of Edit.
+	DryRun, NoReload bool
+}
+
+// Register brings a module into force as one transaction: the manifest /etc/mailreg/templates/NAME.ini and the declarations
+// /etc/mailreg/schema.d/NAME.ini, of which one may be missing. Its files are rendered, and those of others that it adds
+// parts to or whose values its defaults change. A whole Commit does so as well, unless the module was switched off.
+func (r *Registry) Register(ctx context.Context, name string, opts RegisterOptions) (Outcome, error) {
+	return r.switchModule(ctx, module{name: name, on: true}, opts)
+}
+
+// Unregister takes a module back as one transaction, while its files are still there: the files that it has made are
+// removed, what they had replaced comes back, and files of others are rendered without its parts. The module stays off,
+// whatever lies in the folders, until it is registered again or its files are gone. Values of variables that nobody
+// declares any more stay.
+func (r *Registry) Unregister(ctx context.Context, name string, opts RegisterOptions) (Outcome, error) {
+	return r.switchModule(ctx, module{name: name}, opts)
+}
+
+func (r *Registry) switchModule(ctx context.Context, m module, opts RegisterOptions) (Outcome, error) {
+	switch {
+	case !moduleName.MatchString(m.name):
+		return Outcome{}, fmt.Errorf("%q cannot be the name of a module", m.name)
+	case templates.IsStock(m.name):
+		return Outcome{}, fmt.Errorf("%s belongs to mailreg itself: see mailreg/service/%s", m.name, m.name)
+	}
+	there, err := r.moduleExists(m.name)
+	if err == nil && !there {
+		err = fmt.Errorf("there is neither a manifest %s nor declarations %s",
+			path.Join(templateDir, m.name+".ini"), path.Join(etcDir, "schema.d", m.name+".ini"))
+	}
+	if err != nil {
+		return Outcome{}, err
+	}
+	return r.run(ctx, job{module: &m, dryRun: opts.DryRun, noReload: opts.NoReload})
+}
+
+// Modules returns the names of all modules, whether on or off, sorted.
+func (r *Registry) Modules() []string {
+	var names []string
+	for _, file := range r.moduleFiles("*") {
+		found, _ := filepath.Glob(file) // the pattern is well formed, the only error there is
+		for _, file := range found {
+			name := strings.TrimSuffix(filepath.Base(file), ".ini")
+			if moduleName.MatchString(name) && !templates.IsStock(name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// moduleFiles are the paths of the files that make a module, as the system knows them.
+func (r *Registry) moduleFiles(name string) []string {
+	return []string{r.path(templateDir, name+".ini"), r.path(etcDir, "schema.d", name+".ini")}
+}
+
+func (r *Registry) moduleExists(name string) (bool, error) {
+	for _, file := range r.moduleFiles(name) {
+		if _, err := os.Stat(file); err == nil || !errors.Is(err, fs.ErrNotExist) {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// turn has the settings without the module on one side of the transaction, and those with it on the other.
+func (t *transaction) turn() error {
+	if t.job.module == nil {
+		return nil
+	}
+	name := t.job.module.name
+	with := slices.DeleteFunc(slices.Clone(t.old.Off()), func(off string) bool { return off == name })
+	without := append(slices.Clone(with), name)
+	if !t.job.module.on && len(with) < len(t.old.Off()) {
+		t.out.Warnings = append(t.out.Warnings, name+" is not registered")
+		with = without
+	}
+	before, after := without, with
+	if !t.job.module.on {
+		before, after = with, without
+	}
+	var err, errAfter error
+	t.old, err = t.r.reader.Without(before)
+	t.view, errAfter = t.r.reader.Without(after)
+	return errors.Join(err, errAfter)
+}
+
+// moved returns the outputs that come or get other parts when a module is switched on or off, and those that go.
+func (t *transaction) moved(set generate.Renderer) (force, gone []string, err error) {
+	if t.job.module == nil {
+		return nil, nil, nil
+	}
+	was, err := t.r.load(t.old.Off())
+	if err != nil {
+		return nil, nil, err
+	}
+	before, after := outputsByPath(was), outputsByPath(set)
+	for _, path := range slices.Sorted(maps.Keys(after)) {
+		o := after[path]
+		_, written := t.state.Outputs[path]
+		switch former, there := before[path]; {
+		case there && slices.Equal(former.Parts, o.Parts):
+		case there && former.Manifest == o.Manifest && o.Manifest != t.job.module.name && !written:
+			t.out.Warnings = append(t.out.Warnings, fmt.Sprintf("%s is not generated yet: the parts of %s wait for that", path, t.job.module.name))
+		default:
+			force = append(force, path)
+		}
+	}
+	for _, path := range slices.Sorted(maps.Keys(before)) {
+		if _, still := after[path]; !still {
+			gone = append(gone, path)
+		}
+	}
+	return force, gone, nil
+}
+
+func outputsByPath(set generate.Renderer) map[string]templates.Output {
+	all := map[string]templates.Output{}
+	for _, o := range set.Outputs() {
+		all[o.Path] = o
+	}
+	return all
+}
+
+// offFile returns the list of the modules that are switched off, when it is to be another one. Those whose files are gone
+// are forgotten.
+func (t *transaction) offFile() ([]swap.File, error) {
+	var off []string
+	for _, name := range t.view.Off() {
+		there, err := t.r.moduleExists(name)
+		if err != nil {
+			return nil, err
+		}
+		if there {
+			off = append(off, name)
+		}
+	}
+	slices.Sort(off)
+	text := ""
+	if len(off) > 0 {
+		text = strings.Join(off, "\n") + "\n"
+	}
+	file, err := swap.Read(t.r.path(settings.OffFile))
+	switch {
+	case err != nil || string(file.Data) == text && !file.Remove || file.Remove && text == "":
+		return nil, err
+	case text == "":
+		return []swap.File{{Path: file.Path, Remove: true}}, nil
+	}
+	return []swap.File{ownFile(file.Path, []byte(text), 0o644)}, nil
+}
+
+// noteModule has the state remember the inputs of the module: they are in force now, what else was edited is not.
+func (t *transaction) noteModule() {
+	files := t.r.moduleFiles(t.job.module.name)
+	for _, o := range t.plan.Set.Outputs() {
+		for _, part := range o.Parts {
+			if slices.Contains(t.plan.Force, o.Path) {
+				files = append(files, t.r.path(templateDir, part+".tmpl"))
+			}
+		}
+	}
+	own := t.r.path(templateDir, t.job.module.name) + string(filepath.Separator)
+	for file := range t.inputs {
+		if strings.HasPrefix(file, own) {
+			files = append(files, file)
+		}
+	}
+	for _, file := range files {
+		if print, there := t.inputs[file]; there {
+			t.state.Inputs[file] = print
+		} else {
+			delete(t.state.Inputs, file)
+		}
+	}
+}
