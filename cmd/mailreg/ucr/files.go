@@ -26,12 +26,27 @@ func (p *Program) commit(ctx context.Context) error {
 		opts.Files = append(opts.Files, file)
 	}
 	outcome, err := p.Registry.Commit(ctx, opts)
+	for _, file := range outcome.Unknown {
+		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", terminal.Line(file))
+	}
+	return p.finish(outcome, err)
+}
+
+// register brings what somebody has dropped into the folders of templates and of declarations into force.
+func (p *Program) register(ctx context.Context) error {
+	return p.finish(p.Registry.Register(ctx, p.call.args[0], registry.RegisterOptions{}))
+}
+
+// unregister takes it back.
+func (p *Program) unregister(ctx context.Context) error {
+	return p.finish(p.Registry.Unregister(ctx, p.call.args[0], registry.RegisterOptions{}))
+}
+
+// finish reports a transaction, or why there was none.
+func (p *Program) finish(outcome registry.Outcome, err error) error {
 	if err != nil && !errors.Is(err, registry.ErrPending) {
 		p.warnings(outcome)
 		return err
-	}
-	for _, file := range outcome.Unknown {
-		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", terminal.Line(file))
 	}
 	p.report(outcome)
 	return nil

@@ -28,6 +28,8 @@ Actions:
   dump                  print all variables that have a value
   shell [<key> ...]     print assignments for the shell
   commit [<file> ...]   render config files and bring them into force
+  register <name>       bring templates and declarations of that name into force
+  unregister <name>     take them back
   update                see whether the declarations can be read
   filter [--encode-utf8] [--disallow-execution]
                         fill in the template on stdin; Python in it is refused

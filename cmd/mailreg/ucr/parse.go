@@ -41,7 +41,7 @@ func (c *call) layer() registry.Layer {
 // needs tells how many arguments an action needs at least.
 var needs = map[string]int{
 	"set": 1, "unset": 1, "get": 1, "search": 0, "info": 1, "dump": 0,
-	"commit": 0, "update": 0, "filter": 0,
+	"commit": 0, "update": 0, "register": 1, "unregister": 1, "filter": 0,
 }
 
 // options are those of each action; valued takes the next argument as its value.

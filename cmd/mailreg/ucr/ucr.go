@@ -54,15 +54,17 @@ type Program struct {
 
 // actions are what the tool can do. The action shell is one of search.
 var actions = map[string]func(*Program, context.Context) error{
-	"set":    (*Program).set,
-	"unset":  (*Program).unset,
-	"get":    (*Program).get,
-	"search": (*Program).search,
-	"info":   (*Program).info,
-	"dump":   (*Program).dump,
-	"commit": (*Program).commit,
-	"update": (*Program).update,
-	"filter": (*Program).filter,
+	"set":        (*Program).set,
+	"unset":      (*Program).unset,
+	"get":        (*Program).get,
+	"search":     (*Program).search,
+	"info":       (*Program).info,
+	"dump":       (*Program).dump,
+	"commit":     (*Program).commit,
+	"update":     (*Program).update,
+	"register":   (*Program).register,
+	"unregister": (*Program).unregister,
+	"filter":     (*Program).filter,
 }
 
 // Run carries out one call, given without the program's name, and returns the exit code.
