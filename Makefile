@@ -3,11 +3,12 @@
 SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve postfix postfix-ldap cyrus-common rspamd \
 	nginx-light spamassassin spamd clamav-daemon strace
 
-.PHONY: build man test check soak lint bench demo servers
+.PHONY: build man test boot-test check soak lint bench demo servers
 
 build: ; CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 man: ; go run -tags man ./cmd/mailreg build/man && go run -tags man ./cmd/mailreg-listener build/man
 test: servers ; go test -count=1 -timeout 14m ./...
+boot-test: ; tests/install.sh systemd-container mmdebstrap && tests/boot/trees.sh build/boot && go test -count=1 -timeout 5m -tags boot ./tests/boot
 check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
 soak: servers ; tests/soak.sh
 lint: ; .ci/lint/run
