@@ -21,9 +21,10 @@ func newImportCommand(a *app) *cobra.Command {
 		Use:   "import FILE",
 		Short: "Take over the variables of a UCS host",
 		Long: `import reads a base.conf of Univention Corporate Server (- for stdin) and sets all its variables in one
-transaction. Values that do not fit their types, read-only variables and names that are none are listed
-with the reason, and nothing is changed, unless --skip-invalid leaves them out. Variables that are not
-declared here are kept: own templates may read them. Lines that UCS passes over are named.`,
+transaction. Values that do not fit their types and names that are none are listed with the reason, and
+nothing is changed, unless --skip-invalid leaves them out. Variables that are not declared here are
+kept: own templates may read them. Lines that UCS passes over, and variables that only the daemon
+writes, are left out and named.`,
 		Example: "  mailreg import --dry-run /etc/univention/base.conf",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -57,7 +58,7 @@ type importJSON struct {
 type refusedJSON struct {
 	Line int    `json:"line"`
 	Key  string `json:"key"`
-	// Reason is the kind of fault: key, value, text, read-only, layer or conflict; Error says what is wrong.
+	// Reason is the kind of fault: key, value, text, layer or conflict; Error says what is wrong.
 	Reason string `json:"reason"`
 	Error  string `json:"error"`
 }
@@ -94,9 +95,13 @@ func newImporter(view *registry.View, edit registry.Edit, lines []layerfile.Peer
 	i.out.Unchanged, i.out.Undeclared, i.out.Refused, i.out.Ignored = []string{}, []string{}, []refusedJSON{}, []ignoredJSON{}
 	for _, line := range lines {
 		was, set := view.In(edit.Layer)[line.Key]
+		d, declared := view.Declaration(line.Key)
 		switch {
 		case line.Ignored != "":
 			i.out.Ignored = append(i.out.Ignored, ignoredJSON{line.Number, line.Ignored})
+			continue
+		case d.ReadOnly: // the daemon of the peer's host wrote it, and ours does so here
+			i.out.Ignored = append(i.out.Ignored, ignoredJSON{line.Number, line.Key + " is read-only: the daemon writes it"})
 			continue
 		case set && was == line.Value:
 			i.out.Unchanged = append(i.out.Unchanged, line.Key)
@@ -104,7 +109,7 @@ func newImporter(view *registry.View, edit registry.Edit, lines []layerfile.Peer
 		}
 		i.lines[line.Key] = line.Number
 		i.edit.Set = append(i.edit.Set, registry.Assignment{Key: line.Key, Value: line.Value})
-		if _, declared := view.Declaration(line.Key); !declared {
+		if !declared {
 			i.out.Undeclared = append(i.out.Undeclared, line.Key)
 		}
 	}

@@ -139,14 +139,15 @@ nichts wird ausgegeben. Mit --disallow-execution ist "@!@" Text wie jeder andere
 	{"Take over the variables of a UCS host", "Übernimmt die Variablen eines UCS-Rechners"},
 	{
 		`import reads a base.conf of Univention Corporate Server (- for stdin) and sets all its variables in one
-transaction. Values that do not fit their types, read-only variables and names that are none are listed
-with the reason, and nothing is changed, unless --skip-invalid leaves them out. Variables that are not
-declared here are kept: own templates may read them. Lines that UCS passes over are named.`,
+transaction. Values that do not fit their types and names that are none are listed with the reason, and
+nothing is changed, unless --skip-invalid leaves them out. Variables that are not declared here are
+kept: own templates may read them. Lines that UCS passes over, and variables that only the daemon
+writes, are left out and named.`,
 		`import liest eine base.conf von Univention Corporate Server (- für stdin) und setzt alle ihre Variablen in einer
-Transaktion. Werte, die nicht zu ihren Typen passen, Variablen, die nur der Dienst schreibt, und Namen, die
-keine sind, werden mit dem Grund genannt, und nichts wird geändert, es sei denn, --skip-invalid lässt sie
-weg. Variablen, die hier nicht beschrieben sind, bleiben: eigene Vorlagen mögen sie lesen. Zeilen, die UCS
-übergeht, werden genannt.`,
+Transaktion. Werte, die nicht zu ihren Typen passen, und Namen, die keine sind, werden mit dem Grund genannt,
+und nichts wird geändert, es sei denn, --skip-invalid lässt sie weg. Variablen, die hier nicht beschrieben
+sind, bleiben: eigene Vorlagen mögen sie lesen. Zeilen, die UCS übergeht, und Variablen, die nur der Dienst
+schreibt, fallen weg und werden genannt.`,
 	},
 	{"leave out what is refused and import the rest", "lässt weg, was abgelehnt wird, und übernimmt den Rest"},
 	{"Tell all about variables: value, layers, declaration, and the files they drive", "Sagt alles über Variablen: Wert, Ebenen, Beschreibung, und die Dateien, die von ihnen abhängen"},
