@@ -1,12 +1,13 @@
 package main
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/complete"
 	"github.com/mailreg/mailreg/cmd/mailreg/shell"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
@@ -55,7 +56,7 @@ func (a *app) search(opts searchOptions, patterns []string) error {
 	for _, pattern := range patterns {
 		term, err := regexp.Compile(pattern)
 		if err != nil {
-			return fmt.Errorf("reading the search term: %w", err)
+			return usagef("reading the search term: %w", err)
 		}
 		terms = append(terms, term)
 	}
@@ -65,7 +66,8 @@ func (a *app) search(opts searchOptions, patterns []string) error {
 	}
 	// A misspelt category would look like one without variables.
 	if opts.category != "" && !knownCategory(view, opts.category) {
-		return fmt.Errorf("unknown category %q", opts.category)
+		known := complete.Settings{View: view}.Categories()
+		return usagef("unknown category %q; there are %s", opts.category, strings.Join(known, ", "))
 	}
 	found := []variableJSON{}
 	w := shell.Writer{Warn: a.warnf}
