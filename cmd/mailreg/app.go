@@ -61,7 +61,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 	switch {
 	case err == nil || err.Error() == "":
 	case !a.running && !errors.As(err, new(exitError)):
-		fmt.Fprintf(a.stderr, "mailreg: %v; usage: %s\n", err, command.UseLine())
+		fmt.Fprintf(a.stderr, "mailreg: %s; usage: %s\n", plainUsage(err), command.UseLine())
 	default:
 		told := map[string]bool{"": true}
 		for line := range strings.Lines(err.Error()) { // several keys may be refused at once, for one reason
@@ -72,6 +72,17 @@ func (a *app) run(ctx context.Context, args []string) int {
 		}
 	}
 	return a.exitCode(err)
+}
+
+// plainUsage is what is wrong with a call, without what only a programmer understands of the words of cobra and pflag.
+func plainUsage(err error) string {
+	text := err.Error()
+	if _, after, ok := strings.Cut(text, " are set none of the others can be; ["); ok {
+		names, _, _ := strings.Cut(after, "]")
+		return "--" + strings.Join(strings.Fields(names), " and --") + " exclude each other"
+	}
+	text, _, _ = strings.Cut(text, ": strconv.")
+	return text
 }
 
 // exitCode finds the class of an error: its own code, a pending action, a wrong call when no command was running yet.

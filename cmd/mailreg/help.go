@@ -37,7 +37,6 @@ func newCompletionCommand(a *app) *cobra.Command {
 // speakGerman turns the help of all commands into German. It is called when help is printed and the locale asks for it.
 func speakGerman(root *cobra.Command) {
 	root.SetUsageTemplate(strings.NewReplacer(german.Usage()...).Replace(root.UsageTemplate()))
-	root.InitDefaultHelpCmd() // else it is added later, in English
 	var visit func(*cobra.Command)
 	visit = func(c *cobra.Command) {
 		c.InitDefaultHelpFlag()

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -26,6 +27,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 	}
 	// main has looked for it before; it is declared for those who read the help.
 	command.Flags().Bool(strings.TrimPrefix(compatFlag, "--"), false, "speak like the peer's ucr: mailreg --compat get KEY")
+	command.Flags().Bool(versionFlag, false, "print the version")
 	command.SetIn(a.stdin)
 	command.SetOut(a.stdout)
 	command.SetErr(a.stderr)
@@ -38,6 +40,7 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),
 		newCompletionCommand(a), newVersionCommand(a),
 	)
+	command.InitDefaultHelpCmd() // now, so that prepare sees it
 	prepare(a, command)
 	help := command.HelpFunc()
 	command.SetHelpFunc(func(c *cobra.Command, args []string) {
@@ -55,9 +58,13 @@ func prepare(a *app, command *cobra.Command) {
 	for _, sub := range command.Commands() {
 		prepare(a, sub)
 	}
-	if command.RunE == nil {
+	switch {
+	case command.Name() == "help":
+		command.RunE = helpOn
+		return
+	case command.RunE == nil:
 		command.Args = cobra.ArbitraryArgs
-		command.RunE = group
+		command.RunE = a.group
 		return
 	}
 	run := command.RunE
@@ -67,13 +74,20 @@ func prepare(a *app, command *cobra.Command) {
 	}
 }
 
+// versionFlag is for those who try it on every program; scripts have the command, which knows --json.
+const versionFlag = "version"
+
 // group answers for a command that only holds others.
-func group(command *cobra.Command, args []string) error {
-	if len(args) == 0 && !command.HasParent() {
-		return command.Help()
-	}
+func (a *app) group(command *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("unknown command %q for %q", args[0], command.CommandPath())
+		return unknown(command, args[0])
+	}
+	if !command.HasParent() {
+		if wanted, _ := command.Flags().GetBool(versionFlag); wanted { // the root has it
+			a.printf("mailreg %s\n", version())
+			return nil
+		}
+		return command.Help()
 	}
 	var names []string
 	for _, sub := range command.Commands() {
@@ -82,6 +96,29 @@ func group(command *cobra.Command, args []string) error {
 		}
 	}
 	return usagef("%s needs a command: %s", command.CommandPath(), strings.Join(names, ", "))
+}
+
+// helpOn prints the help of the command that is named; cobra's own takes a name that it does not know for none.
+func helpOn(command *cobra.Command, args []string) error {
+	wanted, rest, err := command.Root().Find(args)
+	if err != nil {
+		return exitError{exitUsage, err}
+	}
+	if len(rest) > 0 && wanted.HasSubCommands() {
+		return unknown(wanted, rest[0])
+	}
+	wanted.InitDefaultHelpFlag()
+	return wanted.Help()
+}
+
+// unknown returns the error for a command that a group does not hold, with those that may be meant.
+func unknown(group *cobra.Command, name string) error {
+	group.SuggestionsMinimumDistance = 2 // letters
+	hint := fmt.Sprintf(" (%s lists them)", strings.Replace(group.CommandPath(), "mailreg", "mailreg help", 1))
+	if meant := group.SuggestionsFor(name); len(meant) > 0 {
+		hint = "; did you mean " + strings.Join(meant, " or ") + "?"
+	}
+	return usagef("unknown command %q for %q%s", name, group.CommandPath(), hint)
 }
 
 // jsonFlag adds --json to a command that prints data.

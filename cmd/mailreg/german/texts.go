@@ -26,6 +26,7 @@ es fragt und steuert auch den Listener, der den Server im Gleichschritt mit dem 
 FILE und ausgegebene Pfade sind von der Wurzel aus gesehen.
 Rückgabewerte: 0 getan, 1 abgelehnt oder misslungen, 2 falscher Aufruf, 3 in Kraft, aber ein Dienst weiß es noch nicht.`,
 	},
+	{"print the version", "gibt die Version aus"},
 	{"speak like the peer's ucr: mailreg --compat get KEY", "spricht wie das ucr des Vorbilds: mailreg --compat get KEY"},
 	{"act on the system below `DIR` (default $MAILREG_ROOT, else /)", "arbeitet am System unterhalb von `DIR` (sonst $MAILREG_ROOT, sonst /)"},
 	{"Help about any command", "Hilfe zu jedem Kommando"},
