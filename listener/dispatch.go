@@ -234,7 +234,7 @@ func (w *worker) flushHandler(work context.Context, batch []outcome) error {
 func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 	h := e.tx.Handler(w.name)
 	switch {
-	case o.err != nil:
+	case o.err != nil && !errors.Is(o.err, schema.ErrPartly):
 		// Of a call that was cut off by the end of the process, or whose entry has changed since, nothing is known but that
 		// it may have had an effect; the mark says so already.
 		if m, ok := h.Mark(o.change.UUID); ok && m.Last == o.mark.Last && !aborted {
@@ -247,6 +247,9 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 		e.acknowledge(w, o.decision)
 		if o.takes && !o.mark.Approved {
 			h.AddTake(w.take(o, e), e.now.Add(-window))
+		}
+		if o.err != nil {
+			return e.remind(w, o)
 		}
 		state := h.State()
 		state.LastSuccess = e.now

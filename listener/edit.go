@@ -148,6 +148,18 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	e.forget(uuid)
 }
 
+// remind parks what was acknowledged although something of it could not be done. A later change has a mark already.
+func (e *edit) remind(w *worker, o outcome) (parked bool) {
+	if _, later := e.tx.Handler(w.name).Mark(o.change.UUID); later {
+		return false
+	}
+	m := o.mark
+	m.Attempts++
+	m.Resync, m.SetAside, m.Doubt, m.Tried, m.Before = true, false, false, nil, nil
+	e.park(w, m, o.err.Error(), schema.UUID{})
+	return true
+}
+
 // forget drops the record of an outside entry for which no handler has done anything.
 func (e *edit) forget(uuid schema.UUID) {
 	if _, ok := e.tx.Outside(uuid); !ok {

@@ -16,7 +16,7 @@ type Handler interface {
 	Match(e *schema.Entry) bool
 	// Apply brings the change about. It must be idempotent: after a crash, a retry or a lost answer it is called again
 	// with the same change. Errors: schema.ErrInvalid parks the entry, schema.TargetDown pauses the target, anything
-	// else is retried and then parked. Nil acknowledges New.
+	// else is retried and then parked. Nil acknowledges New; schema.ErrPartly does so, too, and parks.
 	Apply(ctx context.Context, c schema.Change) error
 }
 

@@ -102,6 +102,37 @@ func TestFaultsAreOfTheirEntriesOnly(t *testing.T) {
 	})
 }
 
+// TestDoneInPart acknowledges what is done but for one thing, so that the next run knows of it, and parks it all the same.
+func TestDoneInPart(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r, w := newWhole(t, user(1, "", attr("color", "red")), user(2, "", attr("color", "blue")))
+		r.start()
+		w.calls = nil
+		w.faults = schema.Faults{id(1): schema.Partlyf("green is not nice")}
+		r.dir.set(user(1, "", attr("color", "green")))
+		r.expectMarks("u1 parked: green is not nice")
+		w.expect(t, "change u1  ")
+		r.stop()
+		r.dir.hide(id(1), true)
+		r.start()
+		same(t, "recalled", w.recalled, "uid=u1 green", "uid=u2 blue")
+		same(t, "shown", w.shown, "uid=u1 green", "uid=u2 blue")
+		r.dir.hide(id(1), false)
+		r.dir.cut()
+		pass(time.Minute)
+		parked, err := r.Parked(t.Context())
+		if err != nil || len(parked) != 1 {
+			t.Fatalf("parked %+v, %v", parked, err)
+		}
+		w.calls, w.faults = nil, nil
+		if _, err := r.Retry(t.Context(), parked[0].ID); err != nil {
+			t.Error(err)
+		}
+		r.expectMarks()
+		w.expect(t, "change u1  ")
+	})
+}
+
 func TestRecall(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r, w := newWhole(t, user(1, "", attr("color", "red")), user(2, "", attr("color", "blue")))

@@ -26,6 +26,23 @@ func (invalid) Is(target error) bool { return target == ErrInvalid }
 // Unwrap returns the message with its causes.
 func (e invalid) Unwrap() error { return e.error }
 
+// ErrPartly says that a change is done but for wrong data, which the message names. It is an ErrInvalid, but the entry
+// counts as acknowledged although it is parked: what became of its good part must be remembered.
+var ErrPartly = errors.New("done in part")
+
+// Partlyf returns an error that is ErrPartly and reads as the message alone.
+func Partlyf(format string, args ...any) error {
+	return partly{Invalidf(format, args...)}
+}
+
+type partly struct{ error }
+
+// Is makes every such error an ErrPartly.
+func (partly) Is(target error) bool { return target == ErrPartly }
+
+// Unwrap returns the error as an ErrInvalid.
+func (e partly) Unwrap() error { return e.error }
+
 // Faults are the errors of single entries of a burst; the others are done.
 type Faults map[UUID]error
 
