@@ -15,5 +15,8 @@
 //
 // Failure: a value that the registry refuses, and a key that is given two values at once, is left as it was; the others go
 // through, the policy is parked with the key named, and Notes has it as long as it matters to this host. When a server
-// refuses the files, each entry of the burst is tried alone, and those that are at fault fail alone.
+// refuses the files, each entry of the burst is tried alone, and those that are at fault fail alone. As long as one of the
+// entries that can assign policies is not shown, because it is hidden, was renamed, or cannot be asked for by entryDN, and
+// when ldap/hostdn does not lie below ldap/base, the layer stays as it is, and Notes says why. While layer files cannot be
+// read everything waits.
 package policy

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,6 +14,8 @@ import (
 type Plan struct {
 	// Any says that there is a policy, whether it is for this host or not.
 	Any bool
+	// Missing are the levels that the directory does not show. What they assign is not known, so nothing else is planned.
+	Missing []schema.DN
 	// Values are the values by key, Undecided the keys whose value cannot be told, so that it is left as it is.
 	Values    map[string]string
 	Undecided map[string]bool
@@ -24,8 +27,10 @@ type Plan struct {
 
 // Fault is what is wrong with a policy.
 type Fault struct {
+	// Policy and DN identify it.
 	Policy schema.UUID
-	// Text names the policy, the key if it is about one, and the reason.
+	DN     string
+	// Text names the key, if it is about one, and the reason.
 	Text string
 	// Harmless is set when nothing is to be mended for this host: the value is merely ignored.
 	Harmless bool
@@ -33,7 +38,7 @@ type Fault struct {
 
 // faultOf words a fault.
 func faultOf(p schema.Policy, format string, args ...any) Fault {
-	return Fault{Policy: p.UUID, Text: p.DN + ": " + fmt.Sprintf(format, args...)}
+	return Fault{Policy: p.UUID, DN: p.DN, Text: fmt.Sprintf(format, args...)}
 }
 
 // choice is what has been decided about one key so far.
@@ -49,29 +54,23 @@ type choice struct {
 // Make returns the plan of a host whose policies are assigned at levels, nearest first. entries are all policies and
 // levels in any order; others are passed over.
 func Make(levels []schema.DN, entries []*schema.Entry) Plan {
-	policies, assigned := map[string]schema.Policy{}, map[string]*schema.Entry{}
-	for _, e := range entries {
-		dn, err := schema.ParseDN(e.DN)
-		if err != nil {
-			continue // nothing can refer to it
-		}
-		if schema.IsPolicy(e) {
-			policies[dn.String()] = schema.ParsePolicy(e)
-		}
-		assigned[dn.String()] = e
-	}
+	policies, assigned := index(entries)
 	plan := Plan{
 		Any: len(policies) > 0, Values: map[string]string{}, Undecided: map[string]bool{}, Sources: map[string]schema.Policy{},
 	}
-	if len(levels) == 0 {
+	for _, level := range levels {
+		if assigned[level.String()] == nil {
+			plan.Missing = append(plan.Missing, level)
+		}
+	}
+	if len(levels) == 0 || len(plan.Missing) > 0 {
 		return plan
 	}
-	host := assigned[levels[0].String()]
 	chosen := map[string]choice{}
 	for i, level := range levels {
 		for _, name := range references(assigned[level.String()]) {
 			if p, ok := policies[name]; ok {
-				plan.consider(p, host, i, chosen)
+				plan.consider(p, assigned[levels[0].String()], i, chosen)
 			}
 		}
 	}
@@ -84,6 +83,27 @@ func Make(levels []schema.DN, entries []*schema.Entry) Plan {
 		}
 	}
 	return plan
+}
+
+// index returns the policies, and all entries, by DN. Two can have one DN when a folder above the older was renamed, of
+// which the provider tells nothing; the younger one is really called so.
+func index(entries []*schema.Entry) (map[string]schema.Policy, map[string]*schema.Entry) {
+	policies, all := map[string]schema.Policy{}, map[string]*schema.Entry{}
+	for _, e := range slices.SortedFunc(slices.Values(entries), older) {
+		dn, err := schema.ParseDN(e.DN)
+		if err != nil {
+			continue // nothing can refer to it
+		}
+		all[dn.String()] = e
+		if delete(policies, dn.String()); schema.IsPolicy(e) {
+			policies[dn.String()] = schema.ParsePolicy(e)
+		}
+	}
+	return policies, all
+}
+
+func older(a, b *schema.Entry) int {
+	return cmp.Or(cmp.Compare(a.First("createTimestamp"), b.First("createTimestamp")), a.UUID.Compare(b.UUID))
 }
 
 // references returns the policies that an entry refers to, each once, in the order in which they count.
@@ -137,9 +157,6 @@ func (plan *Plan) consider(p schema.Policy, host *schema.Entry, level int, chose
 func applies(p schema.Policy, host *schema.Entry) (truth, string) {
 	if len(p.Required) == 0 && len(p.Prohibited) == 0 && p.Filter == "" {
 		return yes, ""
-	}
-	if host == nil {
-		return unknown, "the directory does not show the host's own entry"
 	}
 	for _, class := range p.Required {
 		if !host.HasClass(class) {

@@ -126,9 +126,13 @@ func TestPlan(t *testing.T) {
 			faults: []string{"cn=p,cn=policies,dc=e,dc=t: it is not known whether it is for this host: ldapFilter (sn=y): mailreg does not follow the attribute sn"},
 		},
 		{
-			name:    "a condition without the host",
-			entries: []*schema.Entry{policy("p", "a=1", ":requiredObjectClasses=x"), refers(base, "p")}, undecided: []string{"a"},
-			faults: []string{"cn=p,cn=policies,dc=e,dc=t: it is not known whether it is for this host: the directory does not show the host's own entry"},
+			name: "of two that were called alike the younger is",
+			entries: []*schema.Entry{
+				schema.NewEntry(schema.UUID{2}, policy("p").DN, append(policy("p", "a=1").Attrs, schema.Attribute{Name: "createTimestamp", Values: []string{"20260101000000Z"}})...),
+				schema.NewEntry(schema.UUID{1}, policy("p").DN, append(policy("p", "a=2").Attrs, schema.Attribute{Name: "createTimestamp", Values: []string{"20260102000000Z"}})...),
+				refers(base, "p"),
+			},
+			want: map[string]string{"a": "2"},
 		},
 		{
 			name: "of ours",
@@ -145,7 +149,7 @@ func TestPlan(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for range 3 {
 				rand.Shuffle(len(tt.entries), func(i, j int) { tt.entries[i], tt.entries[j] = tt.entries[j], tt.entries[i] })
-				plan := Make(scope.Levels(), tt.entries)
+				plan := Make(scope.Levels(), withLevels(tt.entries))
 				if tt.want == nil {
 					tt.want = map[string]string{}
 				}
@@ -154,7 +158,7 @@ func TestPlan(t *testing.T) {
 					undecided = append(undecided, key)
 				}
 				for _, fault := range plan.Faults {
-					faults = append(faults, fault.Text)
+					faults = append(faults, fault.DN+": "+fault.Text)
 				}
 				got := fmt.Sprint(undecided, faults)
 				if diff := cmp.Diff(tt.want, plan.Values); diff != "" || got != fmt.Sprint(tt.undecided, tt.faults) {
@@ -163,6 +167,13 @@ func TestPlan(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withLevels adds the levels that a test says nothing about.
+func withLevels(entries []*schema.Entry) []*schema.Entry {
+	return append(slices.DeleteFunc(bare(), func(level *schema.Entry) bool {
+		return slices.ContainsFunc(entries, func(e *schema.Entry) bool { return e.DN == level.DN })
+	}), entries...)
 }
 
 func TestFilter(t *testing.T) {
@@ -203,7 +214,7 @@ func TestFilter(t *testing.T) {
 
 func TestLoses(t *testing.T) {
 	h := New(Config{Scope: scope})
-	old := policy("p", "a=1", "b=1", ":cn=p", ":fixedAttributes="+option("a"))
+	old := policy("p", "a=1", "b=1", ":entryCSN=1", ":fixedAttributes="+option("a"))
 	for _, tt := range []struct {
 		new  *schema.Entry
 		want []string
@@ -211,7 +222,7 @@ func TestLoses(t *testing.T) {
 		{old, nil},
 		{policy("p", "a=2", "b=1", ":fixedAttributes=x"), nil},
 		{policy("p", "a=2"), []string{"fixedattributes", option("b")}},
-		{entry(old.DN), []string{"fixedattributes", option("a"), option("b")}},
+		{entry(old.DN, "objectClass=x"), []string{"fixedattributes", option("a"), option("b")}},
 	} {
 		got := h.Loses(schema.Change{Old: old, New: tt.new})
 		for i := range tt.want {
@@ -220,5 +231,10 @@ func TestLoses(t *testing.T) {
 		if !slices.Equal(got, tt.want) {
 			t.Errorf("loses %q, want %q", got, tt.want)
 		}
+	}
+	asked := schema.Attribute{Name: schema.AttrServerRole, Values: []string{"memberserver"}}
+	level := schema.NewEntry(refers(host).UUID, host, append(refers(host).Attrs, asked)...)
+	if got := h.Loses(schema.Change{Old: level, New: refers(host)}); !slices.Equal(got, []string{"univentionserverrole"}) {
+		t.Errorf("a host that may not match the filter of a policy any more loses %q", got)
 	}
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,12 @@ type Handler struct {
 	// known are the policies and levels that layer ldap was made from; noted are their changes until Flush, nil for an entry
 	// that is gone.
 	known, noted map[schema.UUID]*schema.Entry
-	notes        []string
+	// seen says that there was a policy in this run.
+	seen bool
+
+	// notes have a lock of their own: who asks for them must not wait for servers that are being reloaded.
+	notesMu sync.Mutex
+	notes   []string
 }
 
 // New returns the handler.
@@ -64,22 +70,24 @@ func (h *Handler) Match(e *schema.Entry) bool {
 	return len(h.levels) > 0 && (schema.IsPolicy(e) || schema.IsLevel(e, h.levels))
 }
 
-// Loses names the attributes of policies and references to them: their absence is to be confirmed.
+// Loses names what is gone of the attributes: the absence of a policy's values, of references and of what the condition of
+// a policy asks for is to be confirmed.
 func (h *Handler) Loses(c schema.Change) (names []string) {
 	for _, attr := range c.Old.Attrs {
-		name, _, _ := strings.Cut(attr.Name, ";")
-		counts := func(known string) bool { return strings.EqualFold(known, name) }
-		if slices.ContainsFunc(schema.PolicyAttributes(), counts) && c.New.Values(attr.Name) == nil {
+		if !slices.Contains(operational(), attr.Name) && c.New.Values(attr.Name) == nil {
 			names = append(names, attr.Name)
 		}
 	}
 	return names
 }
 
+// operational returns the names of attributes that no policy depends on.
+func operational() []string { return []string{"createtimestamp", "entrycsn", "entryuuid"} }
+
 // Notes returns what of the policies for this host is not in force, and why.
 func (h *Handler) Notes() []string {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.notesMu.Lock()
+	defer h.notesMu.Unlock()
 	return slices.Clone(h.notes)
 }
 
@@ -139,12 +147,13 @@ func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]
 // advance brings changes about: all at once or, when that is refused, one by one, so that none is in the way of another.
 func (h *Handler) advance(ctx context.Context, changes map[schema.UUID]*schema.Entry) (schema.Faults, error) {
 	found, err := h.bring(ctx, changes)
-	if err != nil && (len(changes) < 2 || ctx.Err() != nil) {
+	_, down := errors.AsType[*schema.TargetDown](err)
+	if err != nil && (down || len(changes) < 2 || ctx.Err() != nil) {
 		return nil, err
 	}
 	faults := schema.Faults{}
 	if err != nil {
-		for _, uuid := range slices.SortedFunc(maps.Keys(changes), schema.UUID.Compare) {
+		for _, uuid := range h.turns(changes) {
 			one, err := h.bring(ctx, map[schema.UUID]*schema.Entry{uuid: changes[uuid]})
 			if err != nil {
 				faults[uuid] = err
@@ -153,17 +162,43 @@ func (h *Handler) advance(ctx context.Context, changes map[schema.UUID]*schema.E
 			found = one
 		}
 	}
-	texts := map[schema.UUID][]string{}
+	addFaults(faults, found)
+	return faults, nil
+}
+
+// turns returns the order of changes that are brought about one by one. A level comes before the policies that it assigns
+// anew, so that each is judged alone; but one that drops a policy comes after them, and what is gone at the end, so that
+// what is refused does not take along what it is to replace.
+func (h *Handler) turns(changes map[schema.UUID]*schema.Entry) []schema.UUID {
+	turn := func(uuid schema.UUID) int {
+		switch e := changes[uuid]; {
+		case e == nil:
+			return 3
+		case schema.IsPolicy(e):
+			return 1
+		case slices.ContainsFunc(references(h.known[uuid]), func(name string) bool { return !slices.Contains(references(e), name) }):
+			return 2
+		default:
+			return 0
+		}
+	}
+	return slices.SortedFunc(maps.Keys(changes), func(a, b schema.UUID) int {
+		return cmp.Or(cmp.Compare(turn(a), turn(b)), a.Compare(b))
+	})
+}
+
+// addFaults adds what was found wrong with policies that are in force otherwise.
+func addFaults(faults schema.Faults, found []Fault) {
+	texts, names := map[schema.UUID][]string{}, map[schema.UUID]string{}
 	for _, fault := range found {
 		if _, refused := faults[fault.Policy]; !fault.Harmless && !refused {
-			texts[fault.Policy] = append(texts[fault.Policy], fault.Text)
+			texts[fault.Policy], names[fault.Policy] = append(texts[fault.Policy], fault.Text), fault.DN
 		}
 	}
 	for uuid, list := range texts {
 		slices.Sort(list) // a policy that is assigned twice is wrong once
-		faults[uuid] = schema.Invalidf("%s", strings.Join(slices.Compact(list), "; "))
+		faults[uuid] = schema.Partlyf("%s: %s", names[uuid], strings.Join(slices.Compact(list), "; "))
 	}
-	return faults, nil
 }
 
 // bring makes the layer what the policies say after some changes, and remembers them once that is done. It returns what
@@ -175,14 +210,34 @@ func (h *Handler) bring(ctx context.Context, changes map[schema.UUID]*schema.Ent
 	}
 	maps.DeleteFunc(next, func(_ schema.UUID, e *schema.Entry) bool { return e == nil })
 	before, plan := Make(h.levels, values(h.known)), Make(h.levels, values(next))
-	if before.Any || plan.Any {
+	unknown := h.unknown(&plan)
+	if unknown == "" && (before.Any || plan.Any) {
 		if err := h.write(ctx, &plan); err != nil {
 			return nil, err
 		}
 	}
-	h.known = next
-	h.note(plan.Faults)
+	h.known, h.seen = next, h.seen || before.Any || plan.Any
+	if !h.seen {
+		unknown = "" // which does not matter
+	}
+	h.note(unknown, plan.Faults)
 	return plan.Faults, nil
+}
+
+// unknown says why nobody can tell which policies are for this host, "" when that can be told.
+func (h *Handler) unknown(plan *Plan) string {
+	if len(h.levels) == 0 {
+		return fmt.Sprintf("layer %s stays as it is: ldap/hostdn %q is not below ldap/base %q", registry.LDAP, h.cfg.Scope.Host, h.cfg.Scope.Base)
+	}
+	var names []string
+	for _, level := range plan.Missing {
+		names = append(names, level.String())
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("layer %s stays as it is: the directory does not show %s, where policies may be assigned; "+
+		"the account must be allowed to read it and to search for entryDN", registry.LDAP, strings.Join(names, ", "))
 }
 
 func values(entries map[schema.UUID]*schema.Entry) []*schema.Entry {
@@ -193,7 +248,7 @@ func values(entries map[schema.UUID]*schema.Entry) []*schema.Entry {
 func (h *Handler) write(ctx context.Context, plan *Plan) error {
 	view, err := h.cfg.Registry.View()
 	if err != nil {
-		return err
+		return &schema.TargetDown{Target: "registry", Err: err}
 	}
 	edit := Edit(view, plan)
 	if len(edit.Set) == 0 && len(edit.Unset) == 0 {
@@ -243,17 +298,23 @@ func Edit(view *registry.View, plan *Plan) registry.Edit {
 }
 
 // note keeps what is not in force for the status, and logs what is new of it.
-func (h *Handler) note(faults []Fault) {
+func (h *Handler) note(unknown string, faults []Fault) {
 	var notes []string
+	if unknown != "" {
+		notes = append(notes, unknown)
+	}
 	for _, fault := range faults {
-		notes = append(notes, "policy "+fault.Text)
+		notes = append(notes, "policy "+fault.DN+": "+fault.Text)
 	}
 	slices.Sort(notes)
 	notes = slices.Compact(notes)
+	h.notesMu.Lock()
+	before := h.notes
+	h.notes = notes
+	h.notesMu.Unlock()
 	for _, note := range notes {
-		if !slices.Contains(h.notes, note) {
+		if !slices.Contains(before, note) {
 			h.cfg.Logger.Warn(note, "handler", Name)
 		}
 	}
-	h.notes = notes
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -37,7 +39,8 @@ func (oneFile) Render(_ templates.Output, w templates.World) ([]byte, templates.
 type rig struct {
 	*testing.T
 	*Handler
-	reg *registry.Registry
+	reg  *registry.Registry
+	root string
 }
 
 func newRig(t *testing.T) *rig {
@@ -54,7 +57,14 @@ func newRig(t *testing.T) *rig {
 	if _, err := reg.Commit(t.Context(), registry.CommitOptions{}); err != nil {
 		t.Fatal(err)
 	}
-	return &rig{T: t, Handler: New(Config{Registry: reg, Scope: scope}), reg: reg}
+	r := &rig{T: t, Handler: New(Config{Registry: reg, Scope: scope}), reg: reg, root: root}
+	r.Recall(slices.Values(bare()))
+	return r
+}
+
+// bare returns the host and what is above it, with no policies assigned.
+func bare() []*schema.Entry {
+	return []*schema.Entry{refers(host), refers(site), refers(base)}
 }
 
 // burst applies entries, those of "gone" as gone, each burst twice: the second must change nothing.
@@ -146,7 +156,7 @@ func TestFaults(t *testing.T) {
 	bad := policy("p", "size=lots", "b=2", "mine=x", "password=geheim", "domains=x", "bad[key]=1", "raw=\xff")
 	err := r.burst(bad)
 	faults, ok := errors.AsType[schema.Faults](err)
-	if !ok || len(faults) != 1 || !errors.Is(faults[p.UUID], schema.ErrInvalid) {
+	if !ok || len(faults) != 1 || !errors.Is(faults[p.UUID], schema.ErrPartly) {
 		t.Fatalf("error %v", err)
 	}
 	for _, part := range []string{`size: value "lots"`, "password is a secret", "domains is read-only", "bad[key]", "raw: value"} {
@@ -190,9 +200,9 @@ func TestRefusedByAServer(t *testing.T) {
 func TestReconcile(t *testing.T) {
 	r := newRig(t)
 	r.byHand("c", "3")
-	r.ok(r.Reconcile(t.Context(), slices.Values([]*schema.Entry{refers(host)})))
+	r.ok(r.Reconcile(t.Context(), slices.Values(bare())))
 	r.layer(map[string]string{"c": "3"}) // no policy, and none before
-	all := []*schema.Entry{refers(host, "p", "q"), policy("p", "a=1"), policy("q", "x=bad")}
+	all := []*schema.Entry{refers(host, "p", "q"), refers(site), refers(base), policy("p", "a=1"), policy("q", "x=bad")}
 	for range 2 {
 		r.ok(r.Reconcile(t.Context(), slices.Values(all)))
 		r.layer(map[string]string{"a": "1"})
@@ -203,10 +213,115 @@ func TestReconcile(t *testing.T) {
 
 	// The next run: what was acknowledged is recalled, so that the end of the last policy is seen as such.
 	h := New(Config{Registry: r.reg, Scope: scope})
-	h.Recall(slices.Values(all[:2]))
+	h.Recall(slices.Values(all[:4]))
 	r.Handler = h
 	r.ok(r.burst(gone(policy("p").DN)))
 	r.layer(map[string]string{})
+}
+
+// TestUnknownLevels keeps the layer as long as an entry is not shown that may assign policies.
+func TestUnknownLevels(t *testing.T) {
+	assigned := []*schema.Entry{refers(base, "p"), policy("p", "a=1")}
+	for _, tt := range []struct {
+		name  string
+		scope schema.Scope
+		shown []*schema.Entry
+		note  string
+	}{
+		{"none shown", scope, assigned[1:], "the directory does not show " + host + ", " + site + ", " + base},
+		{"one hidden", scope, append(assigned, refers(host)), "the directory does not show " + site},
+		{"the host is called otherwise now", scope, append(assigned, refers("cn=mail2,"+site), refers(site)), "does not show " + host},
+		{"a host elsewhere", schema.Scope{Base: base, Host: "cn=mail1,dc=x"}, nil, `ldap/hostdn "cn=mail1,dc=x" is not below ldap/base "` + base + `"`},
+		{"no host any more", schema.Scope{Base: base}, nil, `"" is not below`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			r := newRig(t)
+			r.ok(r.burst(policy("p", "a=1"), refers(base, "p")))
+			h := New(Config{Registry: r.reg, Scope: tt.scope})
+			h.Recall(slices.Values(assigned))
+			r.Handler = h
+			r.ok(r.Reconcile(t.Context(), slices.Values(tt.shown)))
+			r.layer(map[string]string{"a": "1"})
+			if notes := r.Notes(); len(notes) != 1 || !strings.Contains(notes[0], tt.note) {
+				t.Errorf("notes %q", notes)
+			}
+		})
+	}
+	r := newRig(t)
+	r.ok(r.burst(policy("p", "a=1"), refers(base, "p")))
+	r.ok(r.burst(gone(host)))
+	r.ok(r.burst(refers(base)))
+	r.layer(map[string]string{"a": "1"})
+	r.ok(r.burst(refers(host)))
+	r.layer(map[string]string{})
+	if notes := r.Notes(); len(notes) != 0 {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+// TestNewPolicyInPlaceOfAnother lets a server refuse the policy that comes: the one that goes stays in force.
+func TestNewPolicyInPlaceOfAnother(t *testing.T) {
+	r := newRig(t)
+	r.ok(r.burst(policy("p", "x=good", "a=1"), refers(host, "p")))
+	bad := policy("q", "x=bad", "a=2")
+	err := r.burst(refers(host, "q"), bad)
+	faults, _ := errors.AsType[schema.Faults](err)
+	if at := refers(host).UUID; len(faults) != 1 || faults[at] == nil || !strings.Contains(faults[at].Error(), "x is bad") {
+		t.Errorf("error %v", err)
+	}
+	r.layer(map[string]string{"x": "good", "a": "1"})
+}
+
+// slow is a registry whose transactions take until they are let go.
+type slow struct {
+	Registry
+	begun, end chan struct{}
+}
+
+func (s slow) Change(ctx context.Context, edit registry.Edit) (registry.Outcome, error) {
+	close(s.begun)
+	<-s.end
+	return s.Registry.Change(ctx, edit)
+}
+
+// TestNotesDoNotWait asks for the notes, as each status does, while a server is being reloaded.
+func TestNotesDoNotWait(t *testing.T) {
+	r := newRig(t)
+	s := slow{r.reg, make(chan struct{}), make(chan struct{})}
+	r.Handler.cfg.Registry = s
+	p := policy("p", "a=1")
+	r.ok(errors.Join(r.Apply(t.Context(), schema.Change{UUID: p.UUID, New: p}), r.Apply(t.Context(), schema.Change{UUID: refers(base).UUID, New: refers(base, "p")})))
+	flushed := make(chan error)
+	go func() { flushed <- r.Flush(t.Context()) }()
+	<-s.begun
+	told := make(chan struct{})
+	go func() { r.Notes(); close(told) }()
+	select {
+	case <-told:
+	case <-time.After(20 * time.Second):
+		t.Error("no notes before the end of the transaction")
+	}
+	close(s.end)
+	r.ok(<-flushed)
+}
+
+// TestBrokenRegistry is about layer files that cannot be read: no policy is at fault.
+func TestBrokenRegistry(t *testing.T) {
+	r := newRig(t)
+	r.byHand("c", "3")
+	name := filepath.Join(r.root, "etc/mailreg/base-ldap.conf")
+	text, err := os.ReadFile(name)
+	r.ok(err)
+	r.ok(os.WriteFile(name, text[:len(text)/2], 0o644))
+	changes := []*schema.Entry{policy("p", "a=1"), refers(base, "p")}
+	if err := r.burst(changes...); err == nil {
+		t.Error("no error")
+	} else if down, ok := errors.AsType[*schema.TargetDown](err); !ok || !strings.Contains(down.Error(), "base-ldap.conf") {
+		t.Errorf("error %v", err)
+	}
+	r.ok(os.WriteFile(name, text, 0o644))
+	r.ok(r.burst(changes...))
+	r.layer(map[string]string{"a": "1"})
 }
 
 func TestWithoutAHost(t *testing.T) {

@@ -160,13 +160,19 @@ func TestHiddenPolicies(t *testing.T) {
 		"values":     "to dn.subtree=" + policiesDN + " attrs=univentionRegistry by * none",
 		"assignment": "to attrs=univentionPolicyReference by * none",
 		"disclosed":  "to dn.subtree=" + policiesDN + " by * disclose",
+		"condition":  "to dn.exact=" + harness.ListenerDN + " attrs=uid by * none",
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			host := policyHost(t)
-			dn := addPolicy(host, "p", size+"=1111111", "test/x=1")
+			dn := addPolicy(host, "p", size+"=2222222", "test/x=1")
+			host.Slapd.Set(dn, "ldapFilter", "(uid=listener)")
 			assign(t, host, harness.BaseDN, dn)
-			wantSize(t, host, "shown", "1111111")
+			wantSize(t, host, "shown", "2222222")
+			host.Slapd.Set(dn, option(size), "1111111")
+			host.Slapd.Set(dn, option("mail/postfix/bounce_queue_lifetime"), "lots")
+			host.Slapd.Set(dn, option("test/x"), "2")
+			wantSize(t, host, "changed, with a wrong value", "1111111")
 			before := layerLDAP(t, host)
 			host.Slapd.Restart(func(c *harness.SlapdConfig) {
 				c.ACL = []string{
@@ -177,6 +183,7 @@ func TestHiddenPolicies(t *testing.T) {
 			// Both are sent again, or not at all.
 			host.Slapd.Set(dn, "requiredObjectClasses", "account")
 			host.Slapd.Set(harness.BaseDN, "description", "touched")
+			host.Slapd.Set(harness.ListenerDN, "description", "touched")
 			wantSize(t, host, "hidden", "1111111")
 			host.Listener.Stop()
 			host.Listener.Start()
@@ -190,6 +197,34 @@ func TestHiddenPolicies(t *testing.T) {
 			wantSize(t, host, "deleted", "10240000")
 		})
 	}
+}
+
+// TestHiddenLevels proves that a directory which does not let us search for entryDN, and so does not show what assigns the
+// policies, empties no layer; here with a replica that is new.
+func TestHiddenLevels(t *testing.T) {
+	t.Parallel()
+	host := policyHost(t)
+	assign(t, host, harness.ListenerDN, addPolicy(host, "p", "mail/messagesizelimit=1111111"))
+	wantSize(t, host, "shown", "1111111")
+	host.Listener.Stop()
+	if err := os.Remove(filepath.Join(host.Root(), "var/lib/mailreg/listener.db")); err != nil {
+		t.Fatal(err)
+	}
+	host.Slapd.Restart(func(c *harness.SlapdConfig) {
+		c.ACL = []string{
+			"to attrs=userPassword by anonymous auth by * none", "to attrs=entryDN by * none",
+			"to * by dn.exact=" + harness.ListenerDN + " read by users read by anonymous auth by * none",
+		}
+	})
+	host.Listener.Start()
+	wantSize(t, host, "hidden", "1111111")
+	if status := host.Must("listener", "status"); !strings.Contains(status, "the directory does not show "+harness.ListenerDN) {
+		t.Errorf("status:\n%s", status)
+	}
+	host.Slapd.Restart(func(c *harness.SlapdConfig) { c.ACL = nil })
+	host.Slapd.Set(harness.ListenerDN, "univentionPolicyReference")
+	host.Slapd.Set(harness.BaseDN, "description", "touched")
+	wantSize(t, host, "shown again, and assigned no more", "10240000")
 }
 
 // TestPoliciesLeaveTheLayerAlone as long as there are none.
