@@ -1,8 +1,8 @@
 package templates
 
 import (
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // dovecotExpands are the settings of Dovecot 2.3, of dovecot.conf and of dovecot-ldap.conf.ext, in which "%" begins a
@@ -85,7 +85,7 @@ var letterVariables = map[string]string{
 	"%Lu": "%{user | lower}", "%Ln": "%{user | username | lower}", "%Ld": "%{user | domain | lower}",
 }
 
-var letterVariable = regexp.MustCompile(`%(?:L?[und]|%|.|$)`)
+var letterVariable = sync.OnceValue(compile(`%(?:L?[und]|%|.|$)`))
 
 // dovecotVariables returns the text with what would begin a variable neutralised; in a value that may expand, the
 // variables of letterVariables stay variables, in the form of the installed version.
@@ -100,7 +100,7 @@ func (v *Value) dovecotVariables(setting, version string) (string, error) {
 		return v.text, nil
 	}
 	var err error
-	text := letterVariable.ReplaceAllStringFunc(v.text, func(variable string) string {
+	text := letterVariable().ReplaceAllStringFunc(v.text, func(variable string) string {
 		long, ok := letterVariables[variable]
 		if !ok {
 			err = v.refuse("has the unknown variable %q", variable)

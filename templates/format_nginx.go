@@ -1,15 +1,15 @@
 package templates
 
 import (
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // nginxLexis is that of nginx's configuration.
 var nginxLexis = lexis{quotes: `"'`, escapes: true, words: " \t\n;{}"}
 
 // nginxWord are values that could be the name of a directive, or of a parameter of map and geo.
-var nginxWord = regexp.MustCompile(`^[a-z_]+$`)
+var nginxWord = sync.OnceValue(compile(`^[a-z_]+$`))
 
 // writeNginx writes parameters of nginx's directives. A value that stands alone, or in the template's quotes, may be any
 // text of one line but "$": there is no way to write one that begins no variable. The elements of a list become parameters
@@ -37,7 +37,7 @@ func (v *Value) nginx(p place, in within) (string, error) {
 	quote := in == '"' || in == '\''
 	before := strings.TrimSuffix(p.all(), string(in))
 	switch {
-	case beginsDirective(before) && nginxWord.MatchString(v.text):
+	case beginsDirective(before) && nginxWord().MatchString(v.text):
 		return "", v.refuse("could be a directive where it stands")
 	case quote:
 		return strings.NewReplacer(`\`, `\\`, string(in), `\`+string(in)).Replace(v.text), nil

@@ -2,18 +2,18 @@ package templates
 
 import (
 	"fmt"
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // rspamdLexis is that of UCL, which Rspamd's files are written in.
 var rspamdLexis = lexis{quotes: `"'`, blocks: true, nested: true, other: rspamdHere}
 
-var rspamdHereBegins = regexp.MustCompile(`^<<[A-Z]+\n`)
+var rspamdHereBegins = sync.OnceValue(compile(`^<<[A-Z]+\n`))
 
 // rspamdHere gives up where a text up to a line of capitals begins: nothing in there can be escaped.
 func rspamdHere(_ byte, text string) (int, within) {
-	if rspamdHereBegins.MatchString(text) {
+	if rspamdHereBegins().MatchString(text) {
 		return -1, unknown
 	}
 	return 0, plainText

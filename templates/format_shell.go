@@ -1,26 +1,26 @@
 package templates
 
 import (
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // shellLexis is that of sh(1), as far as files of assignments need it.
 var shellLexis = lexis{quotes: `"'`, raw: "'", escapes: true, words: " \t\n;&|()", other: shellOther}
 
 var (
-	shellName     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
-	shellVariable = regexp.MustCompile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
-	shellAssigns  = regexp.MustCompile(`^\s*(?:(?:export|readonly)\s+)?[A-Za-z_][A-Za-z0-9_]*=$`)
-	shellBegins   = regexp.MustCompile(`^\s*(?:(?:export|readonly)\s+)?$`)
+	shellName     = sync.OnceValue(compile(`^[A-Za-z_][A-Za-z0-9_]*$`))
+	shellVariable = sync.OnceValue(compile(`^\$\{[A-Za-z_][A-Za-z0-9_]*\}`))
+	shellAssigns  = sync.OnceValue(compile(`^\s*(?:(?:export|readonly)\s+)?[A-Za-z_][A-Za-z0-9_]*=$`))
+	shellBegins   = sync.OnceValue(compile(`^\s*(?:(?:export|readonly)\s+)?$`))
 )
 
 // shellOther gives up where a command, an arithmetic expression or a here-document begins: quotes mean something else in
 // there. It sees to double quotes too, for those may hold them.
 func shellOther(_ byte, text string) (int, within) {
 	switch {
-	case shellVariable.MatchString(text):
-		return len(shellVariable.FindString(text)), plainText
+	case shellVariable().MatchString(text):
+		return len(shellVariable().FindString(text)), plainText
 	case text[0] == '`', strings.HasPrefix(text, "<<"), strings.HasPrefix(text, "$(") || strings.HasPrefix(text, "${"):
 		return -1, unknown
 	case text[0] != '"':
@@ -72,7 +72,7 @@ func writeShell(p place, it item) (string, error) {
 
 // assigned reports whether the place is all that is behind "NAME=".
 func (p place) assigned() bool {
-	return shellAssigns.MatchString(p.line()) && p.last()
+	return shellAssigns().MatchString(p.line()) && p.last()
 }
 
 func (v *Value) shell(p place, in within, list bool) (string, error) {
@@ -88,8 +88,8 @@ func (v *Value) shell(p place, in within, list bool) (string, error) {
 		return escapeShell(v.text), nil
 	case in == '\'':
 		return strings.ReplaceAll(v.text, "'", `'"'"'`), nil
-	case in == plainText && shellBegins.MatchString(p.line()):
-		if !shellName.MatchString(v.text) || !strings.HasPrefix(p.after, "=") {
+	case in == plainText && shellBegins().MatchString(p.line()):
+		if !shellName().MatchString(v.text) || !strings.HasPrefix(p.after, "=") {
 			return "", v.refuse("is not the name of a variable")
 		}
 		return v.text, nil

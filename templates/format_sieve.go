@@ -1,18 +1,18 @@
 package templates
 
 import (
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // sieveLexis is that of RFC 5228, section 2.
 var sieveLexis = lexis{quotes: `"`, blocks: true, other: sieveText}
 
-var sieveTextBegins = regexp.MustCompile(`^(?i:text):[ \t]*(?:#[^\n]*)?\n`)
+var sieveTextBegins = sync.OnceValue(compile(`^(?i:text):[ \t]*(?:#[^\n]*)?\n`))
 
 // sieveText follows a "text:" block to the line that holds a dot only.
 func sieveText(before byte, text string) (int, within) {
-	head := sieveTextBegins.FindString(text)
+	head := sieveTextBegins().FindString(text)
 	if head == "" || before == '_' || isLetter(before) || before >= '0' && before <= '9' {
 		return 0, plainText
 	}

@@ -19,7 +19,7 @@ func readShell(text string) ([]setting, error) {
 			continue
 		}
 		name, rest, _ := strings.Cut(text[i:], "=")
-		if !shellName.MatchString(name) {
+		if !shellName().MatchString(name) {
 			return nil, fmt.Errorf("%q is no name", name)
 		}
 		word, length, err := shellWord(rest)

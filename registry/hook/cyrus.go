@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // Cyrus is the Cyrus IMAP server of a root, with Debian's files ROOT/etc/imapd.conf and ROOT/etc/cyrus.conf.
@@ -103,7 +103,7 @@ func publish(data []byte) (dir, file string, err error) {
 func (c *Cyrus) Act(ctx context.Context, action string) error { return c.act(ctx, action, 0) }
 
 // cyrusService finds the services of cyrus.conf: cmd="PROGRAM ..." listen="ADDRESS".
-var cyrusService = regexp.MustCompile(`cmd="(\w+)[^"]*"\s+listen="([^"]+)"`)
+var cyrusService = sync.OnceValue(compile(`cmd="(\w+)[^"]*"\s+listen="([^"]+)"`))
 
 // Verify asks the first IMAP service for its greeting; without one, it is enough that the master runs.
 func (c *Cyrus) Verify(ctx context.Context) error {
@@ -114,7 +114,7 @@ func (c *Cyrus) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, found := range cyrusService.FindAllStringSubmatch(string(data), -1) {
+	for _, found := range cyrusService().FindAllStringSubmatch(string(data), -1) {
 		dialogues := map[string]string{"imapd": "* ", "timsieved": `"IMPLEMENTATION"`}
 		greeting, known := dialogues[found[1]]
 		if !known || strings.HasPrefix(found[2], "imaps") {

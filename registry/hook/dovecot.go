@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // Dovecot is the Dovecot of a root: config ROOT/etc/dovecot/dovecot.conf, run files below ROOT/run/dovecot.
@@ -44,7 +44,7 @@ func (*Dovecot) Version() string {
 }
 
 // verdict is how doveconf begins its messages.
-var verdict = regexp.MustCompile(`^(doveconf: )?((Fatal|Error|Warning|Panic): )*`)
+var verdict = sync.OnceValue(compile(`^(doveconf: )?((Fatal|Error|Warning|Panic): )*`))
 
 // Check has doveconf read the staged files and the certificates that they name; its message names file and line.
 func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, err error) {
@@ -63,7 +63,7 @@ func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, e
 	r, err := run(ctx, "doveconf", "-c", file, "-n", "-x")
 	for line := range strings.Lines(r.stderr) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), stage, d.Dir())
-		line = verdict.ReplaceAllString(line, "")
+		line = verdict().ReplaceAllString(line, "")
 		if err != nil && line != "" {
 			return warnings, errors.New(line)
 		}

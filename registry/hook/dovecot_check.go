@@ -7,8 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // semantics checks what doveconf does not look at: variables that this release does not know, and keys that are not those
@@ -44,19 +44,19 @@ func (d *Dovecot) semantics(ctx context.Context, stage string) error {
 var (
 	// certOrKey finds the certificates and keys in what "doveconf -n -P" prints: "ssl_cert = <FILE" in 2.3, "cert_file = FILE"
 	// inside of ssl_server in 2.4.
-	certOrKey = regexp.MustCompile(`^\s*(?:ssl_)?(?:server_|client_|alt_)?(cert|key)(?:_file)? = <?(/.+)$`)
+	certOrKey = sync.OnceValue(compile(`^\s*(?:ssl_)?(?:server_|client_|alt_)?(cert|key)(?:_file)? = <?(/.+)$`))
 	// expanding finds the settings in which variables are usual; elsewhere "%d" may be meant as it stands.
-	expanding = regexp.MustCompile(`(?m)^\s*(\w*(?:home|path|location|dir|base|prefix|filter|attrs|args|format|dn|user)) = (.*)$`)
+	expanding = sync.OnceValue(compile(`(?m)^\s*(\w*(?:home|path|location|dir|base|prefix|filter|attrs|args|format|dn|user)) = (.*)$`))
 	// oldVariable finds the variables of Dovecot 2.3 that 2.4 takes for text, newVariable those of 2.4 that 2.3 does not know.
-	oldVariable = regexp.MustCompile(`(^|[^%])(%[LU]?[undhr])\b`)
-	newVariable = regexp.MustCompile(`(^|[^%])(%\{[^}]*\|[^}]*\})`)
+	oldVariable = sync.OnceValue(compile(`(^|[^%])(%[LU]?[undhr])\b`))
+	newVariable = sync.OnceValue(compile(`(^|[^%])(%\{[^}]*\|[^}]*\})`))
 )
 
 // checkPairs looks at each key and the certificate before it.
 func checkPairs(config string) (refused []error) {
 	cert := ""
 	for line := range strings.Lines(config) {
-		found := certOrKey.FindStringSubmatch(strings.TrimRight(line, "\n"))
+		found := certOrKey().FindStringSubmatch(strings.TrimRight(line, "\n"))
 		switch {
 		case found == nil:
 		case found[1] == "cert":
@@ -73,11 +73,11 @@ func checkPairs(config string) (refused []error) {
 
 // leftover returns what is wrong with a config of the given release, "" when nothing is: a variable of the other one.
 func leftover(config, version string) string {
-	variable, other := newVariable, "2.4"
+	variable, other := newVariable(), "2.4"
 	if !strings.HasPrefix(version, "2.3") {
-		variable, other = oldVariable, "2.3"
+		variable, other = oldVariable(), "2.3"
 	}
-	for _, found := range expanding.FindAllStringSubmatch(config, -1) {
+	for _, found := range expanding().FindAllStringSubmatch(config, -1) {
 		if word := variable.FindStringSubmatch(found[2]); word != nil {
 			return fmt.Sprintf("%s: %s is a variable of Dovecot %s, but this is %s", found[1], word[2], other, version)
 		}

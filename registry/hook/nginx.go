@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 	"syscall"
 )
 
@@ -38,7 +38,7 @@ func (*Nginx) Version() string {
 }
 
 // nginxVerdict is how nginx begins its messages.
-var nginxVerdict = regexp.MustCompile(`^nginx: \[[a-z]+\] |^[0-9/]+ [0-9:]+ \[[a-z]+\] [0-9#]+: `)
+var nginxVerdict = sync.OnceValue(compile(`^nginx: \[[a-z]+\] |^[0-9/]+ [0-9:]+ \[[a-z]+\] [0-9#]+: `))
 
 // Check has nginx read the staged files, with the certificates that they name.
 func (n *Nginx) Check(ctx context.Context, stage string) (warnings []string, err error) {
@@ -58,7 +58,7 @@ func (n *Nginx) Check(ctx context.Context, stage string) (warnings []string, err
 		if strings.HasSuffix(line, "test failed") {
 			continue
 		}
-		line = strings.ReplaceAll(nginxVerdict.ReplaceAllString(line, ""), stage, n.dir)
+		line = strings.ReplaceAll(nginxVerdict().ReplaceAllString(line, ""), stage, n.dir)
 		if err != nil && line != "" {
 			return warnings, errors.New(line)
 		}
@@ -93,8 +93,8 @@ func (n *Nginx) Verify(ctx context.Context) error {
 }
 
 var (
-	listen  = regexp.MustCompile(`(?m)^\s*listen\s+([^;\s]+)([^;]*);`)
-	special = regexp.MustCompile(`\b(ssl|proxy_protocol|quic|udp)\b`)
+	listen  = sync.OnceValue(compile(`(?m)^\s*listen\s+([^;\s]+)([^;]*);`))
+	special = sync.OnceValue(compile(`\b(ssl|proxy_protocol|quic|udp)\b`))
 )
 
 // nginxAddress returns where the first listener that speaks plain HTTP can be reached from here, "" when there is none.
@@ -102,8 +102,8 @@ func nginxAddress(config string) string {
 	if strings.Contains(config, "stream {") || strings.Contains(config, "mail {") {
 		return "" // listeners of other protocols look the same
 	}
-	for _, found := range listen.FindAllStringSubmatch(config, -1) {
-		if special.MatchString(found[2]) {
+	for _, found := range listen().FindAllStringSubmatch(config, -1) {
+		if special().MatchString(found[2]) {
 			continue
 		}
 		if socket, ok := strings.CutPrefix(found[1], "unix:"); ok {

@@ -5,9 +5,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -47,26 +47,26 @@ func (c *checker) run(ctx context.Context, strict bool, name string, args ...str
 	}
 }
 
-var message = regexp.MustCompile(`^[a-z/]+: (warning|error|fatal|panic): `)
+var message = sync.OnceValue(compile(`^[a-z/]+: (warning|error|fatal|panic): `))
 
 // clean strips the program's name from a message and shows the live path in place of the stage's.
 func (c *checker) clean(line string) string {
-	line = message.ReplaceAllString(strings.TrimSpace(line), "")
+	line = message().ReplaceAllString(strings.TrimSpace(line), "")
 	return strings.ReplaceAll(line, c.stage, c.live)
 }
 
 // subject finds the parameter that a message is about: "unused parameter: NAME=VALUE", "overriding earlier entry:
 // NAME=VALUE", "undefined parameter: NAME", "bad numerical configuration: NAME = VALUE".
-var subject = regexp.MustCompile(`(?:parameter|entry|configuration|value):? ([A-Za-z0-9_]+)\b`)
+var subject = sync.OnceValue(compile(`(?:parameter|entry|configuration|value):? ([A-Za-z0-9_]+)\b`))
 
 // tolerated are remarks of Postfix 3.9 and later about what works as before: a value with a word that begins with "#" is
 // taken as it is, and a parameter that goes one day is still there.
-var tolerated = regexp.MustCompile(`#comment after other text is not allowed|support for parameter .* will be removed`)
+var tolerated = sync.OnceValue(compile(`#comment after other text is not allowed|support for parameter .* will be removed`))
 
 // note refuses because of a message, or warns when it is about what a .local file says, or one of the tolerated.
 func (c *checker) note(line string) {
-	found := subject.FindStringSubmatch(line)
-	if found != nil && c.local[found[1]] || tolerated.MatchString(line) {
+	found := subject().FindStringSubmatch(line)
+	if found != nil && c.local[found[1]] || tolerated().MatchString(line) {
 		if !slices.Contains(c.warnings, line) {
 			c.warnings = append(c.warnings, line)
 		}
@@ -78,7 +78,7 @@ func (c *checker) note(line string) {
 }
 
 // localName finds what a .local file sets ("NAME = ...", "-o NAME=...") or refers to ("$NAME").
-var localName = regexp.MustCompile(`(?m)(?:^|-o\s+|-o\s*\{\s*|\$[({]?)([A-Za-z0-9_]+)`)
+var localName = sync.OnceValue(compile(`(?m)(?:^|-o\s+|-o\s*\{\s*|\$[({]?)([A-Za-z0-9_]+)`))
 
 func localNames(stage string) map[string]bool {
 	names := map[string]bool{}
@@ -87,7 +87,7 @@ func localNames(stage string) map[string]bool {
 		if err != nil {
 			continue // there need not be one
 		}
-		for _, found := range localName.FindAllSubmatch(data, -1) {
+		for _, found := range localName().FindAllSubmatch(data, -1) {
 			names[string(found[1])] = true
 		}
 	}

@@ -8,13 +8,13 @@ import (
 	"net"
 	"net/textproto"
 	"os"
-	"regexp"
 	"strings"
+	"sync"
 	"time"
 )
 
 // elsewise finds the options of listeners that expect TLS or a proxy's words from the first byte.
-var elsewise = regexp.MustCompile(`smtpd_tls_wrappermode=yes|upstream_proxy_protocol=.`)
+var elsewise = sync.OnceValue(compile(`smtpd_tls_wrappermode=yes|upstream_proxy_protocol=.`))
 
 // smtpAddress returns where the first plain SMTP listener of master.cf can be reached from here, "" when there is none.
 func (p *Postfix) smtpAddress(ctx context.Context) (string, error) {
@@ -28,7 +28,7 @@ func (p *Postfix) smtpAddress(ctx context.Context) (string, error) {
 	}
 	for line := range strings.Lines(r.stdout) {
 		f := strings.Fields(line)
-		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" && f[7] != "postscreen" || elsewise.MatchString(line) {
+		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" && f[7] != "postscreen" || elsewise().MatchString(line) {
 			continue
 		}
 		host, port, err := net.SplitHostPort(f[0])
@@ -59,7 +59,7 @@ func (p *Postfix) interfaceAddress(ctx context.Context) (string, error) {
 }
 
 // setting finds a setting in what doveconf prints.
-var setting = regexp.MustCompile(`(?m)^\s*(listen|address|port) = ([^\s,]+)`)
+var setting = sync.OnceValue(compile(`(?m)^\s*(listen|address|port) = ([^\s,]+)`))
 
 // imapAddress returns where the IMAP listener without TLS can be reached from here, "" when there is none or doveconf does
 // not tell: it prints nested blocks, with small differences between 2.3 and 2.4.
@@ -73,7 +73,7 @@ func (d *Dovecot) imapAddress(ctx context.Context) string {
 		return ""
 	}
 	host, port := "", ""
-	for _, found := range setting.FindAllStringSubmatch(r.stdout, -1) {
+	for _, found := range setting().FindAllStringSubmatch(r.stdout, -1) {
 		if found[1] == "port" {
 			port = found[2]
 		} else {

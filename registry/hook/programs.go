@@ -8,9 +8,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -27,7 +27,7 @@ type Programs struct {
 }
 
 // programName is run-parts(8)'s rule: editors' copies and what dpkg sets aside are no programs.
-var programName = regexp.MustCompile(`^[A-Za-z0-9_-]+$`)
+var programName = sync.OnceValue(compile(`^[A-Za-z0-9_-]+$`))
 
 // List returns the names of the programs in the order in which they are run. What is no program is passed over; for a
 // program that others could have written, warnings say so.
@@ -49,7 +49,7 @@ func (p Programs) List() (names, warnings []string, err error) {
 	}
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if err != nil || !programName.MatchString(entry.Name()) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
+		if err != nil || !programName().MatchString(entry.Name()) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
 		if err := trusted(info); err != nil {

@@ -7,8 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
+	"sync"
 )
 
 // SpamAssassin is the SpamAssassin of a root: config below ROOT/etc/spamassassin; the options of its daemon stand in
@@ -43,7 +43,7 @@ func (*SpamAssassin) Version() string {
 func (*SpamAssassin) RestartOnly() bool { return true }
 
 // spamVerdict is how SpamAssassin begins its messages.
-var spamVerdict = regexp.MustCompile(`^[A-Z][a-z]{2} +[0-9]+ [0-9:.]+ \[[0-9]+\] warn: (config: )?`)
+var spamVerdict = sync.OnceValue(compile(`^[A-Z][a-z]{2} +[0-9]+ [0-9:.]+ \[[0-9]+\] warn: (config: )?`))
 
 // Check has SpamAssassin read the staged files, with the rules that are installed and no network.
 func (s *SpamAssassin) Check(ctx context.Context, stage string) (warnings []string, err error) {
@@ -57,7 +57,7 @@ func (s *SpamAssassin) Check(ctx context.Context, stage string) (warnings []stri
 	r, err := run(ctx, "spamassassin", "--lint", "--local", "--nocreate-prefs", "--prefspath=/dev/null", "--siteconfigpath="+stage)
 	var messages []string
 	for line := range strings.Lines(r.stderr) {
-		line = strings.ReplaceAll(spamVerdict.ReplaceAllString(strings.TrimSpace(line), ""), stage, s.dir)
+		line = strings.ReplaceAll(spamVerdict().ReplaceAllString(strings.TrimSpace(line), ""), stage, s.dir)
 		if line != "" && !strings.HasPrefix(line, "lint: ") {
 			messages = append(messages, line)
 		}

@@ -144,7 +144,7 @@ func isTable(value ast.Expr) bool {
 			return true // []byte("...")
 		}
 		sel, ok := v.Fun.(*ast.SelectorExpr)
-		return ok && slices.Contains([]string{"MustCompile", "NewReplacer", "Fields"}, sel.Sel.Name)
+		return ok && slices.Contains([]string{"MustCompile", "NewReplacer", "Fields", "OnceValue"}, sel.Sel.Name)
 	default:
 		return false
 	}
