@@ -18,7 +18,7 @@ func (d *Dovecot) semantics(ctx context.Context, stage string) error {
 	if err != nil {
 		return err
 	}
-	refused := checkPairs(r.stdout)
+	refused := append(checkPairs(r.stdout), d.checkSockets(ctx, stage)...)
 	texts := map[string]string{"dovecot.conf": r.stdout}
 	// The files of the directory drivers are not read by doveconf 2.3.
 	err = filepath.WalkDir(stage, func(path string, entry fs.DirEntry, err error) error {
@@ -111,17 +111,44 @@ func lmtpSockets(config string) (sockets []string) {
 	return sockets
 }
 
+// checkSockets looks for the folders of the LMTP sockets when Dovecot runs: the master of 2.4 dies of one that is missing.
+// Before its first start they may come with Postfix.
+func (d *Dovecot) checkSockets(ctx context.Context, stage string) (refused []error) {
+	if !d.Running() {
+		return nil
+	}
+	all, err := sockets(ctx, filepath.Join(stage, "dovecot.conf"))
+	if err != nil {
+		return []error{err}
+	}
+	for _, socket := range all {
+		if _, err := os.Stat(filepath.Dir(socket)); err != nil {
+			refused = append(refused, fmt.Errorf("the LMTP socket %s: %w", socket, err))
+		}
+	}
+	return refused
+}
+
+// sockets asks doveconf for the paths of the LMTP sockets, of which there are none when LMTP is switched off.
+func sockets(ctx context.Context, config string) ([]string, error) {
+	protocols, err := run(ctx, "doveconf", "-c", config, "protocols")
+	if err != nil || !strings.Contains(protocols.stdout, "lmtp") {
+		return nil, err
+	}
+	r, err := run(ctx, "doveconf", "-c", config, "service/lmtp/unix_listener")
+	if err != nil {
+		return nil, err
+	}
+	return lmtpSockets(r.stdout), nil
+}
+
 // verifyLMTP asks at each LMTP socket: one that could not be made is only told to the log, and no mail arrives any more.
 func (d *Dovecot) verifyLMTP(ctx context.Context) error {
-	protocols, err := run(ctx, "doveconf", "-c", d.config(), "protocols")
-	if err != nil || !strings.Contains(protocols.stdout, "lmtp") {
-		return err
-	}
-	r, err := run(ctx, "doveconf", "-c", d.config(), "service/lmtp/unix_listener")
+	all, err := sockets(ctx, d.config())
 	if err != nil {
 		return err
 	}
-	for _, socket := range lmtpSockets(r.stdout) {
+	for _, socket := range all {
 		if err := probe(ctx, socket, greetingDialogue("220 ")); err != nil {
 			return fmt.Errorf("LMTP at %s: %w", socket, err)
 		}
