@@ -46,7 +46,7 @@ type app struct {
 // run carries out one command line, without the program's name, and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
 	flush := a.buffer()
-	root := newRootCommand(a)
+	root := newRootCommand(a, args...)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
 		addCompletions(a, root) // which no other call needs
 		if a.german() {

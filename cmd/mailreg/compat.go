@@ -17,20 +17,28 @@ func compatCall(line []string) (root string, args []string, ok bool) {
 	if ucr.Called(line[0]) {
 		return "", line[1:], true
 	}
-	for args = line[1:]; len(args) > 0; args = args[1:] {
+	root, args = cutRoot(line[1:])
+	if len(args) == 0 || args[0] != compatFlag {
+		return "", nil, false
+	}
+	return root, args[1:], true
+}
+
+// cutRoot cuts --root off the beginning of a command line; root is "" when it is not there.
+func cutRoot(args []string) (root string, rest []string) {
+	for len(args) > 0 {
 		value, joined := strings.CutPrefix(args[0], "--root=")
 		switch {
-		case args[0] == compatFlag:
-			return root, args[1:], true
 		case joined:
 			root = value
 		case args[0] == "--root" && len(args) > 1:
 			root, args = args[1], args[1:]
 		default:
-			return "", nil, false
+			return root, args
 		}
+		args = args[1:]
 	}
-	return "", nil, false
+	return root, nil
 }
 
 // compat carries out a command line of the peer's.

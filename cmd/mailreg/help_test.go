@@ -113,3 +113,19 @@ func TestGermanHelp(t *testing.T) {
 		}
 	}
 }
+
+// TestNamedCommands: a command line that names a command gets that one and no other, whatever it is called by.
+func TestNamedCommands(t *testing.T) {
+	for _, c := range commands() {
+		root := newRootCommand(&app{getenv: func(string) string { return "" }}, "--root", "get", c.name)
+		names := []string{}
+		for _, made := range root.Commands() {
+			if made.Name() != "help" {
+				names = append(names, made.Name())
+			}
+		}
+		if !slices.Equal(names, []string{c.name}) {
+			t.Errorf("%s: made %v", c.name, names)
+		}
+	}
+}

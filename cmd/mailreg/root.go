@@ -2,14 +2,51 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 )
 
-// newRootCommand returns the whole tree of commands. It is made anew for each command line, so that nothing of one run is
-// left for the next; making it reads no file.
-func newRootCommand(a *app) *cobra.Command {
+// commands are all commands by name, in the order of the help. A function, for they refer to one another.
+func commands() []namedCommand {
+	return []namedCommand{
+		{"get", newGetCommand}, {"set", newSetCommand}, {"unset", newUnsetCommand},
+		{"search", newSearchCommand}, {"info", newInfoCommand}, {"dump", newDumpCommand},
+		{"shell", newShellCommand}, {"filter", newFilterCommand},
+		{"commit", newCommitCommand}, {"diff", newDiffCommand},
+		{"register", newRegisterCommand}, {"unregister", newUnregisterCommand},
+		{"log", newLogCommand}, {"undo", newUndoCommand}, {"import", newImportCommand},
+		{"status", newRegistryStatusCommand}, {"doctor", newDoctorCommand}, {"explain", newExplainCommand},
+		{"listener", newListenerCommand}, {"mailbox", newMailboxCommand}, {"auth", newAuthCommand},
+		{"completion", newCompletionCommand}, {"version", newVersionCommand},
+	}
+}
+
+// namedCommand is a command that is not made yet.
+type namedCommand struct {
+	name string
+	make func(*app) *cobra.Command
+}
+
+// commandsFor returns the commands that a command line may need: the one that it names, else all of them. Making all takes
+// longer than a get.
+func commandsFor(args []string) []namedCommand {
+	all := commands()
+	_, rest := cutRoot(args)
+	if len(rest) == 0 {
+		return all
+	}
+	at := slices.IndexFunc(all, func(c namedCommand) bool { return c.name == rest[0] })
+	if at < 0 {
+		return all
+	}
+	return all[at : at+1]
+}
+
+// newRootCommand returns the tree of the commands that args may need, all without args. It is made anew for each command
+// line, so that nothing of one run is left for the next; making it reads no file.
+func newRootCommand(a *app, args ...string) *cobra.Command {
 	var root string
 	command := &cobra.Command{
 		Use:   "mailreg",
@@ -32,14 +69,9 @@ Exit codes: 0 done, 1 refused or failed, 2 usage, 3 in place but a service actio
 	command.SetOut(a.stdout)
 	command.SetErr(a.stderr)
 	command.PersistentFlags().StringVar(&root, "root", "", "act on the system below `DIR` (default $MAILREG_ROOT, else /)")
-	command.AddCommand(
-		newGetCommand(a), newSetCommand(a), newUnsetCommand(a),
-		newSearchCommand(a), newInfoCommand(a), newDumpCommand(a), newShellCommand(a), newFilterCommand(a),
-		newCommitCommand(a), newDiffCommand(a), newRegisterCommand(a), newUnregisterCommand(a),
-		newLogCommand(a), newUndoCommand(a), newImportCommand(a), newRegistryStatusCommand(a), newDoctorCommand(a), newExplainCommand(a),
-		newListenerCommand(a), newMailboxCommand(a), newAuthCommand(a),
-		newCompletionCommand(a), newVersionCommand(a),
-	)
+	for _, c := range commandsFor(args) {
+		command.AddCommand(c.make(a))
+	}
 	command.InitDefaultHelpCmd() // now, so that prepare sees it
 	prepare(a, command)
 	help := command.HelpFunc()
