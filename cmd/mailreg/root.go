@@ -11,15 +11,29 @@ import (
 // commands are all commands by name, in the order of the help. A function, for they refer to one another.
 func commands() []namedCommand {
 	return []namedCommand{
-		{"get", newGetCommand}, {"set", newSetCommand}, {"unset", newUnsetCommand},
-		{"search", newSearchCommand}, {"info", newInfoCommand}, {"dump", newDumpCommand},
-		{"shell", newShellCommand}, {"filter", newFilterCommand},
-		{"commit", newCommitCommand}, {"diff", newDiffCommand},
-		{"register", newRegisterCommand}, {"unregister", newUnregisterCommand},
-		{"log", newLogCommand}, {"undo", newUndoCommand}, {"import", newImportCommand},
-		{"status", newRegistryStatusCommand}, {"doctor", newDoctorCommand}, {"explain", newExplainCommand},
-		{"listener", newListenerCommand}, {"mailbox", newMailboxCommand}, {"auth", newAuthCommand},
-		{"completion", newCompletionCommand}, {"version", newVersionCommand},
+		{"get", newGetCommand},
+		{"set", newSetCommand},
+		{"unset", newUnsetCommand},
+		{"search", newSearchCommand},
+		{"info", newInfoCommand},
+		{"dump", newDumpCommand},
+		{"shell", newShellCommand},
+		{"filter", newFilterCommand},
+		{"commit", newCommitCommand},
+		{"diff", newDiffCommand},
+		{"register", newRegisterCommand},
+		{"unregister", newUnregisterCommand},
+		{"log", newLogCommand},
+		{"undo", newUndoCommand},
+		{"import", newImportCommand},
+		{"status", newRegistryStatusCommand},
+		{"doctor", newDoctorCommand},
+		{"explain", newExplainCommand},
+		{"listener", newListenerCommand},
+		{"mailbox", newMailboxCommand},
+		{"auth", newAuthCommand},
+		{"completion", newCompletionCommand},
+		{"version", newVersionCommand},
 	}
 }
 
