@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/registry/settings"
+	"github.com/mailreg/mailreg/registry/value"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -88,11 +89,21 @@ func (r rule) reads(key string) bool {
 func (r rule) conflicts(v View) []Conflict {
 	var all []Conflict
 	for _, clause := range r.find(v) {
-		if clause != "" {
-			all = append(all, told(v, clause, r.works))
+		if clause == "" {
+			continue
+		}
+		if c := told(v, clause, r.works); !slices.ContainsFunc(c.Keys, func(key string) bool { return unfit(v, key) }) {
+			all = append(all, c)
 		}
 	}
 	return all
+}
+
+// unfit reports a value that does not fit its type: rules have read it as zero or as nothing, which it is not.
+func unfit(v View, key string) bool {
+	text, set := v.Get(key)
+	d, declared := v.Declaration(key)
+	return set && declared && value.Check(d, text) != nil
 }
 
 var keyInClause = regexp.MustCompile(`\{[^{}]+\}`)
@@ -114,22 +125,22 @@ func told(v View, clause string, works bool) Conflict {
 // shown is a value as a person is told of it.
 func shown(v View, key string) string {
 	const most = 60
-	value, set := v.Get(key)
+	text, set := v.Get(key)
 	d, _ := v.Declaration(key)
 	switch {
 	case !set:
 		return "unset"
 	case d.Secret:
 		return "<secret>"
-	case value == "":
+	case text == "":
 		return "empty"
-	case len(value) > most:
-		value = strings.ToValidUTF8(value[:most], "") + "..."
+	case len(text) > most:
+		text = strings.ToValidUTF8(text[:most], "") + "..."
 	}
-	if quoted := fmt.Sprintf("%q", value); quoted != `"`+value+`"` {
+	if quoted := fmt.Sprintf("%q", text); quoted != `"`+text+`"` {
 		return quoted // control characters must not look like another line
 	}
-	return value
+	return text
 }
 
 // when returns a clause if it holds.
