@@ -33,8 +33,12 @@ func (r *Registry) lock(ctx context.Context) (unlock func(), err error) {
 		}
 		return nil, ErrNested
 	}
-	if _, err := l.TryLockContext(ctx, 5*time.Millisecond); err != nil {
+	switch _, err := l.TryLockContext(ctx, 5*time.Millisecond); {
+	case err == nil:
+		return func() { _ = l.Close() }, nil
+	case ctx.Err() != nil:
 		return nil, fmt.Errorf("waiting for another commit to end: %w", err)
+	default:
+		return nil, fmt.Errorf("taking the lock of the registry: %w", err)
 	}
-	return func() { _ = l.Close() }, nil
 }

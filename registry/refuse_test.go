@@ -47,6 +47,10 @@ func TestRefusalsChangeNoByte(t *testing.T) {
 			h.needRoot()
 			h.must(os.Chown(h.path("/etc/smtpd/main.cf"), 12345, -1))
 		}, "belongs to user 12345"},
+		{"lock in the way", edit("size=1"), func(h *host) {
+			h.must(os.Remove(h.path("/var/lib/mailreg/lock")))
+			h.must(os.Mkdir(h.path("/var/lib/mailreg/lock"), 0o755))
+		}, "taking the lock of the registry: open"},
 		{"log in the way", edit("size=1"), func(h *host) {
 			h.must(os.Remove(h.path("/var/lib/mailreg/transactions.log")))
 			h.must(os.Mkdir(h.path("/var/lib/mailreg/transactions.log"), 0o755))
