@@ -32,7 +32,7 @@ func (a *app) get(key string, assign bool) error {
 		return err
 	}
 	if !ok {
-		return fmt.Errorf("%s is not set", key)
+		return a.unset(key)
 	}
 	switch {
 	case a.json: // the form for values with line ends
@@ -43,4 +43,12 @@ func (a *app) get(key string, assign bool) error {
 		a.printf("%s\n", value)
 	}
 	return nil
+}
+
+// unset returns the error for a variable without a value.
+func (a *app) unset(key string) error {
+	if view, err := a.view(); err == nil && view.Hidden(key) {
+		return fmt.Errorf("%s is a secret, which only root may read", key)
+	}
+	return fmt.Errorf("%s is not set", key)
 }

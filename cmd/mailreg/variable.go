@@ -18,6 +18,8 @@ type variable struct {
 	value string
 	set   bool
 	layer registry.Layer
+	// hidden is a secret that the caller may not see, set or not.
+	hidden bool
 	// declared is false for a variable that nobody declared.
 	declared    bool
 	declaration schema.Declaration
@@ -29,12 +31,15 @@ func variableOf(view *registry.View, key string) variable {
 	v.value, v.set = view.Get(key)
 	v.layer, _ = view.Source(key)
 	v.declaration, v.declared = view.Declaration(key)
+	v.hidden = view.Hidden(key)
 	return v
 }
 
 // shown returns the value as people see it.
 func (v variable) shown() string {
 	switch {
+	case v.hidden:
+		return shownSecret
 	case v.value == "":
 		return "<empty>"
 	case v.declaration.Secret:

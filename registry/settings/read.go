@@ -153,7 +153,8 @@ func (r *Reader) readWithout(off []string) (*View, error) {
 		layers[layer] = maps.Clone(files[name])
 	}
 	secrets, err := r.readLayer(SecretsFile)
-	if errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0 {
+	hidden := errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0
+	if hidden {
 		err = nil // for users who may not see them, secrets are unset
 	}
 	if err != nil {
@@ -162,6 +163,7 @@ func (r *Reader) readWithout(off []string) (*View, error) {
 	files[SecretsFile] = secrets
 	maps.Copy(layers[Normal], secrets)
 	v := newView(r.root, t, layers)
+	v.hidden = hidden
 	v.files, v.off = files, off
 	return v, nil
 }
@@ -207,7 +209,8 @@ func (r *Reader) readFile(name string) ([]byte, error) {
 		if !r.existed(name) {
 			return nil, nil
 		}
-		return nil, fmt.Errorf("%s is gone (restore it, or write an empty one: its header and trailer line)", path)
+		empty := strings.Split(string(layerfile.Encode(name, nil)), "\n")
+		return nil, fmt.Errorf("%s is gone: restore it (an empty one is the two lines %q and %q)", path, empty[0], empty[1])
 	}
 	return data, err
 }

@@ -22,6 +22,7 @@ type View struct {
 	merged map[string]string             // what the layers give, without defaults
 	files  map[string]map[string]string  // what each layer file holds; layer normal has two
 	off    []string                      // the modules that are switched off
+	hidden bool                          // secrets could not be read
 }
 
 // Pair is a key with its merged value.
@@ -51,7 +52,7 @@ func (v *View) With(l Layer, values map[string]string) *View {
 	layers := v.layers
 	layers[l] = values
 	with := newView(v.root, v.table, layers)
-	with.files, with.off = v.files, v.off
+	with.files, with.off, with.hidden = v.files, v.off, v.hidden
 	return with
 }
 
@@ -286,6 +287,14 @@ func (v *View) Source(key string) (layer Layer, ok bool) {
 	}
 	_, ok = v.defaultOf(key, nil)
 	return Default, ok
+}
+
+// Hidden reports whether a key is a secret that the user of this process may not see. It is unset in the view, whether it
+// has a value or not.
+func (v *View) Hidden(key string) bool {
+	d, declared := v.Declaration(key)
+	_, set := v.Get(key)
+	return v.hidden && declared && d.Secret && !set
 }
 
 // Declaration returns what is declared for a key, by its own name or by the longest pattern that matches it.
