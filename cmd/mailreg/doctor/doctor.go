@@ -45,7 +45,8 @@ type check struct {
 type need int
 
 const (
-	nothing need = iota
+	nothing  need = iota
+	theState      // which only root may see
 	theSettings
 	theDaemon // and the settings
 )
@@ -60,13 +61,13 @@ func checks() []check {
 		{"names", "all variables are declared", theSettings, names},
 		{"ldap-layer", "layer ldap sets nothing that is local to this host", theSettings, localKeys},
 		{"permissions", "settings and secrets are closed to others", nothing, permissions},
-		{"directory-password", "the password for the directory is there", theSettings, directoryPassword},
+		{"directory-password", "no password for the directory is missing", theSettings, directoryPassword},
 		{"certificates", "certificates are valid and fit their keys", theSettings, certificates},
 		{"ca-files", "the CA certificates are there", theSettings, caFiles},
-		{"commit", "no transaction waits to be finished, no service to be told", nothing, commit},
-		{"files", "generated files are as they were written, and up to date", nothing, files},
+		{"commit", "no transaction waits to be finished, no service to be told", theState, commit},
+		{"files", "generated files are as they were written, and up to date", theState, files},
 		{"local-files", "no parameter is set twice", nothing, twice},
-		{"services", "what runs uses the generated files", nothing, services},
+		{"services", "what runs uses the generated files", theState, services},
 		{"descriptors", "servers may open as many files as they are set up for", theSettings, descriptors},
 		{"spool", "the spool is where it was", nothing, spool},
 		{"layout", "no store is named by its address", theSettings, layout},
@@ -83,12 +84,15 @@ func Examine(s *Snapshot) []Finding {
 	for _, c := range checks() {
 		var found []Finding
 		switch {
-		case c.needs > nothing && s.View == nil:
+		case c.needs >= theSettings && s.View == nil:
 			found = []Finding{fine("not looked at without the settings")}
 		case c.needs == theDaemon && s.Daemon.Err != nil:
 			found = []Finding{fine("not looked at without the daemon")}
 		default:
 			found = c.look(s)
+		}
+		if len(found) == 0 && c.needs == theState && len(s.Status.Unseen) > 0 {
+			found = []Finding{fine("not looked at as a whole: see layers")}
 		}
 		if len(found) == 0 {
 			found = []Finding{fine("%s", c.fine)}

@@ -203,6 +203,21 @@ func TestChecks(t *testing.T) {
 	}
 }
 
+// TestWhatIsHiddenIsNotFine: who may not see the state is not told that all is well with it.
+func TestWhatIsHiddenIsNotFine(t *testing.T) {
+	s := healthy(t, "", "")
+	s.Status = registry.Status{Unseen: []error{errors.New("no right")}, Services: s.Status.Services}
+	got := map[string]string{}
+	for _, f := range Examine(s) {
+		got[f.Check] = f.Message
+	}
+	for _, name := range []string{"commit", "files", "services"} {
+		if want := "not looked at as a whole: see layers"; got[name] != want {
+			t.Errorf("%s: %q, want %q", name, got[name], want)
+		}
+	}
+}
+
 func TestNecessary(t *testing.T) {
 	view, err := registry.Open(t.TempDir()).View()
 	if err != nil {
