@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -15,7 +16,7 @@ func (w *Watcher) judge(ctx context.Context) (again bool) {
 	view, err := w.cfg.Registry.View()
 	if err != nil {
 		w.report(fmt.Sprintf("an edit cannot be read, the last good settings stay in force: %v", err))
-		return false
+		return systemic(err)
 	}
 	edits, err := w.cfg.Registry.Edited(ctx)
 	switch {
@@ -55,8 +56,8 @@ func (w *Watcher) commit(ctx context.Context, edits registry.Edits) (again bool)
 	case err != nil:
 		note := fmt.Sprintf("%s was edited and is refused, the last good files stay in force: %v", files, err)
 		w.report(note)
-		if errors.As(err, new(syscall.Errno)) {
-			return true // a full disk, say, and not the edit
+		if systemic(err) {
+			return true
 		}
 		w.refused = verdict{edits.Mark, note}
 		return false
@@ -66,6 +67,14 @@ func (w *Watcher) commit(ctx context.Context, edits registry.Edits) (again bool)
 	w.refused = verdict{}
 	w.report("")
 	return false
+}
+
+// systemic reports whether a disk or the like is at fault, and not the edit. Others must not be tried again: that nobody
+// listens at a port is an error of the system, too, and tells of a server that dies of its new settings.
+func systemic(err error) bool {
+	return slices.ContainsFunc([]syscall.Errno{
+		syscall.EDQUOT, syscall.EIO, syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.ENOSPC, syscall.EROFS,
+	}, func(e syscall.Errno) bool { return errors.Is(err, e) })
 }
 
 // wait says what a commit would do, without autocommit.

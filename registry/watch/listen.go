@@ -32,12 +32,28 @@ func (w *Watcher) listen() {
 	}
 	in.Files = withTargets(append(in.Files, in.State))
 	w.inputs = in
-	for _, dir := range w.folders() {
-		if err := w.notify.add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			w.deaf = w.without(fmt.Errorf("watching %s: %w", dir, err))
-			return
+	if err := w.watchAll(); err != nil {
+		w.deaf = w.without(err)
+	}
+}
+
+// watchAll looks for folders until there is none that it does not watch: one may come after the folder above it was listed
+// and before that is watched.
+func (w *Watcher) watchAll() error {
+	watched := map[string]bool{}
+	for more := true; more; {
+		more = false
+		for _, dir := range w.folders() {
+			if watched[dir] {
+				continue
+			}
+			if err := w.notify.add(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return fmt.Errorf("watching %s: %w", dir, err)
+			}
+			watched[dir], more = true, true
 		}
 	}
+	return nil
 }
 
 // without says that edits are noticed late, why, and what can be done about it.

@@ -31,6 +31,15 @@ type fake struct {
 	begin  time.Time
 	real   int
 	dryRun int
+	// unreadable is the error of View.
+	unreadable error
+}
+
+func (f *fake) View() (*registry.View, error) {
+	if f.unreadable != nil {
+		return nil, f.unreadable
+	}
+	return f.Registry.View()
 }
 
 func (f *fake) Edited(context.Context) (registry.Edits, error) {
@@ -195,6 +204,30 @@ func TestErrorOfTheSystemIsTriedAgain(t *testing.T) {
 	})
 }
 
+// TestServerThatDiesIsNotTriedAgain is about settings of which a server dies, so that nobody listens any more.
+func TestServerThatDiesIsNotTriedAgain(t *testing.T) {
+	inBubble(t, true, func(r *rig) {
+		r.edit("1", fmt.Errorf("smtpd does not work with the new settings: %w", syscall.ECONNREFUSED))
+		r.event("base.conf")
+		r.pass(time.Hour)
+		r.want("attempts", 1, r.real)
+	})
+}
+
+// TestUnreadableSettings are read again when it is the system that does not let us.
+func TestUnreadableSettings(t *testing.T) {
+	inBubble(t, true, func(r *rig) {
+		r.edit("1", nil)
+		r.unreadable = fmt.Errorf("reading base.conf: %w", syscall.EIO)
+		r.event("base.conf")
+		r.pass(time.Second)
+		r.want("attempts", 0, r.real)
+		r.unreadable = nil
+		r.pass(time.Minute)
+		r.want("attempts when it can be read", 1, r.real)
+	})
+}
+
 func TestPendingActionIsInForce(t *testing.T) {
 	inBubble(t, true, func(r *rig) {
 		r.edit("1", registry.ErrPending)
@@ -264,6 +297,25 @@ func TestNoWatchesLeft(t *testing.T) {
 		r.pass(time.Hour)
 		r.want("looks in peace", looks, len(r.looks))
 	})
+}
+
+// TestFolderThatComesMeanwhile makes a folder when the one above it has been listed and is not watched yet.
+func TestFolderThatComesMeanwhile(t *testing.T) {
+	root := t.TempDir()
+	templates := filepath.Join(root, "etc/mailreg/templates")
+	if err := os.MkdirAll(templates, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	watched := map[string]bool{}
+	add := func(dir string) error {
+		watched[dir] = true
+		return os.MkdirAll(filepath.Join(templates, "postfix"), 0o755)
+	}
+	w := New(Config{Registry: registry.Open(root), open: func() (*notifier, error) { return &notifier{add: add}, nil }})
+	w.listen()
+	if !watched[filepath.Join(templates, "postfix")] || w.deaf != "" {
+		t.Errorf("watched are %v, %s", watched, w.deaf)
+	}
 }
 
 func TestNoInotify(t *testing.T) {
