@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,7 @@ import (
 // read, and of those that hold secrets, it shows which lines differ but not their values.
 func (r *Registry) Diff(_ context.Context, files []string) ([]FileDiff, error) {
 	t := r.begin(job{files: files, dryRun: true})
-	if err := t.read(); err != nil {
+	if err := errors.Join(t.recall(), t.read()); err != nil {
 		return nil, err
 	}
 	if err := t.generate(); err != nil {

@@ -126,7 +126,7 @@ func (r *Registry) fingerprints(s *state.State) (map[string]string, error) {
 	for _, tree := range in.Trees {
 		err := fs.WalkDir(os.DirFS(tree), ".", func(name string, entry fs.DirEntry, err error) error {
 			switch {
-			case name == "." && errors.Is(err, fs.ErrNotExist):
+			case errors.Is(err, fs.ErrNotExist): // there is none, or it has just gone
 				return nil
 			case err != nil, entry.IsDir(), !counts(name):
 				return err
@@ -145,9 +145,6 @@ func (r *Registry) fingerprints(s *state.State) (map[string]string, error) {
 func (t *transaction) look() (err error) {
 	if t.job.edit == nil || t.state.Inputs == nil {
 		t.inputs, err = t.r.fingerprints(t.state)
-		if err == nil && t.job.typed {
-			err = t.checkEdited()
-		}
 		return err
 	}
 	t.inputs = map[string]string{}
@@ -209,7 +206,7 @@ func (t *transaction) noteInputs(files []swap.File) error {
 // checkEdited refuses values that a person has written into a layer file and that do not fit their variable: no edit has
 // looked at them yet.
 func (t *transaction) checkEdited() error {
-	if t.state.Inputs == nil {
+	if !t.job.typed || t.state.Inputs == nil {
 		return nil
 	}
 	edited := t.r.differing(t.state.Inputs, t.inputs)

@@ -57,6 +57,23 @@ func TestEdited(t *testing.T) {
 	want(t, "after a removal", list("/etc/mailreg/templates/a/b.tmpl"), h.edited())
 }
 
+// TestEditedMeanwhile edits a layer file in the moment after a commit has read it: that is not in force.
+func TestEditedMeanwhile(t *testing.T) {
+	h := newHost(t)
+	h.change("size=1")
+	h.reg.OnStep(func(step string) {
+		if step == "settings read" {
+			h.byHand("base.conf", "size: 3\n")
+		}
+	})
+	h.commit(registry.CommitOptions{})
+	h.reg.OnStep(nil)
+	want(t, "edited", list("/etc/mailreg/base.conf"), h.edited())
+	h.commit(registry.CommitOptions{})
+	want(t, "after another commit", nil, h.edited())
+	want(t, "main.cf", true, strings.Contains(h.read("/etc/smtpd/main.cf"), "3"))
+}
+
 func TestMark(t *testing.T) {
 	h := newHost(t)
 	mark := func() string {

@@ -112,16 +112,23 @@ func (r *Registry) begin(j job) *transaction {
 
 // prepare does all that can be refused and writes nothing but the stage, which it takes away again. A dry run ends here.
 func (t *transaction) prepare(ctx context.Context) error {
+	if err := t.recall(); err != nil {
+		return err
+	}
+	if err := t.look(); err != nil {
+		return err
+	}
 	if err := t.read(); err != nil {
 		return err
 	}
+	t.r.fault("settings read")
 	if err := errors.Join(t.turn(), t.edit()); err != nil {
 		return err
 	}
 	if t.job.edit != nil && len(t.changes) == 0 {
 		return nil // equal values do nothing; a commit is there for what else may have changed
 	}
-	if err := t.look(); err != nil {
+	if err := t.checkEdited(); err != nil {
 		return err
 	}
 	if err := t.generate(); err != nil {
@@ -181,13 +188,15 @@ func (t *transaction) addSecrets(made map[string]string) {
 	t.view = t.view.With(Normal, values)
 }
 
-// read takes in settings and state from disk: under the lock they are those that the transaction changes.
-func (t *transaction) read() error {
-	var err error
-	if t.old, err = t.r.reader.Fresh(); err != nil {
-		return err
-	}
+// read takes in the settings from disk: under the lock they are those that the transaction changes.
+func (t *transaction) read() (err error) {
+	t.old, err = t.r.reader.Fresh()
 	t.view = t.old
+	return err
+}
+
+// recall takes in the state.
+func (t *transaction) recall() (err error) {
 	if t.state, err = state.Read(t.r.path(stateFile)); err != nil {
 		return err
 	}
