@@ -48,10 +48,10 @@ func (a *app) run(ctx context.Context, args []string) int {
 	flush := a.buffer()
 	root := newRootCommand(a, args...)
 	if len(args) > 0 && strings.HasPrefix(args[0], cobra.ShellCompRequestCmd) {
-		addCompletions(a, root) // which no other call needs
 		if a.german() {
 			speakGerman(root)
 		}
+		addCompletions(a, root) // which no other call needs
 	}
 	root.SetArgs(args)
 	command, err := root.ExecuteContextC(ctx)

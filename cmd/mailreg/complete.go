@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/mailreg/mailreg/cmd/mailreg/complete"
 	"github.com/mailreg/mailreg/registry"
@@ -38,6 +39,9 @@ func addCompletions(a *app, root *cobra.Command) {
 	visit = func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), root.Name()+" ")
 		a.completeFlags(command)
+		command.LocalFlags().VisitAll(func(f *pflag.Flag) {
+			f.Usage = strings.ReplaceAll(f.Usage, "`", "") // the help takes the name of the argument from between them
+		})
 		switch propose := words[name]; {
 		case propose != nil:
 			command.ValidArgsFunction = a.completion(propose, several[name])
