@@ -1,0 +1,4 @@
+from subprocess import call
+
+def postinst(ucr, changes):
+    call(['service', 'site', 'restart'])

@@ -1,0 +1,2 @@
+def handler(ucr, changes):
+    pass
