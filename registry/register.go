@@ -20,10 +20,10 @@ import (
 )
 
 // module is what somebody has dropped into the folders of templates and of declarations: the two files NAME.ini, of which
-// one may be missing, and what they name.
+// one may be missing, and what they name. Several may come at once.
 type module struct {
-	name string
-	on   bool // whether it is to be switched on or off
+	names []string
+	on    bool // whether they are to be switched on or off
 }
 
 var moduleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
@@ -38,7 +38,7 @@ type RegisterOptions struct {
 // /etc/mailreg/schema.d/NAME.ini, of which one may be missing. Its files are rendered, and those of others that it adds
 // parts to or whose values its defaults change. A whole Commit does so as well, unless the module was switched off.
 func (r *Registry) Register(ctx context.Context, name string, opts RegisterOptions) (Outcome, error) {
-	return r.switchModule(ctx, module{name: name, on: true}, opts)
+	return r.switchModule(ctx, name, module{on: true}, opts)
 }
 
 // Unregister takes a module back as one transaction, while its files are still there: the files that it has made are
@@ -46,25 +46,34 @@ func (r *Registry) Register(ctx context.Context, name string, opts RegisterOptio
 // whatever lies in the folders, until it is registered again or its files are gone. Values of variables that nobody
 // declares any more stay.
 func (r *Registry) Unregister(ctx context.Context, name string, opts RegisterOptions) (Outcome, error) {
-	return r.switchModule(ctx, module{name: name}, opts)
+	return r.switchModule(ctx, name, module{}, opts)
 }
 
-func (r *Registry) switchModule(ctx context.Context, m module, opts RegisterOptions) (Outcome, error) {
-	switch {
-	case !moduleName.MatchString(m.name):
-		return Outcome{}, fmt.Errorf("%q cannot be the name of a module", m.name)
-	case templates.IsStock(m.name):
-		return Outcome{}, fmt.Errorf("%s belongs to mailreg itself: see mailreg/service/%s", m.name, m.name)
+func (r *Registry) switchModule(ctx context.Context, name string, m module, opts RegisterOptions) (Outcome, error) {
+	if err := checkModule(name); err != nil {
+		return Outcome{}, err
 	}
-	there, err := r.moduleExists(m.name)
+	there, err := r.moduleExists(name)
 	if err == nil && !there {
 		err = fmt.Errorf("there is neither a manifest %s nor declarations %s",
-			path.Join(templateDir, m.name+".ini"), path.Join(etcDir, "schema.d", m.name+".ini"))
+			path.Join(templateDir, name+".ini"), path.Join(etcDir, "schema.d", name+".ini"))
 	}
 	if err != nil {
 		return Outcome{}, err
 	}
+	m.names = []string{name}
 	return r.run(ctx, job{module: &m, dryRun: opts.DryRun, noReload: opts.NoReload})
+}
+
+// checkModule refuses names that a module cannot have.
+func checkModule(name string) error {
+	switch {
+	case !moduleName.MatchString(name):
+		return fmt.Errorf("%q cannot be the name of a module", name)
+	case templates.IsStock(name):
+		return fmt.Errorf("%s belongs to mailreg itself: see mailreg/service/%s", name, name)
+	}
+	return nil
 }
 
 // Modules returns the names of all modules, whether on or off, sorted.
@@ -102,11 +111,11 @@ func (t *transaction) turn() error {
 	if t.job.module == nil {
 		return nil
 	}
-	name := t.job.module.name
-	with := slices.DeleteFunc(slices.Clone(t.old.Off()), func(off string) bool { return off == name })
-	without := append(slices.Clone(with), name)
+	names := t.job.module.names
+	with := slices.DeleteFunc(slices.Clone(t.old.Off()), func(off string) bool { return slices.Contains(names, off) })
+	without := append(slices.Clone(with), names...)
 	if !t.job.module.on && len(with) < len(t.old.Off()) {
-		t.out.Warnings = append(t.out.Warnings, name+" is not registered")
+		t.out.Warnings = append(t.out.Warnings, names[0]+" is not registered")
 		with = without
 	}
 	before, after := without, with
@@ -131,17 +140,22 @@ func (t *transaction) moved(set generate.Renderer) (force, gone []string, err er
 	before, after := outputsByPath(was), outputsByPath(set)
 	for _, path := range slices.Sorted(maps.Keys(after)) {
 		o := after[path]
-		_, written := t.state.Outputs[path]
-		switch former, there := before[path]; {
-		case there && slices.Equal(former.Parts, o.Parts):
-		case there && former.Manifest == o.Manifest && o.Manifest != t.job.module.name && !written:
-			t.out.Warnings = append(t.out.Warnings, fmt.Sprintf("%s is not generated yet: the parts of %s wait for that", path, t.job.module.name))
+		rec, written := t.state.Outputs[path]
+		former, there := before[path]
+		ours := slices.Contains(t.job.module.names, o.Manifest)
+		switch {
+		// The parts are those without the module, and those of the last writing: a former form of it had no others.
+		case there && slices.Equal(former.Parts, o.Parts) && (!written || len(rec.Parts) == 0 || slices.Equal(rec.Parts, o.Parts)):
+		case there && !ours && !written:
+			t.out.Warnings = append(t.out.Warnings, fmt.Sprintf("%s is not generated yet: its new parts wait for that", path))
 		default:
 			force = append(force, path)
 		}
 	}
-	for _, path := range slices.Sorted(maps.Keys(before)) {
-		if _, still := after[path]; !still {
+	for _, path := range slices.Sorted(maps.Keys(t.state.Outputs)) {
+		_, still := after[path]
+		_, was := before[path]
+		if !still && (was || slices.Contains(t.job.module.names, t.state.Outputs[path].Manifest)) {
 			gone = append(gone, path)
 		}
 	}
@@ -186,18 +200,21 @@ func (t *transaction) offFile() ([]swap.File, error) {
 
 // noteModule has the state remember the inputs of the module: they are in force now, what else was edited is not.
 func (t *transaction) noteModule() {
-	files := t.r.moduleFiles(t.job.module.name)
+	var files []string
+	for _, name := range t.job.module.names {
+		files = append(files, t.r.moduleFiles(name)...)
+		own := t.r.path(templateDir, name) + string(filepath.Separator)
+		for file := range t.inputs {
+			if strings.HasPrefix(file, own) {
+				files = append(files, file)
+			}
+		}
+	}
 	for _, o := range t.plan.Set.Outputs() {
 		for _, part := range o.Parts {
 			if slices.Contains(t.plan.Force, o.Path) {
 				files = append(files, t.r.path(templateDir, part+".tmpl"))
 			}
-		}
-	}
-	own := t.r.path(templateDir, t.job.module.name) + string(filepath.Separator)
-	for file := range t.inputs {
-		if strings.HasPrefix(file, own) {
-			files = append(files, file)
 		}
 	}
 	for _, file := range files {

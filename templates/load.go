@@ -47,7 +47,10 @@ type source struct {
 // with the path of a stock one, such as postfix/main.cf/60-tls.tmpl, takes its place, any other is added. Templates end
 // in ".tmpl", manifests in ".ini"; other files are left alone. The manifests named in off (without ".ini") are passed over,
 // with the parts that they add to files of others.
-func Load(dir string, off ...string) (*Set, error) {
+func Load(dir string, off ...string) (*Set, error) { return Preview(dir, nil, off...) }
+
+// Preview is Load with texts laid over the files in dir, by their names there, as if they had been written.
+func Preview(dir string, over map[string]string, off ...string) (*Set, error) {
 	sub, err := fs.Sub(stock, "stock")
 	if err != nil {
 		return nil, err
@@ -64,6 +67,9 @@ func Load(dir string, off ...string) (*Set, error) {
 		for name, file := range local {
 			files[name] = source{file.text, true}
 		}
+	}
+	for name, text := range over {
+		files[name] = source{text, true}
 	}
 	return newSet(files, dir, off)
 }

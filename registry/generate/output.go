@@ -66,6 +66,10 @@ func (p *Plan) render(o templates.Output) error {
 	rec := state.Record{
 		Service: o.Service, Hash: state.Hash(data), Uses: uses(o, used), Former: was.Former, Found: was.Found && was.Hash == state.Hash(data),
 	}
+	rec.Manifest = o.Manifest
+	if len(o.Parts) > 1 {
+		rec.Parts = o.Parts
+	}
 	if !written && out.Kept != nil {
 		rec.Former = p.below(out.Kept.Path)
 	} else if !written {

@@ -104,6 +104,9 @@ type Record struct {
 	Uses    templates.Uses `json:"uses"`
 	// Map is the path of the indexed map made from it, "" for none.
 	Map string `json:"map,omitempty"`
+	// Manifest declared it, Parts are the templates that it was joined from, if there were several.
+	Manifest string   `json:"manifest,omitempty"`
+	Parts    []string `json:"parts,omitempty"`
 	// Former is the path below the root of the copy of what was there before the first writing, "" for none; Found says that
 	// it was the same already, and has stayed so.
 	Former string `json:"former,omitempty"`

@@ -60,12 +60,24 @@ ihnen noch einmal gesagt.`,
 		`register reads the manifest NAME.ini in /etc/mailreg/templates and the declarations NAME.ini in
 /etc/mailreg/schema.d, of which one may be missing, renders the files that they make or change, and brings
 them into force as one transaction. What is wrong is told with file and line, and nothing is changed. A
-manifest that nobody registers takes effect at the next commit.`,
+manifest that nobody registers takes effect at the next commit.
+
+With --from-ucr it first makes these files from a package of Univention Config Registry: a source package,
+or /etc/univention. NAME may be left out then. Python in templates, modules and scripts are listed with
+their lines, and nothing is written, unless --skip-unported imports the rest. Nothing of the package is
+executed. A second import replaces the first.`,
 		`register liest das Manifest NAME.ini in /etc/mailreg/templates und die Deklarationen NAME.ini in
 /etc/mailreg/schema.d, von denen eines fehlen darf, erzeugt die Dateien, die sie erzeugen oder ändern, und
 bringt sie in einer Transaktion in Kraft. Was falsch ist, wird mit Datei und Zeile gesagt, und nichts wird
-geändert. Ein Manifest, das niemand anmeldet, gilt vom nächsten commit an.`,
+geändert. Ein Manifest, das niemand anmeldet, gilt vom nächsten commit an.
+
+Mit --from-ucr macht es diese Dateien zuerst aus einem Paket der Univention Config Registry: einem
+Quellpaket oder /etc/univention. NAME kann dann fehlen. Python in Vorlagen, Module und Skripte werden mit
+ihren Zeilen aufgezählt, und nichts wird geschrieben, wenn nicht --skip-unported den Rest übernimmt.
+Ausgeführt wird nichts davon. Ein zweiter Import ersetzt den ersten.`,
 	},
+	{"import the UCR package in `DIR` first", "übernimmt zuerst das UCR-Paket in `DIR`"},
+	{"leave out what has to be ported and import the rest", "lässt aus, was portiert werden muss, und übernimmt den Rest"},
 	{"Take templates and variables of one's own back", "Nimmt eigene Vorlagen und Variablen zurück"},
 	{
 		`unregister removes the files that the manifest NAME.ini has made and gives back what they had replaced;
