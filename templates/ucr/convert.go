@@ -239,7 +239,7 @@ func (c *converter) file(info string, b block) error {
 	if !ok || err != nil {
 		return err
 	}
-	c.output(info, b, file, template, executable)
+	c.output(b, file, template, executable)
 	return nil
 }
 
@@ -253,10 +253,10 @@ func visible(name string) string {
 }
 
 // output adds the section of a file to the manifest.
-func (c *converter) output(info string, b block, file, template string, executable bool) {
+func (c *converter) output(b block, file, template string, executable bool) {
 	owned, err := b.owned(executable)
 	if err != nil {
-		c.refuse(info, b.line, "%v", err)
+		c.refuse(c.layout.info[c.Name], b.line, "%v", err)
 		return
 	}
 	k := guess(file, c.Name)
@@ -275,7 +275,7 @@ func (c *converter) multifile(info string, b block) error {
 		c.Notes = append(c.Notes, fmt.Sprintf("%s: %s is made by the manifest %s, the parts are added to it", info, file, m.Manifest))
 		return nil
 	}
-	c.output(info, b, file, folder(file)+"/", false)
+	c.output(b, file, folder(file)+"/", false)
 	return nil
 }
 
