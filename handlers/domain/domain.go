@@ -103,7 +103,7 @@ func (h *Handler) write(ctx context.Context, edit func([]string) []string) error
 	const key = "mail/hosteddomains"
 	view, err := h.cfg.Registry.View()
 	if err != nil {
-		return err
+		return &schema.TargetDown{Target: "registry", Err: err}
 	}
 	before := view.String(key)
 	after := Join(edit(view.List(key)))

@@ -147,3 +147,16 @@ func TestBadName(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestBrokenRegistry is about a layer file that cannot be read: no domain is at fault.
+func TestBrokenRegistry(t *testing.T) {
+	f := newFake(t, "b.test")
+	if err := os.WriteFile(filepath.Join(f.root, "etc/mailreg/base.conf"), []byte("half"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	h := New(Config{Registry: f})
+	err := errors.Join(h.Apply(t.Context(), schema.Change{New: entry("a.test")}), h.Flush(t.Context()))
+	if _, ok := errors.AsType[*schema.TargetDown](err); !ok {
+		t.Errorf("error %v", err)
+	}
+}

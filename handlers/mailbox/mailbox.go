@@ -167,7 +167,7 @@ func named(c schema.Change, err error) error {
 func (h *Handler) open() (Settings, Backend, error) {
 	view, err := h.cfg.View()
 	if err != nil {
-		return Settings{}, nil, err
+		return Settings{}, nil, &schema.TargetDown{Target: "registry", Err: err}
 	}
 	s, err := settings(view)
 	if err != nil {

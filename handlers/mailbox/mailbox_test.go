@@ -363,6 +363,15 @@ func TestBadData(t *testing.T) {
 	}
 }
 
+// TestBrokenRegistry is about settings that cannot be read: no entry is at fault.
+func TestBrokenRegistry(t *testing.T) {
+	h := New(Config{Root: t.TempDir(), View: func() (*registry.View, error) { return nil, errors.New("base.conf is not whole") }})
+	err := h.Apply(t.Context(), change("a", nil, person("a", "a@x.test", here)))
+	if _, ok := errors.AsType[*schema.TargetDown](err); !ok {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestClaims(t *testing.T) {
 	h := newHost(t)
 	if diff := cmp.Diff([]string{"mailbox:anna.b@x.test"}, h.Claims(person("a", "Anna.B@X.test", there))); diff != "" {
