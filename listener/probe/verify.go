@@ -175,6 +175,9 @@ func (p *Probe) Lacks(ctx context.Context, dn, name, value string) (lacks bool, 
 			lacks = !equal
 		case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchAttribute):
 			lacks = true
+		case ldap.IsErrorWithCode(err, ldap.LDAPResultInappropriateMatching):
+			lacks, err = c.without(dn, name)
+			return err
 		case answered(err):
 			lacks = false // it does not say so, for whatever reason
 		default:
@@ -183,6 +186,16 @@ func (p *Probe) Lacks(ctx context.Context, dn, name, value string) (lacks bool, 
 		return nil
 	})
 	return lacks, err
+}
+
+// without reports whether the entry is found by having no such attribute, for those whose values cannot be compared. It is
+// not found by what we may not see: that is neither true nor false of it (RFC 4511 §4.5.1.7).
+func (c *conn) without(dn, name string) (bool, error) {
+	found, err := c.search(query{dn: dn, scope: ldap.ScopeBaseObject, filter: "(!(" + name + "=*))", attrs: []string{"1.1"}})
+	if answered(err) {
+		return false, nil
+	}
+	return len(found) > 0, err
 }
 
 // canSearchUUIDs demands that an entry below the base is found by having an entryUUID.

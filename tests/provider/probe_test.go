@@ -160,6 +160,33 @@ func TestLacks(t *testing.T) {
 	}
 }
 
+// TestLacksWhatCannotBeCompared asks for an attribute whose values have no rule by which they are equal.
+func TestLacksWhatCannotBeCompared(t *testing.T) {
+	s := harness.NewSlapd(t)
+	s.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
+	const name = "userPKCS12"
+	s.Set(harness.DN("anna"), name, "kept")
+	p := newProbe(t, s, harness.BaseDN)
+	for _, tt := range []struct {
+		name  string
+		acl   []string
+		value []string
+		lacks bool
+	}{
+		{"there", nil, []string{"kept"}, false},
+		{"hidden", []string{"to dn.exact=" + harness.DN("anna") + " attrs=" + name + " by * none"}, []string{"kept"}, false},
+		{"entry hidden", []string{"to dn.exact=" + harness.DN("anna") + " by * none"}, []string{"kept"}, false},
+		{"removed", nil, nil, true},
+		{"removed and hidden", []string{"to dn.exact=" + harness.DN("anna") + " attrs=" + name + " by * none"}, nil, false},
+	} {
+		s.Restart(acl(tt.acl...))
+		s.Set(harness.DN("anna"), name, tt.value...)
+		if lacks, err := p.Lacks(t.Context(), harness.DN("anna"), name, "kept"); err != nil || lacks != tt.lacks {
+			t.Errorf("%s: lacks %t, %v", tt.name, lacks, err)
+		}
+	}
+}
+
 func TestProbeSurvivesARestartOfTheServer(t *testing.T) {
 	s := harness.NewSlapd(t)
 	p := newProbe(t, s, harness.PeopleDN)
