@@ -19,27 +19,20 @@ const mark = '\x00'
 var builtins = []string{"and", "or", "not", "index", "len", "lt", "le", "gt", "ge"}
 
 // guard ends every action that outputs something in emitName, as html/template does with its escapers, and refuses
-// functions outside the closed set.
-func (s *Set) guard() error {
-	known := new(rendering).funcs()
-	for _, t := range s.templates.Templates() {
-		if t.Tree == nil {
-			continue
-		}
-		g := guardian{tree: t.Tree, known: known}
-		if err := g.walk(t.Root); err != nil {
-			return fmt.Errorf("template %s: %w", t.Name(), err)
-		}
-	}
-	return nil
+// functions outside the closed set. It returns the names of the templates that this one calls.
+func guard(tree *parse.Tree) (calls []string, err error) {
+	g := guardian{tree: tree, known: new(rendering).funcs()}
+	err = g.walk(tree.Root)
+	return g.calls, err
 }
 
 type guardian struct {
 	tree  *parse.Tree
 	known template.FuncMap
+	calls []string
 }
 
-func (g guardian) walk(node parse.Node) error {
+func (g *guardian) walk(node parse.Node) error {
 	switch n := node.(type) {
 	case *parse.ListNode:
 		return g.list(n)
@@ -59,12 +52,13 @@ func (g guardian) walk(node parse.Node) error {
 	case *parse.WithNode:
 		return g.branch(&n.BranchNode)
 	case *parse.TemplateNode:
+		g.calls = append(g.calls, n.Name)
 		return g.pipe(n.Pipe)
 	}
 	return nil
 }
 
-func (g guardian) list(n *parse.ListNode) error {
+func (g *guardian) list(n *parse.ListNode) error {
 	if n == nil {
 		return nil
 	}
@@ -76,7 +70,7 @@ func (g guardian) list(n *parse.ListNode) error {
 	return nil
 }
 
-func (g guardian) branch(n *parse.BranchNode) error {
+func (g *guardian) branch(n *parse.BranchNode) error {
 	if err := g.pipe(n.Pipe); err != nil {
 		return err
 	}
@@ -87,7 +81,7 @@ func (g guardian) branch(n *parse.BranchNode) error {
 }
 
 // pipe refuses functions outside the closed set in a pipeline and the pipelines in its arguments.
-func (g guardian) pipe(n *parse.PipeNode) error {
+func (g *guardian) pipe(n *parse.PipeNode) error {
 	if n == nil {
 		return nil
 	}
@@ -101,7 +95,7 @@ func (g guardian) pipe(n *parse.PipeNode) error {
 	return nil
 }
 
-func (g guardian) arg(node parse.Node) error {
+func (g *guardian) arg(node parse.Node) error {
 	switch n := node.(type) {
 	case *parse.PipeNode:
 		return g.pipe(n)

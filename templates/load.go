@@ -6,23 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
-	"text/template"
 )
 
 //go:embed stock
 var stock embed.FS
 
-// Set is a collection of outputs with their templates. It never changes, so that several goroutines can render at once.
+// Set is a collection of outputs with their templates. What it gives never changes, so that several goroutines can render
+// at once. Templates are read when they are first rendered: a change renders few of them.
 type Set struct {
-	outputs   []Output
-	templates *template.Template
+	outputs []Output
+	// sources are the templates by name, without ".tmpl", and names the names, sorted.
+	sources map[string]source
+	names   []string
+	library library
 	// dir is the folder of the local files, off the manifests that are passed over.
 	dir string
 	off []string
@@ -37,10 +39,16 @@ type part struct {
 	off                      bool
 }
 
-// source is a file as it was read: local tells those of an administrator from the stock ones.
+// source is a file that is to be read: local tells those of an administrator from the stock ones.
 type source struct {
-	text  string
+	in    fs.FS
+	path  string
 	local bool
+}
+
+func (s source) text() (string, error) {
+	data, err := fs.ReadFile(s.in, s.path)
+	return string(data), err
 }
 
 // Load returns the stock templates and manifests, overridden by name by those in dir (which need not exist; "" is none): a file
@@ -65,7 +73,8 @@ func Preview(dir string, over map[string]string, off ...string) (*Set, error) {
 			return nil, fmt.Errorf("reading the templates of %s: %w", dir, err)
 		}
 		for name, file := range local {
-			files[name] = source{file.text, true}
+			file.local = true
+			files[name] = file
 		}
 	}
 	for name, text := range over {
@@ -95,30 +104,32 @@ func readTree(fsys fs.FS) (map[string]source, error) {
 		if err != nil || entry.IsDir() || ext != ".tmpl" && ext != ".ini" || strings.HasPrefix(path.Base(name), ".") {
 			return err
 		}
-		data, err := fs.ReadFile(fsys, name)
-		files[name] = source{text: string(data)}
+		files[name] = source{in: fsys, path: name}
+		if entry.Type().IsRegular() {
+			return nil
+		}
+		_, err = fs.Stat(fsys, name)
 		return err
 	})
 	return files, err
 }
 
 func newSet(files map[string]source, dir string, off []string) (*Set, error) {
-	s := &Set{templates: template.New("").Option("missingkey=error").Funcs(new(rendering).funcs()), dir: dir, off: off}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
+	s := &Set{sources: map[string]source{}, dir: dir, off: off}
+	var manifests []string
+	for name, file := range files {
 		if base, ok := strings.CutSuffix(name, ".tmpl"); ok {
-			if err := s.addTemplate(base, files[name].text); err != nil {
-				return nil, err
-			}
+			s.sources[base] = file
+			s.names = append(s.names, base)
+		} else {
+			manifests = append(manifests, name)
 		}
 	}
-	if err := s.guard(); err != nil {
-		return nil, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if strings.HasSuffix(name, ".ini") {
-			if err := s.addManifest(name, files[name]); err != nil {
-				return nil, err
-			}
+	slices.Sort(s.names)
+	slices.Sort(manifests)
+	for _, name := range manifests {
+		if err := s.addManifest(name, files[name]); err != nil {
+			return nil, err
 		}
 	}
 	if err := s.unique(); err != nil {
@@ -176,27 +187,17 @@ func (s *Set) addParts() error {
 	return nil
 }
 
-func (s *Set) addTemplate(name, text string) error {
-	if strings.ContainsRune(text, mark) {
-		return fmt.Errorf("template %s has a NUL byte", name)
-	}
-	if _, err := s.templates.New(name).Parse(text); err != nil {
-		return fmt.Errorf("reading a template: %w", err)
-	}
-	return nil
-}
-
 // parts returns the templates of an output: the template of that name, or those of the folder of that name, sorted by
 // their leading number.
 func (s *Set) parts(name string) []string {
-	if s.templates.Lookup(name) != nil {
+	if _, ok := s.sources[name]; ok {
 		return []string{name}
 	}
 	name = strings.TrimSuffix(name, "/")
 	var parts []string
-	for _, t := range s.templates.Templates() {
-		if path.Dir(t.Name()) == name {
-			parts = append(parts, t.Name())
+	for at, _ := slices.BinarySearch(s.names, name+"/"); at < len(s.names) && strings.HasPrefix(s.names[at], name+"/"); at++ {
+		if path.Dir(s.names[at]) == name {
+			parts = append(parts, s.names[at])
 		}
 	}
 	slices.SortFunc(parts, func(a, b string) int {

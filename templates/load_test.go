@@ -115,7 +115,10 @@ func TestLoadErrors(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			files := map[string]string{"x.tmpl": "x = y\n"}
 			files[test.file] = test.text
-			_, err := templates.Load(folder(t, files))
+			set, err := templates.Load(folder(t, files))
+			if err == nil {
+				err = set.Check()
+			}
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

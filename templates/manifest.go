@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"gopkg.in/ini.v1"
 )
 
 // addManifest reads a manifest: one INI section per generated file, named by its path below the root.
@@ -31,29 +29,27 @@ func (s *Set) addManifest(name string, file source) error {
 	if file.local {
 		where = filepath.Join(s.dir, name)
 	}
-	manifest := strings.TrimSuffix(name, ".ini")
-	sections, err := ini.LoadSources(ini.LoadOptions{
-		IgnoreInlineComment: true, KeyValueDelimiters: "=", AllowNonUniqueSections: true,
-	}, []byte(file.text))
+	text, err := file.text()
 	if err != nil {
 		return fmt.Errorf("reading manifest %s: %w", where, err)
 	}
+	sections, line, err := readSections(text)
+	if err != nil {
+		return fmt.Errorf("reading manifest %s:%d: %w", where, line, err)
+	}
+	manifest := strings.TrimSuffix(name, ".ini")
 	off := slices.Contains(s.off, manifest) // its files may be wrong, but which parts are its own must be known
-	for _, section := range sections.Sections() {
-		if section.Name() == ini.DefaultSection && len(section.Keys()) == 0 {
-			continue
-		}
-		o, option, err := s.output(section)
-		line := lineOf(file.text, section.Name(), option)
+	for _, section := range sections {
+		o, line, err := s.output(section)
 		if err != nil && off {
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("reading manifest %s:%d: [%s]: %w", where, line, section.Name(), err)
+			return fmt.Errorf("reading manifest %s:%d: [%s]: %w", where, line, section.name, err)
 		}
 		o.Manifest = manifest
-		if name := section.Key("Part").Value(); name != "" {
-			s.added = append(s.added, part{manifest: manifest, file: o.Path, template: name, line: line, off: off})
+		if at := section.find("Part"); at >= 0 {
+			s.added = append(s.added, part{manifest: manifest, file: o.Path, template: section.options[at].value, line: line, off: off})
 		} else if !off {
 			s.outputs = append(s.outputs, o)
 		}
@@ -61,74 +57,108 @@ func (s *Set) addManifest(name string, file source) error {
 	return nil
 }
 
-// lineOf returns the number of the line on which an option of a section stands, that of the section's header without one.
-// It is for errors: what it does not find, it looks for in the last place that it knows.
-func lineOf(text, section, option string) int {
-	found, here, number := 0, section == ini.DefaultSection, 0
-	for line := range strings.Lines(text) {
-		number++
-		line = strings.TrimSpace(line)
-		name, _, _ := strings.Cut(line, "=")
-		switch {
-		case strings.HasPrefix(line, "["):
-			if here = line == "["+section+"]"; here {
-				found = number
-			}
-		case here && option != "" && strings.TrimSpace(name) == option:
-			return number
-		}
-	}
-	return max(found, 1)
+// section is a part of a manifest: the lines after a name in brackets.
+type section struct {
+	name    string
+	line    int
+	options []option
 }
 
-// output reads a section; with an error it names the option at fault, if it is one.
-func (s *Set) output(section *ini.Section) (o Output, fault string, err error) {
-	o = Output{Path: section.Name(), Mode: 0o644}
-	if !path.IsAbs(o.Path) || path.Clean(o.Path) != o.Path || o.Path == "/" {
-		return Output{}, "", fmt.Errorf("not the path of a file")
-	}
-	for _, option := range section.Keys() {
-		if err := s.option(&o, option.Name(), option.Value()); err != nil {
-			return Output{}, option.Name(), err
+type option struct {
+	name, value string
+	line        int
+}
+
+// find returns the index of the option of that name, -1 when there is none.
+func (s section) find(name string) int {
+	return slices.IndexFunc(s.options, func(o option) bool { return o.name == name })
+}
+
+// readSections reads an INI file; with an error it returns the number of the line at fault. Hundreds of outputs are declared
+// in a few lines each, and all are read before every change: package ini takes ten times as long.
+func readSections(text string) (all []section, line int, err error) {
+	text = strings.TrimPrefix(text, "\ufeff") // some editors mark a file as UTF-8
+	for text != "" {
+		line++
+		var this string
+		this, text, _ = strings.Cut(text, "\n")
+		this = strings.TrimSpace(this)
+		name, value, assigns := strings.Cut(this, "=")
+		switch {
+		case this == "" || this[0] == '#' || this[0] == ';':
+		case this[0] == '[' && this[len(this)-1] == ']':
+			all = append(all, section{name: this[1 : len(this)-1], line: line})
+		case this[0] == '[':
+			return nil, line, fmt.Errorf("unclosed section: %s", this)
+		case !assigns:
+			return nil, line, fmt.Errorf("%q is neither [FILE] nor OPTION = VALUE", this)
+		case len(all) == 0:
+			return nil, line, fmt.Errorf("option %s stands before the first file", strings.TrimSpace(name))
+		default:
+			last := &all[len(all)-1]
+			last.options = append(last.options, option{strings.TrimSpace(name), strings.TrimSpace(value), line})
 		}
 	}
-	switch {
-	case section.HasKey("Part") && len(section.Keys()) > 1:
-		return Output{}, "Part", fmt.Errorf("a section with Part has nothing else: another manifest declares the file")
-	case section.HasKey("Part"):
-		return o, "Part", nil
-	case o.Service == "":
-		return Output{}, "", fmt.Errorf("no Service")
-	case o.Format == "":
-		return Output{}, "", fmt.Errorf("no Format")
-	case o.Template == "":
-		return Output{}, "", fmt.Errorf("no Template")
+	return all, line, nil
+}
+
+// output reads a section; it returns the line of the option at fault or, without one, that which says most.
+func (s *Set) output(section section) (o Output, line int, err error) {
+	o, line = Output{Path: section.name, Mode: 0o644}, section.line
+	if !path.IsAbs(o.Path) || path.Clean(o.Path) != o.Path || o.Path == "/" {
+		return Output{}, line, fmt.Errorf("not the path of a file")
 	}
-	return o, "", nil
+	for _, option := range section.options {
+		if err := s.option(&o, option.name, option.value); err != nil {
+			return Output{}, option.line, err
+		}
+	}
+	at := section.find("Part")
+	switch {
+	case at >= 0 && len(section.options) > 1:
+		return Output{}, section.options[at].line, fmt.Errorf("a section with Part has nothing else: another manifest declares the file")
+	case at >= 0:
+		return o, section.options[at].line, nil
+	case o.Service == "":
+		return Output{}, line, fmt.Errorf("no Service")
+	case o.Format == "":
+		return Output{}, line, fmt.Errorf("no Format")
+	case o.Template == "":
+		return Output{}, line, fmt.Errorf("no Template")
+	}
+	return o, line, nil
 }
 
 func (s *Set) option(o *Output, name, value string) error {
-	texts := map[string]*string{
-		"Service": &o.Service, "Owner": &o.Owner, "Group": &o.Group, "Table": &o.Table, "When": &o.When,
-	}
-	switch {
-	case texts[name] != nil:
-		*texts[name] = value
-	case name == "Format":
+	switch name {
+	case "Service":
+		o.Service = value
+	case "Owner":
+		o.Owner = value
+	case "Group":
+		o.Group = value
+	case "When":
+		o.When = value
+	case "Table":
+		o.Table = value
+		if !slices.Contains([]string{"hash", "aliases", "sieve"}, value) {
+			return fmt.Errorf("no table type %q; there are hash, aliases, sieve", value)
+		}
+	case "Format":
 		o.Format = value
 		if _, ok := formats[value]; !ok {
 			return fmt.Errorf("no format %q; there are %s", value, strings.Join(formatNames(), ", "))
 		}
-	case name == "Template":
+	case "Template":
 		o.Template, o.Parts = value, s.parts(value)
 		if len(o.Parts) == 0 && !strings.HasSuffix(value, "/") {
 			return fmt.Errorf("no template %q", value)
 		}
-	case name == "Part":
-		if s.templates.Lookup(value) == nil {
+	case "Part":
+		if _, ok := s.sources[value]; !ok {
 			return fmt.Errorf("no template %q", value)
 		}
-	case name == "Mode":
+	case "Mode":
 		mode, err := strconv.ParseUint(value, 8, 12)
 		if err != nil {
 			return fmt.Errorf("mode %q is not octal permission bits", value)
@@ -136,9 +166,6 @@ func (s *Set) option(o *Output, name, value string) error {
 		o.Mode = uint32(mode)
 	default:
 		return fmt.Errorf("unknown option %q", name)
-	}
-	if name == "Table" && !slices.Contains([]string{"hash", "aliases", "sieve"}, value) {
-		return fmt.Errorf("no table type %q; there are hash, aliases, sieve", value)
 	}
 	return nil
 }

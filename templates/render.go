@@ -35,11 +35,12 @@ type rendering struct {
 }
 
 func (r *rendering) execute(s *Set) (string, error) {
-	t, err := s.templates.Clone()
-	if err != nil {
-		return "", err
+	t := template.New("").Option("missingkey=error").Funcs(r.funcs())
+	for _, part := range r.output.Parts {
+		if err := s.collect(t, part); err != nil {
+			return "", err
+		}
 	}
-	t.Funcs(r.funcs())
 	f, ok := formats[r.output.Format]
 	if !ok {
 		return "", fmt.Errorf("no format %q", r.output.Format)
