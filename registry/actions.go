@@ -80,11 +80,9 @@ func (t *transaction) noteActed(before, after map[string]string, first bool) {
 // difference, and tells nothing to who reads the state.
 func actionKeys(v *View) map[string]string {
 	keys := map[string]string{}
-	for _, pair := range v.Pairs() {
-		if d, _ := v.Declaration(pair.Key); d.Service != "" {
-			sum := sha256.Sum256([]byte(pair.Value))
-			keys[pair.Key] = hex.EncodeToString(sum[:8])
-		}
+	for _, pair := range v.Acting() {
+		sum := sha256.Sum256([]byte(pair.Value))
+		keys[pair.Key] = hex.EncodeToString(sum[:8])
 	}
 	return keys
 }

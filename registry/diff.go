@@ -60,7 +60,7 @@ func (t *transaction) guarded(o *generate.Output) bool {
 	if !o.Live.Remove && o.Live.Mode&others == 0 || !o.File.Remove && o.File.Mode&others == 0 {
 		return true
 	}
-	return slices.ContainsFunc(t.state.Outputs[o.Path].Uses.Keys, func(key string) bool {
+	return slices.ContainsFunc(t.state.Outputs[o.Path].Uses.Keys.All(), func(key string) bool {
 		d, _ := t.view.Declaration(key)
 		return d.Secret
 	})

@@ -58,7 +58,7 @@ func (r *Registry) inputsOf(s *state.State) Inputs {
 func included(s *state.State) map[string]bool {
 	files := map[string]bool{}
 	for _, rec := range s.Outputs {
-		for _, file := range rec.Uses.Files {
+		for _, file := range rec.Uses.Files.All() {
 			files[file] = true
 		}
 	}

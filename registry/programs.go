@@ -100,12 +100,12 @@ func (r *Registry) tell(ctx context.Context, change json.RawMessage, again bool)
 	if err != nil || change == nil && (!again || len(s.Owed) == 0) {
 		return nil, err
 	}
-	view, _ := r.View() // without one they have the usual time
-	programs := r.programs(view)
-	names, _, err := programs.List()
-	if err != nil {
+	names, _, err := r.programs(nil).List()
+	if err != nil || len(names) == 0 && len(s.Owed) == 0 {
 		return nil, err
 	}
+	view, _ := r.View() // without one they have the usual time
+	programs := r.programs(view)
 	owed := len(s.Owed)
 	due := s.Due(names, change, again)
 	for _, o := range due {

@@ -36,7 +36,6 @@ type transaction struct {
 	old, view *View             // before and after the edit; the same in a commit
 	changes   []keyChange       // the edit, and the secrets that were made up for it
 	state     *state.State      // as it shall be
-	wasState  []byte            // as it is, to see whether anything is to be written at all
 	inputs    map[string]string // fingerprints of the files that all is generated from
 	plan      *generate.Plan    // the files that change
 	actions   map[string]string // reload, restart or start by service
@@ -156,11 +155,17 @@ func (t *transaction) generate() error {
 	if err != nil {
 		return err
 	}
+	if all, ok := set.(interface{ Check() error }); ok && t.job.edit == nil && len(t.job.files) == 0 {
+		if err := all.Check(); err != nil { // an edit looks only at what it renders
+			return err
+		}
+	}
 	for {
 		memory := t.state.Clone()
 		t.plan = &generate.Plan{
 			Root: t.r.root, Set: set, Service: t.r.rendered, Old: t.old, View: t.view, Edit: t.job.edit != nil || t.job.module != nil,
-			Force: force, Gone: gone, Only: t.job.files, Skip: t.job.skip, State: memory, Now: t.r.now(),
+			Edited: t.edited(), Redeclared: t.job.module != nil, Force: force, Gone: gone, Only: t.job.files, Skip: t.job.skip,
+			State: memory, Now: t.r.now(),
 		}
 		if err := t.plan.Run(); err != nil {
 			return err
@@ -177,6 +182,15 @@ func (t *transaction) generate() error {
 	return nil
 }
 
+// edited returns the keys that the transaction changes in layers.
+func (t *transaction) edited() []string {
+	keys := make([]string, len(t.changes))
+	for i, c := range t.changes {
+		keys[i] = c.key
+	}
+	return keys
+}
+
 // addSecrets makes secrets part of the transaction.
 func (t *transaction) addSecrets(made map[string]string) {
 	values := maps.Clone(t.view.In(Normal))
@@ -190,7 +204,9 @@ func (t *transaction) addSecrets(made map[string]string) {
 
 // read takes in the settings from disk: under the lock they are those that the transaction changes.
 func (t *transaction) read() (err error) {
-	t.old, err = t.r.reader.Fresh()
+	if t.old, err = t.r.reader.View(); err != nil {
+		t.old = nil // the last good settings are not those that an edit would change
+	}
 	t.view = t.old
 	return err
 }
@@ -200,7 +216,6 @@ func (t *transaction) recall() (err error) {
 	if t.state, err = state.Read(t.r.path(stateFile)); err != nil {
 		return err
 	}
-	t.wasState, err = t.state.Encode()
 	if _, missing := os.Stat(t.r.path(layoutFile)); missing == nil {
 		t.state.Spool = true
 	}
@@ -253,7 +268,7 @@ func (t *transaction) write(ctx context.Context) ([]ActionOutcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	if string(encoded) == string(t.wasState) && len(files) == 0 {
+	if t.state.Unchanged(encoded) && len(files) == 0 {
 		// No journal for nothing: a second commit in a row touches no file. Pending actions are tried all the same.
 		return t.r.retry(ctx, t.actions, t.job.edit == nil)
 	}

@@ -26,6 +26,9 @@ type Plan struct {
 	// Old and View are the settings before and after the edit. Without Edit both are the same, and everything is rendered.
 	Old, View *settings.View
 	Edit      bool
+	// Edited are the keys that the edit has changed in its layer. With Redeclared the declarations of View are other ones.
+	Edited     []string
+	Redeclared bool
 	// Only are the outputs to look at, as paths below the root; all when empty.
 	Only []string
 	// Skip passes over names in Only that are no output, or not with these settings.
@@ -45,6 +48,9 @@ type Plan struct {
 	Files, Unknown, Warnings []string
 	// Made are values for secrets that outputs have read and nobody has set (Declaration.Generate).
 	Made map[string]string
+
+	differing []string           // the keys whose merged values the edit has changed
+	services  map[string]Service // by name
 
 	drafts   map[string]string // of such values, before an output that is written has read them
 	versions map[string]string // of the servers that a template asked for; asking starts a program
@@ -92,7 +98,7 @@ func (p *Plan) Run() error {
 			fresh[o.Service] = append(fresh[o.Service], o)
 		// Written before: an edit renders it when something that it has read changes, a commit in any case.
 		case p.wanted(p.View, o):
-			if !p.Edit || slices.Contains(p.Force, o.Path) || differ(rec.Uses, p.Old, p.View) {
+			if !p.Edit || slices.Contains(p.Force, o.Path) || p.affects(rec.Uses) {
 				err = p.render(o)
 			}
 		// No longer wanted: its When key is off. The files of a service that is switched off are left alone.
@@ -152,7 +158,7 @@ func (p *Plan) start(service string, fresh []templates.Output) error {
 	affected := false
 	for _, o := range fresh {
 		_, used, err := p.Set.Render(o, p.world(p.View))
-		touched := differ(uses(o, used), p.Old, p.View)
+		touched := p.affects(uses(o, used))
 		affected = affected || touched
 		if err == nil {
 			continue
@@ -200,7 +206,7 @@ func (p *Plan) Enabled(v *settings.View, service string) bool {
 	case "no":
 		return false
 	}
-	s := p.Service(service)
+	s := p.service(service)
 	// A scratch root gets all files, whatever is installed on the machine that renders them.
 	return s == nil || p.Root != "/" || s.Installed()
 }
@@ -211,27 +217,53 @@ func (p *Plan) wanted(v *settings.View, o templates.Output) bool {
 }
 
 // uses adds what decides whether an output exists at all to what its rendering has looked at.
-func uses(o templates.Output, u templates.Uses) templates.Uses {
+func uses(o templates.Output, u templates.Uses) state.Uses {
 	u.Keys = append(slices.Clone(u.Keys), "mailreg/service/"+o.Service)
 	if o.When != "" {
 		u.Keys = append(u.Keys, o.When)
 	}
 	slices.Sort(u.Keys)
 	u.Keys = slices.Compact(u.Keys)
-	return u
+	return state.UsesOf(u)
 }
 
-// differ reports whether anything in u has another value in b than in a. Values are compared, not edited keys: a default
+// affects reports whether anything in u has another value after the edit. Values are compared, not edited keys: a default
 // that refers to another key changes with it, and a hidden edit changes nothing.
-func differ(u templates.Uses, a, b *settings.View) bool {
-	for _, key := range u.Keys {
-		before, had := a.Get(key)
-		after, has := b.Get(key)
+func (p *Plan) affects(u state.Uses) bool {
+	if p.differing == nil {
+		p.differing = p.compare()
+	}
+	prefixes := u.Prefixes.All()
+	return slices.ContainsFunc(p.differing, func(key string) bool {
+		return u.Keys.Has(key) || slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+	})
+}
+
+// compare returns the keys whose merged values the edit has changed; not nil.
+func (p *Plan) compare() []string {
+	differing, keys := []string{}, slices.Concat(p.Edited, p.View.Referring())
+	if p.Redeclared {
+		keys = slices.Concat(p.Old.Keys(""), p.View.Keys(""))
+	}
+	for _, key := range keys {
+		before, had := p.Old.Get(key)
+		after, has := p.View.Get(key)
 		if before != after || had != has {
-			return true
+			differing = append(differing, key)
 		}
 	}
-	return slices.ContainsFunc(u.Prefixes, func(prefix string) bool {
-		return !slices.Equal(a.Prefix(prefix), b.Prefix(prefix))
-	})
+	return differing
+}
+
+// service finds a server once: finding it looks at the disk.
+func (p *Plan) service(name string) Service {
+	s, known := p.services[name]
+	if !known {
+		if p.services == nil {
+			p.services = map[string]Service{}
+		}
+		s = p.Service(name)
+		p.services[name] = s
+	}
+	return s
 }

@@ -52,7 +52,7 @@ func (p *Plan) render(o templates.Output) error {
 	}}
 	if out.File.UID, out.File.GID, err = owner(o); err != nil {
 		// Accounts come with the service. Without it nobody reads the file; the first commit that finds it sets this right.
-		if s := p.Service(o.Service); s == nil || s.Installed() {
+		if s := p.service(o.Service); s == nil || s.Installed() {
 			return fmt.Errorf("%s: %w", o.Path, err)
 		}
 	}
@@ -75,10 +75,10 @@ func (p *Plan) render(o templates.Output) error {
 	} else if !written {
 		rec.Found = !out.Live.Remove
 	}
-	if o.Table != "" && p.Service(o.Service) == nil {
+	if o.Table != "" && p.service(o.Service) == nil {
 		return fmt.Errorf("%s: nobody knows how to build the map of a file of service %s", o.Path, o.Service)
 	}
-	if s := p.Service(o.Service); s != nil && o.Table != "" {
+	if s := p.service(o.Service); s != nil && o.Table != "" {
 		rec.Map = s.Map(o.Path, o.Table)
 		// A map that was lost, or is older than its source, is built again although the source is the same.
 		out.Build = out.Changed() || p.stale(out.File.Path, p.path(rec.Map))
@@ -210,7 +210,7 @@ func (p *Plan) version(server string) string {
 	if p.versions == nil {
 		p.versions = map[string]string{}
 	}
-	if s := p.Service(server); s != nil && s.Installed() {
+	if s := p.service(server); s != nil && s.Installed() {
 		p.versions[server] = s.Version()
 	}
 	return p.versions[server]

@@ -87,7 +87,11 @@ func (r *Reader) View() (*View, error) {
 	if same {
 		return r.cache.view, nil
 	}
-	view, err := r.read()
+	t, err := r.declarations(stamps)
+	if err != nil {
+		return r.cache.view, err
+	}
+	view, err := r.read(t)
 	if err != nil {
 		return r.cache.view, err
 	}
@@ -95,18 +99,15 @@ func (r *Reader) View() (*View, error) {
 	return view, nil
 }
 
-// Fresh reads all layers whatever is cached.
-func (r *Reader) Fresh() (*View, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.read()
-}
-
-// Without is Fresh with other modules switched off than those of OffFile.
+// Without reads all layers, whatever is cached, with other modules switched off than those of OffFile.
 func (r *Reader) Without(off []string) (*View, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.readWithout(off)
+	t, err := readTable(r.path(schemaDir), off)
+	if err != nil {
+		return nil, err
+	}
+	return r.read(t)
 }
 
 // watched are the files that make up a view.
@@ -119,15 +120,6 @@ func (r *Reader) watched() []string {
 	return append(paths, local...)
 }
 
-// read reads declarations and layers from disk.
-func (r *Reader) read() (*View, error) {
-	off, err := r.Off()
-	if err != nil {
-		return nil, err
-	}
-	return r.readWithout(off)
-}
-
 // Off returns the modules that are switched off, by name.
 func (r *Reader) Off() ([]string, error) {
 	noted, err := os.ReadFile(r.path(OffFile))
@@ -137,12 +129,30 @@ func (r *Reader) Off() ([]string, error) {
 	return strings.Fields(string(noted)), err
 }
 
-// readWithout passes over the declarations of some modules.
-func (r *Reader) readWithout(off []string) (*View, error) {
-	t, err := readTable(r.path(schemaDir), off)
+// declarations returns the table of declarations; it is read again when a file of it has changed.
+func (r *Reader) declarations(stamps map[string]stamp) (*table, error) {
+	makes := func(path string) bool { return strings.HasPrefix(path, r.path(schemaDir)) || path == r.path(OffFile) }
+	same := r.cache.view != nil
+	for path, s := range stamps {
+		same = same && (!makes(path) || !s.racy && r.cache.stamps[path] == s)
+	}
+	for path := range r.cache.stamps {
+		_, still := stamps[path]
+		same = same && (!makes(path) || still)
+	}
+	if same {
+		return r.cache.view.table, nil
+	}
+	off, err := r.Off()
 	if err != nil {
 		return nil, err
 	}
+	return readTable(r.path(schemaDir), off)
+}
+
+// read reads the layers from disk.
+func (r *Reader) read(t *table) (*View, error) {
+	var err error
 	var layers [Forced + 1]map[string]string
 	files := map[string]map[string]string{}
 	for layer := Normal; layer <= Forced; layer++ {
@@ -163,8 +173,7 @@ func (r *Reader) readWithout(off []string) (*View, error) {
 	files[SecretsFile] = secrets
 	maps.Copy(layers[Normal], secrets)
 	v := newView(r.root, t, layers)
-	v.hidden = hidden
-	v.files, v.off = files, off
+	v.files, v.hidden = files, hidden
 	return v, nil
 }
 

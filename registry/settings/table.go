@@ -18,6 +18,7 @@ import (
 type table struct {
 	local    []schema.Declaration // sorted; as the stock ones they are found by binary search, without a map
 	patterns []string             // the keys of all patterns, longest first
+	off      []string             // the modules that were passed over
 }
 
 // newTable joins local declarations with the stock ones; of several for one key the first counts. Without local ones it
@@ -88,6 +89,17 @@ func (t *table) all() []schema.Declaration {
 		all, local = append(all, local[0]), local[1:]
 	}
 	return all
+}
+
+// among returns the keys of declarations for which want is true, given those of the stock ones.
+func (t *table) among(stock []string, want func(*schema.Declaration) bool) []string {
+	keys := slices.Clip(stock)
+	for i := range t.local {
+		if d := &t.local[i]; want(d) {
+			keys = append(keys, d.Key)
+		}
+	}
+	return keys
 }
 
 // below yields the declarations whose keys begin with a prefix, in no order. All are sorted, so that a short list costs
@@ -162,7 +174,13 @@ func readTable(dir string, off []string) (*table, error) {
 				return nil, fmt.Errorf("reading declarations %s:%d: [%s]: %w", file, schema.LineOf(data, d.Key), d.Key, err)
 			}
 		}
-		local = append(local, some...)
+		if local == nil {
+			local = some // they are large, and mostly in one file
+		} else {
+			local = append(local, some...)
+		}
 	}
-	return newTable(local), nil
+	t := newTable(local)
+	t.off = off
+	return t, nil
 }

@@ -21,7 +21,6 @@ type View struct {
 	layers [Forced + 1]map[string]string // as in the files; Default is nil
 	merged map[string]string             // what the layers give, without defaults
 	files  map[string]map[string]string  // what each layer file holds; layer normal has two
-	off    []string                      // the modules that are switched off
 	hidden bool                          // secrets could not be read
 }
 
@@ -52,7 +51,7 @@ func (v *View) With(l Layer, values map[string]string) *View {
 	layers := v.layers
 	layers[l] = values
 	with := newView(v.root, v.table, layers)
-	with.files, with.off, with.hidden = v.files, v.off, v.hidden
+	with.files, with.hidden = v.files, v.hidden
 	return with
 }
 
@@ -263,6 +262,36 @@ func (v *View) below(prefix string) []Pair {
 	return pairs
 }
 
+// Acting returns every key that has a value and whose declaration names a service action, in no order.
+func (v *View) Acting() []Pair {
+	var pairs []Pair
+	add := func(key string) {
+		if d, _ := v.table.find(key); d.Service != "" {
+			if val, ok := v.Get(key); ok {
+				pairs = append(pairs, Pair{key, val})
+			}
+		}
+	}
+	for _, key := range v.table.among(schema.Acting, func(d *schema.Declaration) bool { return d.Service != "" }) {
+		if !isPattern(key) {
+			add(key)
+			continue
+		}
+		for set := range v.merged {
+			if _, named := v.table.named(set); !named && matches(key, set) {
+				add(set)
+			}
+		}
+	}
+	slices.SortFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.Key, b.Key) })
+	return slices.Compact(pairs)
+}
+
+// Referring returns the keys whose defaults refer to other variables: they may change with those.
+func (v *View) Referring() []string {
+	return v.table.among(schema.Referring, func(d *schema.Declaration) bool { return strings.Contains(d.Default, "@%@") })
+}
+
 // Candidates returns what each layer has for a key, low to high; the last one that counts is in force. A value of layer
 // ldap for a local key is listed but does not count: Source tells.
 func (v *View) Candidates(key string) []Candidate {
@@ -308,7 +337,7 @@ func (v *View) Declaration(key string) (schema.Declaration, bool) {
 }
 
 // Off returns the modules that are switched off, by name; not to be changed.
-func (v *View) Off() []string { return v.off }
+func (v *View) Off() []string { return v.table.off }
 
 // Declarations returns all declarations, patterns included, sorted by key.
 func (v *View) Declarations() []schema.Declaration { return v.table.all() }

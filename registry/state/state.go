@@ -39,6 +39,8 @@ type State struct {
 	Owed []Owed `json:"owed,omitempty"`
 	// Spool says that there were mail homes: a folder without any is not the spool then.
 	Spool bool `json:"spool,omitempty"`
+
+	read []byte // the bytes that it was read from
 }
 
 // Trouble is why an action is still pending.
@@ -99,9 +101,9 @@ func (s *State) Due(programs []string, change json.RawMessage, again bool) (due 
 
 // Record is one output as it was last written.
 type Record struct {
-	Service string         `json:"service"`
-	Hash    string         `json:"hash"`
-	Uses    templates.Uses `json:"uses"`
+	Service string `json:"service"`
+	Hash    string `json:"hash"`
+	Uses    Uses   `json:"uses,omitzero"`
 	// Map is the path of the indexed map made from it, "" for none.
 	Map string `json:"map,omitempty"`
 	// Manifest declared it, Parts are the templates that it was joined from, if there were several.
@@ -113,20 +115,72 @@ type Record struct {
 	Found  bool   `json:"found,omitempty"`
 }
 
+// Uses is templates.Uses in few and long words: hundreds of outputs with dozens of keys each are read before every change.
+type Uses struct {
+	Keys     Lines `json:"keys,omitempty"`
+	Prefixes Lines `json:"prefixes,omitempty"`
+	Files    Lines `json:"files,omitempty"`
+	Versions Lines `json:"versions,omitempty"`
+}
+
+// UsesOf returns what a rendering has looked at as a Record keeps it.
+func UsesOf(u templates.Uses) Uses {
+	return Uses{linesOf(u.Keys), linesOf(u.Prefixes), linesOf(u.Files), linesOf(u.Versions)}
+}
+
+// Lines are texts without line ends, such as keys, each of which ends one line.
+type Lines string
+
+func linesOf(texts []string) Lines {
+	if len(texts) == 0 {
+		return ""
+	}
+	return Lines(strings.Join(texts, "\n") + "\n")
+}
+
+// All returns the texts.
+func (l Lines) All() []string {
+	if l == "" {
+		return nil
+	}
+	return strings.Split(strings.TrimSuffix(string(l), "\n"), "\n")
+}
+
+// Has reports whether a text is one of them.
+func (l Lines) Has(text string) bool {
+	for rest := string(l); ; {
+		at := strings.Index(rest, text+"\n")
+		if at < 0 {
+			return false
+		}
+		if before := len(l) - len(rest) + at; before == 0 || l[before-1] == '\n' {
+			return true
+		}
+		rest = rest[at+1:]
+	}
+}
+
 // Read reads the state; where there is no file, nothing has happened yet.
 func Read(path string) (*State, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		data = []byte("{}")
-	} else if err != nil {
+		s, _ := Decode([]byte("{}")) // nothing can be wrong with it
+		s.read, err = s.Encode()
+		return s, err
+	}
+	if err != nil {
 		return nil, err
 	}
 	s, err := Decode(data)
 	if err != nil {
 		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
+	s.read = data
 	return s, nil
 }
+
+// Unchanged reports whether the bytes of a file are those that Read has read.
+func (s *State) Unchanged(encoded []byte) bool { return bytes.Equal(s.read, encoded) }
 
 // Decode returns the state that the bytes of a file hold. Its maps are never nil.
 func Decode(data []byte) (*State, error) {
@@ -159,7 +213,7 @@ func (s *State) Clone() *State {
 
 // Encode returns the bytes of the file.
 func (s *State) Encode() ([]byte, error) {
-	data, err := json.MarshalIndent(s, "", " ")
+	data, err := json.Marshal(s)
 	return append(data, '\n'), err
 }
 
@@ -168,7 +222,7 @@ func (s *State) Drives(key string) []string {
 	var files []string
 	for path, rec := range s.Outputs {
 		byPrefix := func(prefix string) bool { return strings.HasPrefix(key, prefix) }
-		if slices.Contains(rec.Uses.Keys, key) || slices.ContainsFunc(rec.Uses.Prefixes, byPrefix) {
+		if rec.Uses.Keys.Has(key) || slices.ContainsFunc(rec.Uses.Prefixes.All(), byPrefix) {
 			files = append(files, path)
 		}
 	}

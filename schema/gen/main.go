@@ -54,11 +54,12 @@ func run(dir, out string) error {
 	for _, d := range all {
 		b.WriteString("\t{" + literal(d) + "},\n")
 	}
-	b.WriteString("}\n\n// Patterns are the keys of those declarations that name several variables, longest first.\nvar Patterns = []string{\n")
-	for _, pattern := range patterns(all) {
-		fmt.Fprintf(&b, "%q,\n", pattern)
-	}
 	b.WriteString("}\n")
+	writeKeys(&b, "Patterns are the keys of those declarations that name several variables, longest first.", "Patterns", patterns(all))
+	writeKeys(&b, "Acting are the keys of those that name a service action.", "Acting",
+		keys(all, func(d schema.Declaration) bool { return d.Service != "" }))
+	writeKeys(&b, "Referring are the keys of those whose defaults refer to other variables.", "Referring",
+		keys(all, func(d schema.Declaration) bool { return strings.Contains(d.Default, "@%@") }))
 	source, err := format.Source(b.Bytes())
 	if err != nil {
 		return fmt.Errorf("formatting %s: %w", out, err)
@@ -78,14 +79,29 @@ func literal(d schema.Declaration) string {
 	return strings.Join(fields, ", ")
 }
 
-// patterns returns the keys that hold ".*" in the order in which they are tried: longest first.
-func patterns(all []schema.Declaration) []string {
+// writeKeys writes a list of keys, so that who looks for a few declarations need not touch all of them.
+func writeKeys(b *bytes.Buffer, doc, name string, keys []string) {
+	fmt.Fprintf(b, "\n// %s\nvar %s = []string{\n", doc, name)
+	for _, key := range keys {
+		fmt.Fprintf(b, "%q,\n", key)
+	}
+	b.WriteString("}\n")
+}
+
+// keys returns the keys of the declarations for which want is true.
+func keys(all []schema.Declaration, want func(schema.Declaration) bool) []string {
 	var keys []string
 	for _, d := range all {
-		if strings.Contains(d.Key, ".*") {
+		if want(d) {
 			keys = append(keys, d.Key)
 		}
 	}
+	return keys
+}
+
+// patterns returns the keys that hold ".*" in the order in which they are tried: longest first.
+func patterns(all []schema.Declaration) []string {
+	keys := keys(all, func(d schema.Declaration) bool { return strings.Contains(d.Key, ".*") })
 	slices.SortFunc(keys, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	return keys
 }
