@@ -151,8 +151,11 @@ func previewModules(dir string, modules []ucr.Module, off []string) error {
 		}
 		off = slices.DeleteFunc(slices.Clone(off), func(name string) bool { return name == m.Name })
 	}
-	_, err := templates.Preview(dir, over, off...)
-	return err
+	set, err := templates.Preview(dir, over, off...)
+	if err != nil {
+		return err
+	}
+	return set.Check()
 }
 
 func relative(folder, name string) (string, bool) {

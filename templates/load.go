@@ -41,12 +41,16 @@ type part struct {
 
 // source is a file that is to be read: local tells those of an administrator from the stock ones.
 type source struct {
-	in    fs.FS
+	in    fs.FS // nil when held is the text
 	path  string
+	held  string
 	local bool
 }
 
 func (s source) text() (string, error) {
+	if s.in == nil {
+		return s.held, nil
+	}
 	data, err := fs.ReadFile(s.in, s.path)
 	return string(data), err
 }
@@ -78,7 +82,7 @@ func Preview(dir string, over map[string]string, off ...string) (*Set, error) {
 		}
 	}
 	for name, text := range over {
-		files[name] = source{text, true}
+		files[name] = source{held: text, local: true}
 	}
 	return newSet(files, dir, off)
 }
