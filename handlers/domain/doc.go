@@ -8,5 +8,6 @@
 // Registry keys: mail/hosteddomains, which it writes in layer normal.
 //
 // Failure: a name that is no domain is schema.ErrInvalid. A refused transaction is an error of all entries of the burst. A
-// service action that stays pending is the registry's to retry, the list is in force.
+// service action that stays pending is the registry's to retry, the list is in force. While layer files cannot be read
+// everything waits.
 package domain

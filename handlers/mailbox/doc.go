@@ -10,5 +10,5 @@
 // mail/dovecot/location/{key,home,uid,gid}, mail/mailbox/{backend,reuse,trash/keep}.
 //
 // Failure: bad data is schema.ErrInvalid and names DN and reason; a Dovecot that runs and does not answer is
-// schema.TargetDown. Each action looks at the disk first, so a change that was done in part is done to its end.
+// schema.TargetDown, and so are layer files that cannot be read. Each action looks at the disk first, so a change that was done in part is done to its end.
 package mailbox
