@@ -177,16 +177,17 @@ func parseObject(text string) ([]registry.Assignment, error) {
 	if !utf8.ValidString(text) { // the decoder would put other characters in the place of what it cannot read
 		return nil, errors.New("not UTF-8 text")
 	}
-	var values map[string]*string
+	var values map[string]any
 	if err := json.Unmarshal([]byte(text), &values); err != nil {
 		return nil, err
 	}
 	var all []registry.Assignment
 	for _, key := range slices.Sorted(maps.Keys(values)) {
-		if values[key] == nil {
-			return nil, fmt.Errorf("%s is null, which is no value", key)
+		value, ok := values[key].(string)
+		if !ok { // which of several spellings a number was meant in, only the caller knows
+			return nil, fmt.Errorf("the value of %s must be a string: put it in quotes", key)
 		}
-		all = append(all, registry.Assignment{Key: key, Value: *values[key]})
+		all = append(all, registry.Assignment{Key: key, Value: value})
 	}
 	return all, nil
 }
