@@ -17,9 +17,13 @@ type layout struct {
 }
 
 // print prints entries through the filters, sorted as the peer sorts them: by their lines, not by their keys, so that
-// "a/b: x" comes before "a: x".
+// "a/b: x" comes before "a: x". The filter --keys-only works before that.
 func (p *Program) print(entries []entry, l layout) {
-	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.key+": ", b.key+": ") })
+	rest := ": "
+	if p.call.keysOnly {
+		rest = ""
+	}
+	slices.SortStableFunc(entries, func(a, b entry) int { return cmp.Compare(a.key+rest, b.key+rest) })
 	w := shell.Writer{Warn: p.warnf}
 	for _, e := range entries {
 		switch {
