@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/registry/settings"
@@ -26,7 +27,7 @@ type module struct {
 	on    bool // whether they are to be switched on or off
 }
 
-var moduleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`)
+var moduleName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`) })
 
 // RegisterOptions are those of Register and Unregister.
 type RegisterOptions struct {
@@ -68,7 +69,7 @@ func (r *Registry) switchModule(ctx context.Context, name string, m module, opts
 // checkModule refuses names that a module cannot have.
 func checkModule(name string) error {
 	switch {
-	case !moduleName.MatchString(name):
+	case !moduleName().MatchString(name):
 		return fmt.Errorf("%q cannot be the name of a module", name)
 	case templates.IsStock(name):
 		return fmt.Errorf("%s belongs to mailreg itself: see mailreg/service/%s", name, name)
@@ -83,7 +84,7 @@ func (r *Registry) Modules() []string {
 		found, _ := filepath.Glob(file) // the pattern is well formed, the only error there is
 		for _, file := range found {
 			name := strings.TrimSuffix(filepath.Base(file), ".ini")
-			if moduleName.MatchString(name) && !templates.IsStock(name) {
+			if moduleName().MatchString(name) && !templates.IsStock(name) {
 				names = append(names, name)
 			}
 		}

@@ -11,10 +11,14 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 )
 
 func main() {
+	// A command is over before there is garbage worth collecting; only one that needs much memory collects it.
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(16 << 20)
 	syscall.Umask(0o022) // servers that run as other users read what is made here, whatever the caller's umask
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal kills

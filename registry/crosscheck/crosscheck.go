@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/settings"
@@ -106,12 +107,12 @@ func unfit(v View, key string) bool {
 	return set && declared && value.Check(d, text) != nil
 }
 
-var keyInClause = regexp.MustCompile(`\{[^{}]+\}`)
+var keyInClause = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[^{}]+\}`) })
 
 // told makes a conflict of a clause: {KEY} becomes the key and, where it stands first, its value.
 func told(v View, clause string, works bool) Conflict {
 	c := Conflict{Works: works}
-	c.Text = keyInClause.ReplaceAllStringFunc(clause, func(marked string) string {
+	c.Text = keyInClause().ReplaceAllStringFunc(clause, func(marked string) string {
 		key := strings.Trim(marked, "{}")
 		if slices.Contains(c.Keys, key) {
 			return key
