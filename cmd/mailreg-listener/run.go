@@ -18,6 +18,7 @@ import (
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/control/server"
 	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/listener/syncrepl"
@@ -77,13 +78,13 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	socket, err := control.Listen(filepath.Join(opts.root, "run/mailreg/control.sock"))
+	socket, err := server.Listen(filepath.Join(opts.root, "run/mailreg/control.sock"))
 	if err != nil {
 		return err
 	}
 
 	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.Go(func() error { return control.Serve(ctx, socket, l, logger) })
+	tasks.Go(func() error { return server.Serve(ctx, socket, l, logger) })
 	tasks.Go(func() error { return l.Run(ctx) })
 	tasks.Go(func() error { return mailboxes.Run(ctx) })
 	tasks.Go(func() error { return edits.Run(ctx) })

@@ -16,6 +16,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/control/server"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -114,11 +115,11 @@ func (d directory) Entries(_ context.Context, s control.Selection) ([]control.En
 
 func (s *site) serve(entries ...control.Entry) {
 	s.t.Helper()
-	l, err := control.Listen(filepath.Join(s.root, controlSocket))
+	l, err := server.Listen(filepath.Join(s.root, controlSocket))
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- control.Serve(ctx, l, directory{entries: entries}, slog.New(slog.DiscardHandler)) }()
+	go func() { done <- server.Serve(ctx, l, directory{entries: entries}, slog.New(slog.DiscardHandler)) }()
 	s.t.Cleanup(func() {
 		cancel()
 		s.must(<-done)

@@ -13,6 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/control/server"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -55,12 +56,12 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 
 func startDaemon(ts *testscript.TestScript, _ bool, args []string) {
 	socket := filepath.Join(ts.Getenv("WORK"), controlSocket)
-	l, err := control.Listen(socket)
+	l, err := server.Listen(socket)
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() {
-		done <- control.Serve(ctx, l, fakeDaemon{stuck: len(args) > 0 && args[0] == "stuck"}, slog.New(slog.DiscardHandler))
+		done <- server.Serve(ctx, l, fakeDaemon{stuck: len(args) > 0 && args[0] == "stuck"}, slog.New(slog.DiscardHandler))
 	}()
 	ts.Defer(func() {
 		cancel()

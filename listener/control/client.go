@@ -8,58 +8,66 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
+	"strings"
 	"time"
 )
 
+// grace is how much longer than asked a client waits.
+const grace = 2 * time.Second
+
 // Client calls a daemon over its control socket. It implements API.
-type Client struct {
-	path string
-	http *http.Client
-}
+type Client struct{ path string }
 
-// NewClient returns a client of the daemon whose control socket is at path. It connects with the first call.
-func NewClient(path string) *Client {
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var dialer net.Dialer
-		return dialer.DialContext(ctx, "unix", path)
-	}
-	return &Client{path: path, http: &http.Client{Transport: &http.Transport{DialContext: dial}}}
-}
-
-// Close drops the connections that are kept for further calls.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// NewClient returns a client of the daemon whose control socket is at path. It connects with each call.
+func NewClient(path string) *Client { return &Client{path: path} }
 
 // call sends one operation with its arguments and reads the result into out.
 func (c *Client) call(ctx context.Context, op string, in, out any) error {
-	if err := checkPath(c.path); err != nil {
+	if err := CheckPath(c.path); err != nil {
 		return err
 	}
 	body, err := json.Marshal(in)
 	if err != nil {
 		return fmt.Errorf("writing the arguments of %s: %w", op, err)
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://mailreg/v1/"+op, bytes.NewReader(body))
-	if err != nil {
-		return err
-	}
-	request.Header.Set("Content-Type", "application/json")
-	response, err := c.http.Do(request)
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(ctx, "unix", c.path)
 	if err != nil {
 		return c.unanswered(ctx, err)
 	}
-	defer response.Body.Close()
-	data, err := io.ReadAll(response.Body)
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })() // ends the call, on the daemon's side as well
+	status, data, err := exchange(conn, op, body)
 	if err != nil {
 		return c.unanswered(ctx, err)
 	}
-	if response.StatusCode != http.StatusOK {
-		return remoteError(response.StatusCode, data)
+	if status != statusOK {
+		return remoteError(status, data)
 	}
 	if err := json.Unmarshal(data, out); err != nil {
 		return fmt.Errorf("reading the daemon's answer to %s: %w", op, err)
 	}
 	return nil
+}
+
+// exchange makes one call by HTTP/1.0 (RFC 1945), in which an answer ends with the connection: for that, the command line
+// need not start with all of net/http.
+func exchange(conn net.Conn, op string, body []byte) (status int, data []byte, err error) {
+	request := fmt.Sprintf("POST /v1/%s HTTP/1.0\r\nHost: mailreg\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+		op, len(body), body)
+	if _, err := io.WriteString(conn, request); err != nil {
+		return 0, nil, err
+	}
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		return 0, nil, err
+	}
+	head, data, whole := bytes.Cut(answer, []byte("\r\n\r\n"))
+	var protocol string
+	if _, err := fmt.Sscanf(string(head), "%s %d", &protocol, &status); err != nil || !whole || !strings.HasPrefix(protocol, "HTTP/") {
+		return 0, nil, io.ErrUnexpectedEOF
+	}
+	return status, data, nil
 }
 
 // unanswered tells a caller that gave up from a daemon that is not there.
@@ -70,7 +78,7 @@ func (c *Client) unanswered(ctx context.Context, err error) error {
 	return fmt.Errorf("the daemon does not answer on %s: %w", c.path, cause(err))
 }
 
-// cause strips the layers of net/http and net, which repeat the address.
+// cause strips the layers of net, which repeat the address.
 func cause(err error) error {
 	for {
 		switch e := err.(type) {
@@ -87,7 +95,7 @@ func cause(err error) error {
 
 // remoteError makes an error of an answer; one that is not ours, from whatever holds the socket, has only a status.
 func remoteError(status int, data []byte) error {
-	var f failure
+	var f Failure
 	if err := json.Unmarshal(data, &f); err != nil || f.Error == "" {
 		return fmt.Errorf("the daemon answered with status %d", status)
 	}
@@ -103,7 +111,7 @@ func ask[Out any](ctx context.Context, c *Client, op string, in any) (Out, error
 
 // Status calls the operation of API.
 func (c *Client) Status(ctx context.Context) (Status, error) {
-	return ask[Status](ctx, c, "status", none{})
+	return ask[Status](ctx, c, "status", None{})
 }
 
 // Wait calls the operation of API. The deadline of ctx is the daemon's to keep, which can say what it still waited for;
@@ -111,7 +119,7 @@ func (c *Client) Status(ctx context.Context) (Status, error) {
 func (c *Client) Wait(ctx context.Context) (WaitResult, error) {
 	deadline, bounded := ctx.Deadline()
 	if !bounded {
-		return ask[WaitResult](ctx, c, "wait", patience{})
+		return ask[WaitResult](ctx, c, "wait", Patience{})
 	}
 	left := max(0, time.Until(deadline))
 	longer, cancel := context.WithTimeout(context.WithoutCancel(ctx), left+grace)
@@ -122,38 +130,38 @@ func (c *Client) Wait(ctx context.Context) (WaitResult, error) {
 		}
 	})
 	defer stop()
-	return ask[WaitResult](longer, c, "wait", patience{Timeout: left.String()})
+	return ask[WaitResult](longer, c, "wait", Patience{Timeout: left.String()})
 }
 
 // Parked calls the operation of API.
 func (c *Client) Parked(ctx context.Context) ([]Parked, error) {
-	return ask[[]Parked](ctx, c, "parked", none{})
+	return ask[[]Parked](ctx, c, "parked", None{})
 }
 
 // Retry calls the operation of API.
 func (c *Client) Retry(ctx context.Context, id string) (int, error) {
-	return ask[int](ctx, c, "retry", item{ID: id})
+	return ask[int](ctx, c, "retry", Item{ID: id})
 }
 
 // Drop calls the operation of API.
 func (c *Client) Drop(ctx context.Context, id string) error {
-	_, err := ask[none](ctx, c, "drop", item{ID: id})
+	_, err := ask[None](ctx, c, "drop", Item{ID: id})
 	return err
 }
 
 // Held calls the operation of API.
 func (c *Client) Held(ctx context.Context) ([]Held, error) {
-	return ask[[]Held](ctx, c, "held", none{})
+	return ask[[]Held](ctx, c, "held", None{})
 }
 
 // Approve calls the operation of API.
 func (c *Client) Approve(ctx context.Context, id string) (int, error) {
-	return ask[int](ctx, c, "approve", item{ID: id})
+	return ask[int](ctx, c, "approve", Item{ID: id})
 }
 
 // Reject calls the operation of API.
 func (c *Client) Reject(ctx context.Context, id string) (int, error) {
-	return ask[int](ctx, c, "reject", item{ID: id})
+	return ask[int](ctx, c, "reject", Item{ID: id})
 }
 
 // Resync calls the operation of API.

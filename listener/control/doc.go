@@ -1,4 +1,5 @@
-// Package control is the daemon's control API: HTTP with JSON on a unix socket, its types, its server and its client.
+// Package control is the daemon's control API: HTTP with JSON on a unix socket: its types and its client.
+// Package server answers.
 //
 // Every operation is one path, /v1/OPERATION, with the arguments as a JSON object in the body of a POST; operations
 // without arguments and effects answer to GET as well, so that

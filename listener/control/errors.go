@@ -1,9 +1,8 @@
 package control
 
 import (
-	"context"
 	"errors"
-	"net/http"
+	"fmt"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -11,24 +10,12 @@ import (
 // ErrNotFound says that the named ID or handler does not exist. Implementations of API wrap it; it survives the socket.
 var ErrNotFound = errors.New("not found")
 
-// failure is the body of every answer that is not a success.
-type failure struct {
-	Error string `json:"error"`
-}
-
-// statusOf maps an error of the API to an HTTP status.
-func statusOf(err error) int {
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return http.StatusNotFound
-	case errors.Is(err, schema.ErrInvalid):
-		return http.StatusBadRequest
-	case errors.Is(err, context.Canceled):
-		return http.StatusServiceUnavailable
-	default:
-		return http.StatusInternalServerError
-	}
-}
+// The HTTP statuses that tell a class of error.
+const (
+	statusOK         = 200
+	statusBadRequest = 400
+	statusNotFound   = 404
+)
 
 // remote is an error that the daemon answered: it reads as the daemon said it.
 type remote struct {
@@ -42,11 +29,26 @@ func (e *remote) Error() string { return e.message }
 // Is brings the class of the daemon's error back.
 func (e *remote) Is(target error) bool {
 	switch e.status {
-	case http.StatusNotFound:
+	case statusNotFound:
 		return target == ErrNotFound
-	case http.StatusBadRequest:
+	case statusBadRequest:
 		return target == schema.ErrInvalid
 	default:
 		return false
 	}
+}
+
+// PreparedSuffix is what the socket's name ends in until it has its mode and group.
+const PreparedSuffix = ".new"
+
+// maxPath is the longest path of a unix socket (sockaddr_un holds 108 bytes, the last of them NUL; unix(7)), less the
+// suffix under which the socket is prepared.
+const maxPath = 107 - len(PreparedSuffix)
+
+// CheckPath refuses a path that no socket can have.
+func CheckPath(path string) error {
+	if len(path) > maxPath {
+		return fmt.Errorf("the path of the control socket has %d bytes, more than %d: %s", len(path), maxPath, path)
+	}
+	return nil
 }

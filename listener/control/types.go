@@ -172,3 +172,22 @@ func (e Entry) Schema() *schema.Entry {
 	}
 	return schema.NewEntry(e.UUID, e.DN, attrs...)
 }
+
+// Item is the argument of an operation on one parked entry or held batch.
+type Item struct {
+	ID string `json:"id"`
+}
+
+// Patience bounds a wait on the daemon's side, so that the daemon can say what it still waited for.
+type Patience struct {
+	// Timeout is a duration such as "30s"; none when empty.
+	Timeout string `json:"timeout,omitempty"`
+}
+
+// None stands for no arguments or no result.
+type None struct{}
+
+// Failure is the body of every answer that is not a success.
+type Failure struct {
+	Error string `json:"error"`
+}

@@ -62,7 +62,7 @@ func checkPairs(config string) (refused []error) {
 		case found[1] == "cert":
 			cert = found[2]
 		case cert != "":
-			if err := checkKeyPair(cert, found[2]); err != nil {
+			if _, err := KeyPair(cert, found[2]); err != nil {
 				refused = append(refused, err)
 			}
 			cert = ""

@@ -9,27 +9,28 @@ import (
 	"strings"
 )
 
-// checkKeyPair reports that a private key is not that of a certificate: servers start with such a pair, and then refuse
-// every client. What this program cannot read is left to the server, which may know more kinds of keys.
-func checkKeyPair(certFile, keyFile string) error {
+// KeyPair reports that a private key is not that of a certificate: servers start with such a pair, and then refuse every
+// client. What this program cannot read is left to the server, which may know more kinds of keys; of such a certificate
+// there is none to return.
+func KeyPair(certFile, keyFile string) (*x509.Certificate, error) {
 	cert, err := firstBlock(certFile, "CERTIFICATE")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	key, err := firstBlock(keyFile, "PRIVATE KEY")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	parsed, err := x509.ParseCertificate(cert)
 	if err != nil {
-		return nil // OpenSSL takes certificates that this parser does not
+		return nil, nil // OpenSSL takes certificates that this parser does not
 	}
 	public, comparable := parsed.PublicKey.(interface{ Equal(crypto.PublicKey) bool })
 	private := parseKey(key)
 	if !comparable || private == nil || public.Equal(private.Public()) {
-		return nil
+		return parsed, nil
 	}
-	return fmt.Errorf("the key %s is not that of the certificate %s", keyFile, certFile)
+	return nil, fmt.Errorf("the key %s is not that of the certificate %s", keyFile, certFile)
 }
 
 // firstBlock returns the first PEM block of a file whose type ends in the given words.

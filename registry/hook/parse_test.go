@@ -143,7 +143,7 @@ func TestKeyPair(t *testing.T) {
 	}
 	cert, key := pair("a")
 	_, other := pair("b")
-	if err := checkKeyPair(cert, key); err != nil {
+	if _, err := KeyPair(cert, key); err != nil {
 		t.Error(err)
 	}
 	for files, want := range map[[2]string]string{
@@ -152,7 +152,7 @@ func TestKeyPair(t *testing.T) {
 		{cert, cert}:       cert + " holds no private key in PEM form",
 		{dir + "/no", key}: "no such file",
 	} {
-		if err := checkKeyPair(files[0], files[1]); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := KeyPair(files[0], files[1]); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: %v, want %s", files, err, want)
 		}
 	}

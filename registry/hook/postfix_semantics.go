@@ -52,7 +52,7 @@ func (c *checker) semantics(ctx context.Context) {
 		}
 	}
 	if cert, key := values["smtpd_tls_cert_file"], values["smtpd_tls_key_file"]; has(cert, "") && has(key, "") {
-		if err := checkKeyPair(cert, key); err != nil {
+		if _, err := KeyPair(cert, key); err != nil {
 			c.note("parameter smtpd_tls_key_file: " + err.Error())
 		}
 	}

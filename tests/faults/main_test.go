@@ -66,7 +66,6 @@ func checkHomes(t *testing.T, host *harness.Host, want []string) {
 func checkReplica(t *testing.T, host *harness.Host) {
 	t.Helper()
 	client := control.NewClient(filepath.Join(host.Root(), "run/mailreg/control.sock"))
-	defer client.Close()
 	entries, err := client.Entries(t.Context(), control.Selection{})
 	if err != nil {
 		t.Fatalf("reading the replica: %v", err)

@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -21,6 +20,7 @@ import (
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/registry/hook"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -121,12 +121,9 @@ func (s *Snapshot) pair(variable, keyVariable string) Pair {
 		p.Key = p.Path
 	}
 	s.stat(p.Key)
-	loaded, err := tls.LoadX509KeyPair(p.Path, p.Key)
-	if err != nil {
-		p.Err = err
-		return p
+	if p.Cert, p.Err = hook.KeyPair(p.Path, p.Key); p.Cert == nil && p.Err == nil {
+		p.Err = errors.New("it is of a kind that cannot be read")
 	}
-	p.Cert, p.Err = x509.ParseCertificate(loaded.Certificate[0])
 	return p
 }
 

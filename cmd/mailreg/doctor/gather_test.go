@@ -89,7 +89,7 @@ func TestGather(t *testing.T) {
 	want := []string{
 		"problem /etc/mailreg/base.conf can be changed by others (mode 0646)",
 		"problem /secret (ldap/secret) is missing",
-		"problem /cert.pem (mail/dovecot/ssl/certificate): tls: private key does not match public key",
+		"problem /cert.pem (mail/dovecot/ssl/certificate): the key /other.pem is not that of the certificate /cert.pem",
 		"problem /key.pem (ldap/cafile) holds no certificate",
 		"warning main.cf sets a 2 times: the last one counts, not the variable that sets the first",
 		"problem the spool /var/spool/dovecot/private is empty, but there were stores: it is likely not mounted",

@@ -1,4 +1,6 @@
-package control
+// Package server answers calls of the control API. It is apart from the client because the command line, which starts for
+// every call, does without an HTTP server.
+package server
 
 import (
 	"context"
@@ -11,18 +13,33 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
 
 // maxBody is the largest accepted body in bytes; no operation needs more than a few hundred.
 const maxBody = 64 << 10
 
-// grace is how long calls may go on after the daemon was told to stop, and how much longer than asked a client waits.
+// grace is how long calls may go on after the daemon was told to stop.
 const grace = 2 * time.Second
+
+// statusOf maps an error of the API to an HTTP status.
+func statusOf(err error) int {
+	switch {
+	case errors.Is(err, control.ErrNotFound):
+		return http.StatusNotFound
+	case errors.Is(err, schema.ErrInvalid):
+		return http.StatusBadRequest
+	case errors.Is(err, context.Canceled):
+		return http.StatusServiceUnavailable
+	default:
+		return http.StatusInternalServerError
+	}
+}
 
 // Serve answers calls on l from api until ctx ends, and closes l. Each call is logged with its operation and the
 // process that made it. The context of a call ends with its connection and with ctx.
-func Serve(ctx context.Context, l net.Listener, api API, logger *slog.Logger) error {
+func Serve(ctx context.Context, l net.Listener, api control.API, logger *slog.Logger) error {
 	server := &http.Server{
 		Handler:           routes(api, logger),
 		BaseContext:       func(net.Listener) context.Context { return ctx },
@@ -48,18 +65,18 @@ func Serve(ctx context.Context, l net.Listener, api API, logger *slog.Logger) er
 }
 
 // routes is the whole API: one line for each operation.
-func routes(api API, logger *slog.Logger) http.Handler {
+func routes(api control.API, logger *slog.Logger) http.Handler {
 	mux := http.NewServeMux()
-	mux.Handle("/v1/status", operation(logger, func(ctx context.Context, _ none) (Status, error) {
+	mux.Handle("/v1/status", operation(logger, func(ctx context.Context, _ control.None) (control.Status, error) {
 		status, err := api.Status(ctx)
 		status.Reasons, status.Notes, status.Handlers = notNull(status.Reasons), notNull(status.Notes), notNull(status.Handlers)
 		return status, err
 	}))
-	mux.Handle("/v1/wait", operation(logger, func(ctx context.Context, p patience) (WaitResult, error) {
+	mux.Handle("/v1/wait", operation(logger, func(ctx context.Context, p control.Patience) (control.WaitResult, error) {
 		if p.Timeout != "" {
 			timeout, err := time.ParseDuration(p.Timeout)
 			if err != nil {
-				return WaitResult{}, schema.Invalidf("timeout: %w", err)
+				return control.WaitResult{}, schema.Invalidf("timeout: %w", err)
 			}
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithTimeout(ctx, timeout)
@@ -69,65 +86,57 @@ func routes(api API, logger *slog.Logger) http.Handler {
 		result.Parked, result.Held = notNull(result.Parked), notNull(result.Held)
 		return result, err
 	}))
-	mux.Handle("/v1/parked", operation(logger, func(ctx context.Context, _ none) ([]Parked, error) {
+	mux.Handle("/v1/parked", operation(logger, func(ctx context.Context, _ control.None) ([]control.Parked, error) {
 		parked, err := api.Parked(ctx)
 		return notNull(parked), err
 	}))
-	mux.Handle("/v1/held", operation(logger, func(ctx context.Context, _ none) ([]Held, error) {
+	mux.Handle("/v1/held", operation(logger, func(ctx context.Context, _ control.None) ([]control.Held, error) {
 		held, err := api.Held(ctx)
 		return notNull(held), err
 	}))
-	mux.Handle("POST /v1/retry", operation(logger, func(ctx context.Context, a item) (int, error) { return api.Retry(ctx, a.ID) }))
-	mux.Handle("POST /v1/drop", operation(logger, func(ctx context.Context, a item) (none, error) { return none{}, api.Drop(ctx, a.ID) }))
-	mux.Handle("POST /v1/approve", operation(logger, func(ctx context.Context, a item) (int, error) { return api.Approve(ctx, a.ID) }))
-	mux.Handle("POST /v1/reject", operation(logger, func(ctx context.Context, a item) (int, error) { return api.Reject(ctx, a.ID) }))
+	mux.Handle("POST /v1/retry", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Retry(ctx, a.ID) }))
+	mux.Handle("POST /v1/drop", operation(logger, func(ctx context.Context, a control.Item) (control.None, error) {
+		return control.None{}, api.Drop(ctx, a.ID)
+	}))
+	mux.Handle("POST /v1/approve", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Approve(ctx, a.ID) }))
+	mux.Handle("POST /v1/reject", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Reject(ctx, a.ID) }))
 	mux.Handle("POST /v1/resync", operation(logger, api.Resync))
-	mux.Handle("/v1/entries", operation(logger, func(ctx context.Context, s Selection) ([]Entry, error) {
+	mux.Handle("/v1/entries", operation(logger, func(ctx context.Context, s control.Selection) ([]control.Entry, error) {
 		entries, err := api.Entries(ctx, s)
 		return notNull(entries), err
 	}))
-	mux.Handle("/v1/explain", operation(logger, func(ctx context.Context, s Selection) ([]Explanation, error) {
+	mux.Handle("/v1/explain", operation(logger, func(ctx context.Context, s control.Selection) ([]control.Explanation, error) {
 		all, err := api.Explain(ctx, s)
 		return notNull(all), err
 	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		answer(w, fmt.Errorf("operation %s %s: %w", r.Method, r.URL.Path, ErrNotFound), nil)
+		answer(w, fmt.Errorf("operation %s %s: %w", r.Method, r.URL.Path, control.ErrNotFound), nil)
 	})
 	return mux
 }
 
-// item are the arguments of an operation on one parked entry or held batch.
-type item struct {
-	ID string `json:"id"`
-}
-
 // attrs say in the log what a call is about.
-func (i item) attrs() []any { return []any{"id", i.ID} }
-
-func (r ResyncRequest) attrs() []any {
-	return []any{"handler", r.Handler, "dn", r.Selection.DN, "uuid", r.Selection.UUID, "dry_run", r.DryRun}
+func attrs(in any) []any {
+	switch in := in.(type) {
+	case control.Item:
+		return []any{"id", in.ID}
+	case control.ResyncRequest:
+		return []any{"handler", in.Handler, "dn", in.Selection.DN, "uuid", in.Selection.UUID, "dry_run", in.DryRun}
+	}
+	return nil
 }
-
-// patience bounds a wait on the daemon's side, so that the daemon can say what it still waited for.
-type patience struct {
-	// Timeout is a duration such as "30s"; none when empty.
-	Timeout string `json:"timeout,omitempty"`
-}
-
-// none stands for no arguments or no result.
-type none struct{}
 
 // operation serves one call of the API: arguments from the body, the result or the error to the caller.
 func operation[In, Out any](logger *slog.Logger, call func(context.Context, In) (Out, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		peer := peerOf(r.Context())
-		attrs := []any{"op", r.URL.Path[len("/v1/"):], "uid", peer.Uid, "pid", peer.Pid}
+		about := []any{"op", r.URL.Path[len("/v1/"):], "uid", peer.Uid, "pid", peer.Pid}
 		var in In
 		err := decode(http.MaxBytesReader(w, r.Body, maxBody), &in)
-		if about, ok := any(in).(interface{ attrs() []any }); ok && err == nil {
-			attrs = append(attrs, about.attrs()...)
+		if err == nil {
+			about = append(about, attrs(in)...)
 		}
-		logger.InfoContext(r.Context(), "control call", attrs...)
+		logger.InfoContext(r.Context(), "control call", about...)
 		if err != nil {
 			answer(w, schema.Invalidf("reading the arguments of %s: %w", r.URL.Path, err), nil)
 			return
@@ -151,13 +160,13 @@ func answer(w http.ResponseWriter, err error, out any) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		w.WriteHeader(statusOf(err))
-		out = failure{Error: err.Error()}
+		out = control.Failure{Error: err.Error()}
 	}
 	// The caller may have gone; there is nobody left to tell.
 	_ = json.NewEncoder(w).Encode(out)
 }
 
-// notNull makes an empty list of none, so that callers see [] and not null.
+// notNull makes an empty list of control.None, so that callers see [] and not null.
 func notNull[T any](list []T) []T {
 	if list == nil {
 		return []T{}

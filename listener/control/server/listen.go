@@ -1,4 +1,4 @@
-package control
+package server
 
 import (
 	"errors"
@@ -11,22 +11,20 @@ import (
 	"strconv"
 	"sync"
 	"syscall"
+
+	"github.com/mailreg/mailreg/listener/control"
 )
 
 // Group is the group whose members may call the daemon, beside root. The socket is root's alone where it does not exist.
 const Group = "mailreg"
 
-// maxPath is the longest path of a unix socket (sockaddr_un holds 108 bytes, the last of them NUL; unix(7)), less the
-// suffix under which the socket is prepared.
-const maxPath = 107 - len(prepared)
-
-const prepared = ".new"
+const prepared = control.PreparedSuffix
 
 // Listen opens the control socket at path with mode 0660, and makes its folder. A socket that a dead daemon left behind
 // is replaced; a living daemon's, and anything that is no socket, is an error. The socket appears under its name only
 // when it has its mode and group. Closing the listener removes it.
 func Listen(path string) (net.Listener, error) {
-	if err := checkPath(path); err != nil {
+	if err := control.CheckPath(path); err != nil {
 		return nil, err
 	}
 	if err := makeFolder(filepath.Dir(path)); err != nil {
@@ -59,13 +57,6 @@ func makeFolder(dir string) error {
 		return err
 	}
 	return os.Chmod(dir, 0o755)
-}
-
-func checkPath(path string) error {
-	if len(path) > maxPath {
-		return fmt.Errorf("the path of the control socket has %d bytes, more than %d: %s", len(path), maxPath, path)
-	}
-	return nil
 }
 
 // checkFree returns an error when something other than a dead socket stands at path.

@@ -1,4 +1,4 @@
-package control
+package server
 
 import (
 	"bytes"
@@ -16,40 +16,41 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
 
 // fake answers from its fields and keeps the arguments of the last call.
 type fake struct {
-	status  Status
-	wait    func(context.Context) (WaitResult, error)
+	status  control.Status
+	wait    func(context.Context) (control.WaitResult, error)
 	err     error
 	lastID  string
-	lastReq ResyncRequest
-	lastSel Selection
+	lastReq control.ResyncRequest
+	lastSel control.Selection
 }
 
-func (f *fake) Status(context.Context) (Status, error)          { return f.status, f.err }
-func (f *fake) Wait(ctx context.Context) (WaitResult, error)    { return f.wait(ctx) }
-func (f *fake) Parked(context.Context) ([]Parked, error)        { return nil, f.err }
-func (f *fake) Held(context.Context) ([]Held, error)            { return nil, f.err }
-func (f *fake) Drop(_ context.Context, id string) error         { f.lastID = id; return f.err }
-func (f *fake) Retry(_ context.Context, id string) (int, error) { f.lastID = id; return 3, f.err }
+func (f *fake) Status(context.Context) (control.Status, error)       { return f.status, f.err }
+func (f *fake) Wait(ctx context.Context) (control.WaitResult, error) { return f.wait(ctx) }
+func (f *fake) Parked(context.Context) ([]control.Parked, error)     { return nil, f.err }
+func (f *fake) Held(context.Context) ([]control.Held, error)         { return nil, f.err }
+func (f *fake) Drop(_ context.Context, id string) error              { f.lastID = id; return f.err }
+func (f *fake) Retry(_ context.Context, id string) (int, error)      { f.lastID = id; return 3, f.err }
 
 func (f *fake) Approve(_ context.Context, id string) (int, error) { f.lastID = id; return 4, f.err }
 func (f *fake) Reject(_ context.Context, id string) (int, error)  { f.lastID = id; return 5, f.err }
 
-func (f *fake) Resync(_ context.Context, r ResyncRequest) (ResyncResult, error) {
+func (f *fake) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
 	f.lastReq = r
-	return ResyncResult{Entries: []Entry{{DN: "uid=a"}}}, f.err
+	return control.ResyncResult{Entries: []control.Entry{{DN: "uid=a"}}}, f.err
 }
 
-func (f *fake) Entries(_ context.Context, s Selection) ([]Entry, error) {
+func (f *fake) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
 	f.lastSel = s
-	return []Entry{{DN: "uid=a", Attrs: map[string][]string{"uid": {"a"}}}}, f.err
+	return []control.Entry{{DN: "uid=a", Attrs: map[string][]string{"uid": {"a"}}}}, f.err
 }
 
-func (f *fake) Explain(_ context.Context, s Selection) ([]Explanation, error) {
+func (f *fake) Explain(_ context.Context, s control.Selection) ([]control.Explanation, error) {
 	f.lastSel = s
 	return nil, f.err
 }
@@ -66,9 +67,16 @@ func socketPath(t *testing.T) string {
 }
 
 // serve runs a server of api until the test ends and returns its client and what it logged.
-func serve(t *testing.T, api API) (*Client, *bytes.Buffer) {
+func serve(t *testing.T, api control.API) (*control.Client, *bytes.Buffer) {
 	t.Helper()
-	path := socketPath(t)
+	path, log := serveAt(t, api)
+	return control.NewClient(path), log
+}
+
+// serveAt returns the path of the socket.
+func serveAt(t *testing.T, api control.API) (path string, logged *bytes.Buffer) {
+	t.Helper()
+	path = socketPath(t)
 	l, err := Listen(path)
 	if err != nil {
 		t.Fatal(err)
@@ -77,24 +85,22 @@ func serve(t *testing.T, api API) (*Client, *bytes.Buffer) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- Serve(ctx, l, api, slog.New(slog.NewTextHandler(&log, nil))) }()
-	client := NewClient(path)
 	t.Cleanup(func() {
-		client.Close()
 		cancel()
 		if err := <-done; err != nil {
 			t.Errorf("Serve: %v", err)
 		}
 	})
-	return client, &log
+	return path, &log
 }
 
 func TestOperations(t *testing.T) {
 	api := &fake{
-		status: Status{
-			Ready: true, Entries: 7, Handlers: []HandlerStatus{{Name: "domain"}}, // of times that never were
-			Source: SourceStatus{Phase: "persist", LastMessage: Moment{time.Unix(5, 0).UTC()}},
+		status: control.Status{
+			Ready: true, Entries: 7, Handlers: []control.HandlerStatus{{Name: "domain"}}, // of times that never were
+			Source: control.SourceStatus{Phase: "persist", LastMessage: control.Moment{Time: time.Unix(5, 0).UTC()}},
 		},
-		wait: func(context.Context) (WaitResult, error) { return WaitResult{}, nil },
+		wait: func(context.Context) (control.WaitResult, error) { return control.WaitResult{}, nil },
 	}
 	client, _ := serve(t, api)
 	ctx := t.Context()
@@ -117,19 +123,19 @@ func TestOperations(t *testing.T) {
 	if err := client.Drop(ctx, "p1"); err != nil || api.lastID != "p1" {
 		t.Errorf("Drop: %v with %q", err, api.lastID)
 	}
-	request := ResyncRequest{Handler: "mailbox", Selection: Selection{Address: "a@example.test"}, DryRun: true}
+	request := control.ResyncRequest{Handler: "mailbox", Selection: control.Selection{Address: "a@example.test"}, DryRun: true}
 	if result, err := client.Resync(ctx, request); err != nil || len(result.Entries) != 1 || api.lastReq != request {
 		t.Errorf("Resync = %v, %v with %v", result, err, api.lastReq)
 	}
-	entries, err := client.Entries(ctx, Selection{DN: "uid=a"})
+	entries, err := client.Entries(ctx, control.Selection{DN: "uid=a"})
 	if err != nil || len(entries) != 1 || entries[0].Attrs["uid"][0] != "a" || api.lastSel.DN != "uid=a" {
 		t.Errorf("Entries = %v, %v with %v", entries, err, api.lastSel)
 	}
-	if all, err := client.Explain(ctx, Selection{UUID: "x"}); err != nil || all == nil || len(all) != 0 || api.lastSel.UUID != "x" {
+	if all, err := client.Explain(ctx, control.Selection{UUID: "x"}); err != nil || all == nil || len(all) != 0 || api.lastSel.UUID != "x" {
 		t.Errorf("Explain = %v, %v with %v", all, err, api.lastSel)
 	}
 	result, err := client.Wait(ctx)
-	if diff := cmp.Diff(WaitResult{Parked: []Parked{}, Held: []Held{}}, result); diff != "" || err != nil {
+	if diff := cmp.Diff(control.WaitResult{Parked: []control.Parked{}, Held: []control.Held{}}, result); diff != "" || err != nil {
 		t.Errorf("Wait: %v %s", err, diff)
 	}
 }
@@ -139,7 +145,7 @@ func TestErrorsSurviveTheSocket(t *testing.T) {
 		err, class error
 		text       string
 	}{
-		{fmt.Errorf("parked entry %q: %w", "x", ErrNotFound), ErrNotFound, `parked entry "x": not found`},
+		{fmt.Errorf("parked entry %q: %w", "x", control.ErrNotFound), control.ErrNotFound, `parked entry "x": not found`},
 		{schema.Invalidf("address %q is wrong", "a"), schema.ErrInvalid, `address "a" is wrong`},
 		{errors.New("disk full"), nil, "disk full"},
 	}
@@ -150,7 +156,7 @@ func TestErrorsSurviveTheSocket(t *testing.T) {
 			if err == nil || err.Error() != c.text {
 				t.Fatalf("error %v, want %q", err, c.text)
 			}
-			for _, class := range []error{ErrNotFound, schema.ErrInvalid} {
+			for _, class := range []error{control.ErrNotFound, schema.ErrInvalid} {
 				if errors.Is(err, class) != (class == c.class) {
 					t.Errorf("errors.Is(%v, %v) = %v", err, class, class != c.class)
 				}
@@ -173,11 +179,11 @@ func TestCallsAreLoggedWithTheirPeer(t *testing.T) {
 
 func TestWaitEndsWithItsCaller(t *testing.T) {
 	entered, left := make(chan struct{}), make(chan error, 1)
-	client, _ := serve(t, &fake{wait: func(ctx context.Context) (WaitResult, error) {
+	client, _ := serve(t, &fake{wait: func(ctx context.Context) (control.WaitResult, error) {
 		close(entered)
 		<-ctx.Done()
 		left <- ctx.Err()
-		return WaitResult{}, ctx.Err()
+		return control.WaitResult{}, ctx.Err()
 	}})
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() { <-entered; cancel() }()
@@ -190,9 +196,9 @@ func TestWaitEndsWithItsCaller(t *testing.T) {
 }
 
 func TestWaitSaysWhatItWaitedFor(t *testing.T) {
-	client, _ := serve(t, &fake{wait: func(ctx context.Context) (WaitResult, error) {
+	client, _ := serve(t, &fake{wait: func(ctx context.Context) (control.WaitResult, error) {
 		<-ctx.Done()
-		return WaitResult{}, errors.New("still waiting for handler mailbox")
+		return control.WaitResult{}, errors.New("still waiting for handler mailbox")
 	}})
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
 	defer cancel()
@@ -208,15 +214,14 @@ func TestStoppingEndsWait(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, stop := context.WithCancel(t.Context())
-	api := &fake{wait: func(ctx context.Context) (WaitResult, error) {
+	api := &fake{wait: func(ctx context.Context) (control.WaitResult, error) {
 		stop()
 		<-ctx.Done()
-		return WaitResult{}, ctx.Err()
+		return control.WaitResult{}, ctx.Err()
 	}}
 	done := make(chan error, 1)
 	go func() { done <- Serve(ctx, l, api, slog.New(slog.DiscardHandler)) }()
-	client := NewClient(path)
-	defer client.Close()
+	client := control.NewClient(path)
 	if _, err := client.Wait(t.Context()); err == nil {
 		t.Error("Wait answered although the daemon stops")
 	}
@@ -230,7 +235,7 @@ func TestStoppingEndsWait(t *testing.T) {
 
 func TestNoDaemon(t *testing.T) {
 	path := socketPath(t)
-	_, err := NewClient(path).Status(t.Context())
+	_, err := control.NewClient(path).Status(t.Context())
 	if want := "the daemon does not answer on " + path + ": no such file or directory"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
@@ -280,7 +285,9 @@ func TestListen(t *testing.T) {
 }
 
 func TestBadRequests(t *testing.T) {
-	client, _ := serve(t, &fake{})
+	path, _ := serveAt(t, &fake{})
+	dial := func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}} // as curl asks
 	cases := []struct {
 		method, path, body string
 		status             int
@@ -297,7 +304,7 @@ func TestBadRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		response, err := client.http.Do(request)
+		response, err := client.Do(request)
 		if err != nil {
 			t.Fatal(err)
 		}
