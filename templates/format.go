@@ -181,6 +181,26 @@ func (v *Value) checkJoin(p place) error {
 	return nil
 }
 
+// checkSeam refuses a value that forms the beginning of an expansion together with what stands beside it: pair is its two
+// characters, such as "${". What further values begin with is not known yet, so that any of them counts.
+func (v *Value) checkSeam(p place, pair string) error {
+	first, second := pair[:1], pair[1:]
+	next := strings.HasPrefix(p.after, second) || strings.HasPrefix(p.after, string(mark))
+	if strings.HasSuffix(p.before, first) && strings.HasPrefix(v.text, second) || strings.HasSuffix(v.text, first) && next {
+		return v.refuse("forms %q with what stands beside it", pair)
+	}
+	return nil
+}
+
+// checkBehind refuses a value right behind a character that makes a variable of it. Two of them stand for themselves.
+func (v *Value) checkBehind(p place, sign string) error {
+	signs := len(p.before) - len(strings.TrimRight(p.before, sign))
+	if v.text != "" && signs%2 == 1 {
+		return v.refuse("stands behind %q, which would make it a variable", sign)
+	}
+	return nil
+}
+
 // last reports whether nothing but blanks stands behind the value on its line.
 func (p place) last() bool { return strings.TrimSpace(p.after) == "" }
 

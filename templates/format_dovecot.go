@@ -24,6 +24,9 @@ func writeDovecot(p place, it item) (string, error) {
 	texts := make([]string, len(it.values))
 	for i, v := range it.values {
 		text, err := v.dovecotVariables(setting, p.version)
+		if err == nil && compareVersions(p.version, "2.4") >= 0 {
+			err = v.checkSeam(p, "%{")
+		}
 		if err != nil {
 			return "", err
 		}

@@ -34,6 +34,9 @@ func (v *Value) nginx(p place, in within) (string, error) {
 	if strings.Contains(v.text, "$") && !v.expands {
 		return "", v.refuse("has %q, which begins a variable", "$")
 	}
+	if err := v.checkBehind(p, "$"); err != nil {
+		return "", err
+	}
 	quote := in == '"' || in == '\''
 	before := strings.TrimSuffix(p.all(), string(in))
 	switch {

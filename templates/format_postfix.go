@@ -1,6 +1,9 @@
 package templates
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // safe are the characters that no reader of ours gives a meaning to.
 const safe = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._/+-"
@@ -14,7 +17,7 @@ func writePostfixMain(p place, it item) (string, error) {
 		if !ok {
 			return "", v.refuse("stands where no value belongs")
 		}
-		if err := v.checkParameter(alone && !it.list); err != nil {
+		if err := cmp.Or(v.checkBehind(p, "$"), v.checkParameter(alone && !it.list)); err != nil {
 			return "", err
 		}
 		if it.list || strings.TrimSpace(p.line()) == "" {
@@ -44,7 +47,7 @@ func writePostfixMaster(p place, it item) (string, error) {
 		case !inOption, !inValue:
 			err = v.checkWord("{}=,$#")
 		default:
-			err = v.checkParameter(alone)
+			err = cmp.Or(v.checkBehind(p, "$"), v.checkParameter(alone))
 		}
 		if err != nil {
 			return "", err

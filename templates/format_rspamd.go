@@ -51,6 +51,8 @@ func (v *Value) rspamd(p place, in within) (string, error) {
 		return v.text, nil
 	case in == unknown:
 		return v.text, v.checkSafe(":@,")
+	case v.checkBehind(p, "$") != nil:
+		return "", v.checkBehind(p, "$")
 	case in == '"' && strings.Contains(v.text, "$") && !v.expands && p.besideVariable():
 		return "", v.refuse("has %q in a string with a variable, which would make it one, too", "$")
 	case in == '"':

@@ -84,6 +84,8 @@ func (v *Value) shell(p place, in within, list bool) (string, error) {
 	switch {
 	case in == lineComment:
 		return v.text, v.checkJoin(p)
+	case v.checkBehind(p, "$") != nil:
+		return "", v.checkBehind(p, "$")
 	case in == '"', in == plainText && p.assigned():
 		return escapeShell(v.text), nil
 	case in == '\'':

@@ -49,6 +49,8 @@ func (v *Value) sieve(p place, in within) (string, error) {
 		return v.text, v.checkBlock()
 	case strings.Contains(v.text, "${") && !v.expands:
 		return "", v.refuse(`has "${", which begins a variable`)
+	case v.checkSeam(p, "${") != nil:
+		return "", v.checkSeam(p, "${")
 	case in == '"':
 		return escapeQuoted(v.text), nil
 	case in == textBlock && v.text == "" && p.line()+strings.TrimSuffix(p.after, "\n") == ".":

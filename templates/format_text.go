@@ -31,11 +31,11 @@ func writeINIValues(p place, it item, percent bool) (string, error) {
 		case !named && strings.TrimLeft(line, " \t") == line:
 			err = v.checkSafe("@")
 		case quoted:
-			text, err = escapeQuoted(text), v.checkExpansion(percent)
+			text, err = escapeQuoted(text), v.checkExpansion(p, percent)
 		case !named: // a line that continues a value
 			err = v.checkWord("=:[],;#%$\\\"'`")
 		default:
-			err = v.checkINI(it.list, percent)
+			err = v.checkINI(p, it.list, percent)
 		}
 		if err != nil {
 			return "", err
@@ -54,7 +54,7 @@ func withoutEscapes(text string) string {
 }
 
 // checkINI checks a bare value; list says that it is one of several.
-func (v *Value) checkINI(list, percent bool) error {
+func (v *Value) checkINI(p place, list, percent bool) error {
 	before := ' '
 	for _, r := range v.text {
 		if (r == '#' || r == ';') && unicode.IsSpace(before) {
@@ -70,7 +70,7 @@ func (v *Value) checkINI(list, percent bool) error {
 	case v.text != "" && strings.ContainsAny(v.text[len(v.text)-1:], "\"'`\\"):
 		return v.refuse("ends with a quote or a backslash")
 	}
-	if err := v.checkExpansion(percent); err != nil {
+	if err := v.checkExpansion(p, percent); err != nil {
 		return err
 	}
 	return v.checkTrim()
@@ -78,11 +78,17 @@ func (v *Value) checkINI(list, percent bool) error {
 
 // checkExpansion refuses what begins an expansion in some readers: "${" of PHP and, unless it is going to be doubled, "%("
 // of configparser.
-func (v *Value) checkExpansion(percent bool) error {
+func (v *Value) checkExpansion(p place, percent bool) error {
+	if err := v.checkSeam(p, "${"); err != nil {
+		return err
+	}
 	for _, begin := range []string{"${", "%("} {
 		if strings.Contains(v.text, begin) && !v.expands && (begin == "${" || !percent) {
 			return v.refuse("has %q where it begins a variable", begin)
 		}
 	}
-	return nil
+	if percent {
+		return v.checkBehind(p, "%")
+	}
+	return v.checkSeam(p, "%(")
 }

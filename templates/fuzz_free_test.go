@@ -2,6 +2,7 @@ package templates
 
 import (
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -59,6 +60,33 @@ func FuzzSieveText(f *testing.F) {
 		got, err := readSieve(rendered)
 		want := token(`"` + value + "\n.a " + value + "|\n." + value + value + " x")
 		sameTokens(t, got, err, "reject", want, ";")
+	})
+}
+
+// FuzzSeams puts values beside each other and behind the signs that begin expansions.
+func FuzzSeams(f *testing.F) {
+	for _, seed := range seeds {
+		f.Add(seed, seed)
+	}
+	f.Add("$", "{a}")
+	f.Add("%", "(a)s")
+	f.Fuzz(func(t *testing.T, one, two string) {
+		for format, text := range map[string]string{
+			"ini": "k = a@b@", "ini-percent": "k = a@b@", "sieve": "reject \"@b@\";", "postfix-main": "k = $@b@", "nginx": "a $@b@;", "shell": "k=\"$@b@\"",
+		} {
+			text = strings.NewReplacer("@b@", "\x000\x00\x001\x00", "@", "\x002\x00").Replace(text)
+			items := []any{
+				item{values: []*Value{{key: "k", text: one}}}, item{values: []*Value{{key: "k", text: two}}}, item{values: []*Value{{key: "k"}}},
+			}
+			got, err := formats[format].encode(text+"\n", "", items)
+			if err != nil {
+				continue
+			}
+			if got = strings.NewReplacer("$$", "", "%%", "", `\$`, "").Replace(got); strings.Contains(got, "${") ||
+				format == "ini" && strings.Contains(got, "%(") || format == "ini-percent" && strings.Contains(got, "%") {
+				t.Errorf("%s: %q and %q become %q", format, one, two, got)
+			}
+		}
 	})
 }
 

@@ -87,6 +87,15 @@ func Preview(dir string, over map[string]string, off ...string) (*Set, error) {
 	return newSet(files, dir, off)
 }
 
+// New returns the set of the given texts by name, such as "site.ini" and "site/conf.tmpl", without any stock ones.
+func New(texts map[string]string) (*Set, error) {
+	files := map[string]source{}
+	for name, text := range texts {
+		files[name] = source{held: text}
+	}
+	return newSet(files, "", nil)
+}
+
 // IsStock reports whether a manifest, named without ".ini", is one of the stock ones.
 func IsStock(name string) bool {
 	_, err := fs.Stat(stock, path.Join("stock", name+".ini"))

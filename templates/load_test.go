@@ -160,15 +160,8 @@ func FuzzManifest(f *testing.F) {
 	} {
 		f.Add(text)
 	}
-	dir := f.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "x.tmpl"), []byte("a = b\n"), 0o644); err != nil {
-		f.Fatal(err)
-	}
 	f.Fuzz(func(t *testing.T, text string) {
-		if err := os.WriteFile(filepath.Join(dir, "x.ini"), []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		set, err := templates.Load(dir)
+		set, err := templates.New(map[string]string{"x.tmpl": "a = b\n", "x.ini": text})
 		if err != nil {
 			if !strings.Contains(err.Error(), "x.ini") {
 				t.Errorf("%q is refused by %q, which does not name the file", text, err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -303,8 +302,7 @@ func FuzzPackage(f *testing.F) {
 		if err != nil {
 			return
 		}
-		dir := folder(t, all[0])
-		if _, err := templates.Load(filepath.Join(dir, "templates")); err != nil {
+		if _, err := templates.New(ours(all[0])); err != nil {
 			t.Error(err)
 		}
 		if _, err := schema.ParseDeclarations("x.ini", []byte(all[0].Files["schema.d/x.ini"])); err != nil {
@@ -313,24 +311,21 @@ func FuzzPackage(f *testing.F) {
 	})
 }
 
-// folder writes a module's files.
-func folder(t *testing.T, m ucr.Module) string {
-	t.Helper()
-	dir := t.TempDir()
+// ours returns the manifest and the templates of a module by the names that they have in their folder.
+func ours(m ucr.Module) map[string]string {
+	texts := map[string]string{}
 	for name, text := range m.Files {
-		file := filepath.Join(dir, name)
-		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
-			t.Fatal(err)
+		if short, ok := strings.CutPrefix(name, "templates/"); ok {
+			texts[short] = text
 		}
 	}
-	return dir
+	return texts
 }
 
 // render returns the one file that a module makes.
 func render(t *testing.T, m ucr.Module) string {
 	t.Helper()
-	dir := folder(t, m)
-	set, err := templates.Load(filepath.Join(dir, "templates"))
+	set, err := templates.New(ours(m))
 	if err != nil {
 		t.Fatal(err)
 	}
