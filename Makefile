@@ -1,7 +1,7 @@
 # Debian packages of the servers that tests, benchmarks and the demo run against, on instances of their own; strace kills
 # a command at a given step. The tests run afresh each time: go test does not know that they build the programs.
 SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve postfix postfix-ldap cyrus-common rspamd \
-	nginx-light spamassassin spamd clamav-daemon strace
+	nginx-light spamassassin spamd clamav-daemon python3 strace
 
 .PHONY: build man test boot-test check soak lint bench demo servers
 
