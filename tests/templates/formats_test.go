@@ -155,7 +155,7 @@ func TestRspamd(t *testing.T) {
 		cmd := exec.CommandContext(t.Context(), harness.Program(t, "rspamadm"), "configdump", "-j", "-c", conf)
 		var remarks strings.Builder
 		cmd.Stderr = &remarks
-		out, _ := cmd.Output() // it fails for want of actions, too
+		out, _ := cmd.Output()             // it fails for want of actions, too
 		var got map[string]json.RawMessage // of any kind: newer releases add sections of their own
 		if err := json.Unmarshal(out, &got); err != nil {
 			t.Fatalf("%s: %v: %s%.2000s", test.text, err, remarks.String(), out)
