@@ -35,6 +35,9 @@ type place struct {
 	after string
 	// version is the installed version of the format's server, "" when it has none.
 	version string
+	// known is how much of above is known to be whole, so that nothing in it reaches beyond: all that was looked at for the
+	// values before need not be looked at again. nil when nothing is kept.
+	known *int
 }
 
 // formats are the writers by name; a manifest chooses one.
@@ -65,14 +68,14 @@ func (f format) comments() string { return cmp.Or(f.comment, "#") }
 // encode puts the written values in the place of their marks. Several empty lines become one, but in exact formats.
 func (f format) encode(text, version string, items []any) (string, error) {
 	var out strings.Builder
-	blank := true
+	blank, known := true, 0
 	for line := range f.logicalLines(text) {
 		empty := strings.TrimSpace(line) == "" && !f.exact
 		if empty && blank {
 			continue
 		}
 		blank = empty
-		encoded, err := f.encodeLine(line, place{above: out.String(), version: version}, items)
+		encoded, err := f.encodeLine(line, place{above: out.String(), version: version, known: &known}, items)
 		if err != nil {
 			return "", err
 		}

@@ -15,7 +15,7 @@ var nginxWord = sync.OnceValue(compile(`^[a-z_]+$`))
 // text of one line but "$": there is no way to write one that begins no variable. The elements of a list become parameters
 // of their own.
 func writeNginx(p place, it item) (string, error) {
-	in := nginxLexis.inside(p.all())
+	in := nginxLexis.at(p)
 	texts := make([]string, len(it.values))
 	for i, v := range it.values {
 		text, err := v.nginx(p, in)

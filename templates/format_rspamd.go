@@ -24,7 +24,7 @@ func rspamdHere(_ byte, text string) (int, within) {
 // as \u escapes, for UCL expands variables in strings, and before it reads a file Rspamd runs a template language over it
 // whose words are in braces. The elements of a list become strings of their own.
 func writeRspamd(p place, it item) (string, error) {
-	in := rspamdLexis.inside(p.all())
+	in := rspamdLexis.at(p)
 	texts := make([]string, len(it.values))
 	for i, v := range it.values {
 		text, err := v.rspamd(p, in)

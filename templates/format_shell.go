@@ -19,6 +19,8 @@ var (
 // there. It sees to double quotes too, for those may hold them.
 func shellOther(_ byte, text string) (int, within) {
 	switch {
+	case strings.IndexByte("$`<\"", text[0]) < 0:
+		return 0, plainText
 	case shellVariable().MatchString(text):
 		return len(shellVariable().FindString(text)), plainText
 	case text[0] == '`', strings.HasPrefix(text, "<<"), strings.HasPrefix(text, "$(") || strings.HasPrefix(text, "${"):
@@ -45,16 +47,14 @@ func shellOther(_ byte, text string) (int, within) {
 	return -1, '"'
 }
 
-// escapeShell writes text for double quotes: dash, bash and systemd's EnvironmentFile= take these four alike.
-func escapeShell(text string) string {
-	return strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`").Replace(text)
-}
+// shellEscapes are for double quotes: dash, bash and systemd's EnvironmentFile= take these four alike.
+var shellEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "$", `\$`, "`", "\\`")
 
 // writeShell writes values of files of assignments that the shell reads, and systemd as EnvironmentFile=, such as those in
 // /etc/default. A value that stands alone behind "NAME=", or in the template's quotes, may be any text of one line; beside
 // other text it is of characters without a meaning. The elements of a list are words.
 func writeShell(p place, it item) (string, error) {
-	in := shellLexis.inside(p.all())
+	in := shellLexis.at(p)
 	texts := make([]string, len(it.values))
 	for i, v := range it.values {
 		text, err := v.shell(p, in, it.list)
@@ -87,7 +87,7 @@ func (v *Value) shell(p place, in within, list bool) (string, error) {
 	case v.checkBehind(p, "$") != nil:
 		return "", v.checkBehind(p, "$")
 	case in == '"', in == plainText && p.assigned():
-		return escapeShell(v.text), nil
+		return shellEscapes.Replace(v.text), nil
 	case in == '\'':
 		return strings.ReplaceAll(v.text, "'", `'"'"'`), nil
 	case in == plainText && shellBegins().MatchString(p.line()):

@@ -29,7 +29,7 @@ func isLetter(c byte) bool { return c|0x20 >= 'a' && c|0x20 <= 'z' }
 // a "text:" block, it is part of the string. "${" is refused: where a script requires variables or encoded-character it
 // begins one (RFC 5229, section 3), and nothing escapes it. The elements of a list become strings of their own.
 func writeSieve(p place, it item) (string, error) {
-	in := sieveLexis.inside(p.all())
+	in := sieveLexis.at(p)
 	texts := make([]string, len(it.values))
 	for i, v := range it.values {
 		text, err := v.sieve(p, in)

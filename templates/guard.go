@@ -20,8 +20,8 @@ var builtins = []string{"and", "or", "not", "index", "len", "lt", "le", "gt", "g
 
 // guard ends every action that outputs something in emitName, as html/template does with its escapers, and refuses
 // functions outside the closed set. It returns the names of the templates that this one calls.
-func guard(tree *parse.Tree) (calls []string, err error) {
-	g := guardian{tree: tree, known: new(rendering).funcs()}
+func guard(tree *parse.Tree, known template.FuncMap) (calls []string, err error) {
+	g := guardian{tree: tree, known: known}
 	err = g.walk(tree.Root)
 	return g.calls, err
 }

@@ -30,16 +30,27 @@ const (
 	unknown within = '?'
 )
 
-// inside returns what the end of text lies in.
-func (l lexis) inside(text string) within {
+// at returns what a place lies in.
+func (l lexis) at(p place) within {
+	known := 0
+	if p.known != nil {
+		known = *p.known
+	}
 	before := byte('\n')
+	if known > 0 {
+		before = p.above[known-1]
+	}
+	text := p.above[known:] + p.before
 	for i := 0; i < len(text); {
 		length, in := l.next(before, text[i:])
 		if length < 0 {
 			return in
 		}
 		before = text[i+length-1]
-		i += length
+		// Pieces that end with a line above end there whatever follows.
+		if i += length; p.known != nil && before == '\n' && known+i <= len(p.above) {
+			*p.known = known + i
+		}
 	}
 	return plainText
 }

@@ -11,6 +11,7 @@ import (
 // library keeps the templates that were parsed. A parsed template never changes and may be executed by many at once.
 type library struct {
 	mu     sync.Mutex
+	known  template.FuncMap // the closed set of functions
 	parsed map[string]parsed
 }
 
@@ -59,6 +60,10 @@ func (s *Set) parse(name string) (parsed, error) {
 	if p, done := s.library.parsed[name]; done {
 		return p, nil
 	}
+	if s.library.known == nil {
+		s.library.known = new(rendering).funcs()
+		s.library.parsed = map[string]parsed{}
+	}
 	file, ok := s.sources[name]
 	if !ok {
 		return parsed{}, fmt.Errorf("no template %q", name)
@@ -67,35 +72,36 @@ func (s *Set) parse(name string) (parsed, error) {
 	if err != nil {
 		return parsed{}, fmt.Errorf("reading a template: %w", err)
 	}
-	p, err := parseTemplate(name, text)
+	p, err := parseTemplate(name, text, s.library.known)
 	if err != nil {
 		return parsed{}, err
-	}
-	if s.library.parsed == nil {
-		s.library.parsed = map[string]parsed{}
 	}
 	s.library.parsed[name] = p
 	return p, nil
 }
 
-func parseTemplate(name, text string) (parsed, error) {
+func parseTemplate(name, text string, known template.FuncMap) (parsed, error) {
 	if strings.ContainsRune(text, mark) {
 		return parsed{}, fmt.Errorf("template %s has a NUL byte", name)
 	}
-	t, err := template.New(name).Funcs(new(rendering).funcs()).Parse(text)
+	trees, err := parse.Parse(name, text, "", "", known, native)
 	if err != nil {
 		return parsed{}, fmt.Errorf("reading a template: %w", err)
 	}
 	var p parsed
-	for _, t := range t.Templates() {
-		if t.Tree == nil {
-			continue
-		}
-		calls, err := guard(t.Tree)
+	for _, tree := range trees {
+		calls, err := guard(tree, known)
 		if err != nil {
-			return parsed{}, fmt.Errorf("template %s: %w", t.Name(), err)
+			return parsed{}, fmt.Errorf("template %s: %w", tree.Name, err)
 		}
-		p.trees, p.calls = append(p.trees, t.Tree), append(p.calls, calls...)
+		p.trees, p.calls = append(p.trees, tree), append(p.calls, calls...)
 	}
 	return p, nil
+}
+
+// native are the functions of text/template itself. The parser lets them pass, so that guard can say which of them are
+// not for templates.
+var native = map[string]any{
+	"and": true, "call": true, "ge": true, "gt": true, "html": true, "index": true, "js": true, "le": true, "len": true,
+	"lt": true, "not": true, "or": true, "print": true, "printf": true, "println": true, "slice": true, "urlquery": true,
 }
