@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -86,12 +87,8 @@ func (t *transaction) layerFile(name string, values map[string]string) (swap.Fil
 	if err != nil {
 		return swap.File{}, err
 	}
-	was := map[string]string{}
-	if !file.Remove {
-		was, err = layerfile.Decode(name, file.Data)
-	}
 	// An editor takes no lock: what it has saved since we read the file would be lost.
-	if err != nil || !maps.Equal(was, t.old.InFile(name)) {
+	if was := t.old.Raw(name); file.Remove != (was == nil) || !bytes.Equal(file.Data, was) {
 		return swap.File{}, fmt.Errorf("%s has been changed meanwhile; try again", file.Path)
 	}
 	if file.Remove {

@@ -96,12 +96,15 @@ func (t *transaction) ask(ctx context.Context) error {
 // change, nil for none. Those that fail are noted and returned. Like actions they are not interrupted, and whoever
 // finishes a killed transaction may run one for the second time.
 func (r *Registry) tell(ctx context.Context, change json.RawMessage, again bool) (failed []ActionOutcome, err error) {
-	s, err := state.Read(r.path(stateFile))
-	if err != nil || change == nil && (!again || len(s.Owed) == 0) {
+	names, _, err := r.programs(nil).List()
+	if err != nil {
 		return nil, err
 	}
-	names, _, err := r.programs(nil).List()
-	if err != nil || len(names) == 0 && len(s.Owed) == 0 {
+	if owes, err := state.Owes(r.path(stateFile)); err != nil || !owes && (change == nil || len(names) == 0) {
+		return nil, err
+	}
+	s, err := state.Read(r.path(stateFile))
+	if err != nil || change == nil && (!again || len(s.Owed) == 0) {
 		return nil, err
 	}
 	view, _ := r.View() // without one they have the usual time

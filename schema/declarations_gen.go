@@ -622,6 +622,14 @@ var Acting = []string{
 	"mail/postfix/queue_directory",
 }
 
+// Secrets are the keys of those that are secret.
+var Secrets = []string{
+	"clamav/proxy/password",
+	"mail/dovecot/auth/master/password",
+	"mail/dovecot/doveadm/password",
+	"mail/rspamd/worker/controller/password",
+}
+
 // Referring are the keys of those whose defaults refer to other variables.
 var Referring = []string{
 	"mail/antispam/globalfolder",

@@ -154,15 +154,15 @@ func (r *Reader) declarations(stamps map[string]stamp) (*table, error) {
 func (r *Reader) read(t *table) (*View, error) {
 	var err error
 	var layers [Forced + 1]map[string]string
-	files := map[string]map[string]string{}
+	files, raw := map[string]map[string]string{}, map[string][]byte{}
 	for layer := Normal; layer <= Forced; layer++ {
 		name := layerFiles[layer]
-		if files[name], err = r.readLayer(name); err != nil {
+		if files[name], raw[name], err = r.readLayer(name); err != nil {
 			return nil, fmt.Errorf("reading layer %s: %w", layer, err)
 		}
-		layers[layer] = maps.Clone(files[name])
+		layers[layer] = files[name]
 	}
-	secrets, err := r.readLayer(SecretsFile)
+	secrets, data, err := r.readLayer(SecretsFile)
 	hidden := errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0
 	if hidden {
 		err = nil // for users who may not see them, secrets are unset
@@ -170,10 +170,13 @@ func (r *Reader) read(t *table) (*View, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading layer %s: %w", Normal, err)
 	}
-	files[SecretsFile] = secrets
-	maps.Copy(layers[Normal], secrets)
+	files[SecretsFile], raw[SecretsFile] = secrets, data
+	if len(secrets) > 0 {
+		layers[Normal] = maps.Clone(layers[Normal])
+		maps.Copy(layers[Normal], secrets)
+	}
 	v := newView(r.root, t, layers)
-	v.files, v.hidden = files, hidden
+	v.files, v.raw, v.hidden = files, raw, hidden
 	return v, nil
 }
 
@@ -190,24 +193,24 @@ func (r *Reader) Problems() []error {
 		all = append(all, err)
 	}
 	for _, name := range FileNames() {
-		if _, err := r.readLayer(name); err != nil && !(errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0) {
+		if _, _, err := r.readLayer(name); err != nil && !(errors.Is(err, fs.ErrPermission) && os.Geteuid() != 0) {
 			all = append(all, err)
 		}
 	}
 	return all
 }
 
-// readLayer reads one layer file; one that never existed is empty.
-func (r *Reader) readLayer(name string) (map[string]string, error) {
+// readLayer reads one layer file, and returns its bytes as well; one that never existed is empty.
+func (r *Reader) readLayer(name string) (map[string]string, []byte, error) {
 	data, err := r.readFile(name)
 	if err != nil || data == nil {
-		return map[string]string{}, err
+		return map[string]string{}, nil, err
 	}
 	values, err := layerfile.Decode(name, data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.path(Dir, name), err)
+		return nil, nil, fmt.Errorf("%s: %w", r.path(Dir, name), err)
 	}
-	return values, nil
+	return values, data, nil
 }
 
 // readFile returns the bytes of a layer file, nil when it never existed.

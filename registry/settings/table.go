@@ -102,6 +102,28 @@ func (t *table) among(stock []string, want func(*schema.Declaration) bool) []str
 	return keys
 }
 
+// keys returns the keys whose declarations want is true for, sorted: of those that are declared by name the ones that has
+// knows, of those that a pattern declares the ones in all. stock are the keys of the stock declarations in question.
+func (t *table) keys(stock []string, want func(*schema.Declaration) bool, has func(string) bool, all iter.Seq[string]) []string {
+	var keys []string
+	for _, declared := range t.among(stock, want) {
+		if !isPattern(declared) {
+			if d, _ := t.named(declared); want(&d) && has(declared) {
+				keys = append(keys, declared)
+			}
+			continue
+		}
+		for key := range all {
+			// Another declaration may be closer, and the pattern's own overridden.
+			if d, _ := t.find(key); matches(declared, key) && want(&d) {
+				keys = append(keys, key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
 // below yields the declarations whose keys begin with a prefix, in no order. All are sorted, so that a short list costs
 // little.
 func (t *table) below(prefix string) iter.Seq[schema.Declaration] {

@@ -3,6 +3,8 @@ package settings
 import (
 	"cmp"
 	"errors"
+	"iter"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -19,8 +21,8 @@ type View struct {
 	root   string
 	table  *table
 	layers [Forced + 1]map[string]string // as in the files; Default is nil
-	merged map[string]string             // what the layers give, without defaults
 	files  map[string]map[string]string  // what each layer file holds; layer normal has two
+	raw    map[string][]byte             // the bytes of each layer file, nil when there is none
 	hidden bool                          // secrets could not be read
 }
 
@@ -34,16 +36,44 @@ type Candidate struct {
 }
 
 func newView(root string, t *table, layers [Forced + 1]map[string]string) *View {
-	v := &View{root: root, table: t, layers: layers, merged: map[string]string{}}
-	// From low to high, so that the highest layer has the last word.
-	for layer, values := range layers {
-		for key, val := range values {
-			if Layer(layer) != LDAP || !v.Local(key) {
-				v.merged[key] = val
+	return &View{root: root, table: t, layers: layers}
+}
+
+// set returns the value that the layers give a key, without defaults. Looking through them takes less than laying thousands
+// of keys over each other for the few that one asks for.
+func (v *View) set(key string) (string, bool) {
+	for layer := Forced; layer >= Normal; layer-- {
+		if val, ok := v.layers[layer][key]; ok && (layer != LDAP || !v.Local(key)) {
+			return val, true
+		}
+	}
+	return "", false
+}
+
+// keys yields every key that set has a value for.
+func (v *View) keys() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for layer := Forced; layer >= Normal; layer-- {
+			for key := range v.layers[layer] {
+				if v.higher(layer, key) || layer == LDAP && v.Local(key) {
+					continue
+				}
+				if !yield(key) {
+					return
+				}
 			}
 		}
 	}
-	return v
+}
+
+// higher reports whether a layer above the given one gives the key a value.
+func (v *View) higher(than Layer, key string) bool {
+	for layer := than + 1; layer <= Forced; layer++ {
+		if _, ok := v.layers[layer][key]; ok && (layer != LDAP || !v.Local(key)) {
+			return true
+		}
+	}
+	return false
 }
 
 // With returns the view in which a layer holds other values.
@@ -51,7 +81,7 @@ func (v *View) With(l Layer, values map[string]string) *View {
 	layers := v.layers
 	layers[l] = values
 	with := newView(v.root, v.table, layers)
-	with.files, with.hidden = v.files, v.hidden
+	with.files, with.raw, with.hidden = v.files, v.raw, v.hidden
 	return with
 }
 
@@ -61,18 +91,29 @@ func (v *View) In(l Layer) map[string]string { return v.layers[l] }
 // InFile returns what the layer file of that name held when it was read, not to be changed.
 func (v *View) InFile(name string) map[string]string { return v.files[name] }
 
+// Raw returns the bytes of a layer file as they were when it was read, nil when there was none; not to be changed.
+func (v *View) Raw(name string) []byte { return v.raw[name] }
+
 // Files returns by name what each file of a layer shall hold: secrets are kept apart.
 func (v *View) Files(l Layer) map[string]map[string]string {
 	if l != Normal {
 		return map[string]map[string]string{layerFiles[l]: v.layers[l]}
 	}
-	plain, secret := map[string]string{}, map[string]string{}
-	for key, val := range v.layers[Normal] {
-		if d, _ := v.Declaration(key); d.Secret {
-			secret[key] = val
-		} else {
-			plain[key] = val
+	plain, secret := v.layers[Normal], map[string]string{}
+	has := func(key string) bool { _, ok := plain[key]; return ok }
+	for _, key := range v.table.keys(schema.Secrets, func(d *schema.Declaration) bool { return d.Secret }, has, maps.Keys(plain)) {
+		secret[key] = plain[key]
+	}
+	for key := range v.files[SecretsFile] { // what was a secret stays one where no declaration says otherwise
+		if val, ok := plain[key]; ok {
+			if d, _ := v.Declaration(key); d.Secret {
+				secret[key] = val
+			}
 		}
+	}
+	if len(secret) > 0 {
+		plain = maps.Clone(plain)
+		maps.DeleteFunc(plain, func(key, _ string) bool { _, is := secret[key]; return is })
 	}
 	return map[string]map[string]string{layerFiles[Normal]: plain, SecretsFile: secret}
 }
@@ -88,7 +129,7 @@ func (v *View) Local(key string) bool {
 
 // Get returns the merged value of a key, and whether any layer or default has one.
 func (v *View) Get(key string) (string, bool) {
-	if val, ok := v.merged[key]; ok {
+	if val, ok := v.set(key); ok {
 		return val, true
 	}
 	return v.defaultOf(key, nil)
@@ -110,7 +151,7 @@ func (v *View) defaultOf(key string, path []string) (string, bool) {
 			b.WriteString(text)
 			return b.String(), true
 		}
-		val, ok := v.merged[name]
+		val, ok := v.set(name)
 		if !ok {
 			val, ok = v.defaultOf(name, append(path, key))
 		}
@@ -147,7 +188,7 @@ func (v *View) Followers(key string) []string {
 	for i := 0; i < len(followers); i++ {
 		reference := "@%@" + followers[i] + "@%@"
 		for _, d := range declarations {
-			if _, set := v.merged[d.Key]; !set && strings.Contains(d.Default, reference) && !slices.Contains(followers, d.Key) {
+			if _, set := v.set(d.Key); !set && strings.Contains(d.Default, reference) && !slices.Contains(followers, d.Key) {
 				followers = append(followers, d.Key)
 			}
 		}
@@ -242,13 +283,13 @@ func (v *View) Pairs() []Pair { return v.below("") }
 // below is Pairs for the keys with that prefix.
 func (v *View) below(prefix string) []Pair {
 	var keys []string
-	for key := range v.merged {
+	for key := range v.keys() {
 		if strings.HasPrefix(key, prefix) {
 			keys = append(keys, key)
 		}
 	}
 	for d := range v.table.below(prefix) {
-		if _, set := v.merged[d.Key]; d.HasDefault && !set && !isPattern(d.Key) {
+		if _, set := v.set(d.Key); d.HasDefault && !set && !isPattern(d.Key) {
 			keys = append(keys, d.Key)
 		}
 	}
@@ -262,29 +303,15 @@ func (v *View) below(prefix string) []Pair {
 	return pairs
 }
 
-// Acting returns every key that has a value and whose declaration names a service action, in no order.
+// Acting returns every key that has a value and whose declaration names a service action, sorted.
 func (v *View) Acting() []Pair {
-	var pairs []Pair
-	add := func(key string) {
-		if d, _ := v.table.find(key); d.Service != "" {
-			if val, ok := v.Get(key); ok {
-				pairs = append(pairs, Pair{key, val})
-			}
-		}
+	has := func(key string) bool { _, ok := v.Get(key); return ok }
+	keys := v.table.keys(schema.Acting, func(d *schema.Declaration) bool { return d.Service != "" }, has, v.keys())
+	pairs := make([]Pair, len(keys))
+	for i, key := range keys {
+		pairs[i] = Pair{key, v.String(key)}
 	}
-	for _, key := range v.table.among(schema.Acting, func(d *schema.Declaration) bool { return d.Service != "" }) {
-		if !isPattern(key) {
-			add(key)
-			continue
-		}
-		for set := range v.merged {
-			if _, named := v.table.named(set); !named && matches(key, set) {
-				add(set)
-			}
-		}
-	}
-	slices.SortFunc(pairs, func(a, b Pair) int { return cmp.Compare(a.Key, b.Key) })
-	return slices.Compact(pairs)
+	return pairs
 }
 
 // Referring returns the keys whose defaults refer to other variables: they may change with those.

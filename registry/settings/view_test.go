@@ -3,6 +3,7 @@ package settings
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ func TestViewReadsFiles(t *testing.T) {
 	root := t.TempDir()
 	r := NewReader(root)
 	empty, err := r.View()
-	if err != nil || len(empty.merged) != 0 {
+	if err != nil || len(slices.Collect(empty.keys())) != 0 {
 		t.Fatal(empty, err)
 	}
 	if entries, _ := os.ReadDir(root); len(entries) != 0 {

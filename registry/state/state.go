@@ -179,6 +179,15 @@ func Read(path string) (*State, error) {
 	return s, nil
 }
 
+// Owes reports whether the state in a file may hold programs that are owed, without taking in all of it.
+func Owes(path string) (bool, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	return bytes.Contains(data, []byte(`"owed":`)), err
+}
+
 // Unchanged reports whether the bytes of a file are those that Read has read.
 func (s *State) Unchanged(encoded []byte) bool { return bytes.Equal(s.read, encoded) }
 

@@ -58,6 +58,8 @@ func run(dir, out string) error {
 	writeKeys(&b, "Patterns are the keys of those declarations that name several variables, longest first.", "Patterns", patterns(all))
 	writeKeys(&b, "Acting are the keys of those that name a service action.", "Acting",
 		keys(all, func(d schema.Declaration) bool { return d.Service != "" }))
+	writeKeys(&b, "Secrets are the keys of those that are secret.", "Secrets",
+		keys(all, func(d schema.Declaration) bool { return d.Secret }))
 	writeKeys(&b, "Referring are the keys of those whose defaults refer to other variables.", "Referring",
 		keys(all, func(d schema.Declaration) bool { return strings.Contains(d.Default, "@%@") }))
 	source, err := format.Source(b.Bytes())
