@@ -23,6 +23,8 @@ type daemon struct {
 	units []string
 	// pidFile is the path below the root of the file with the number of the main process.
 	pidFile string
+	// slow is how long a start or reload may take where startTime is not enough.
+	slow time.Duration
 	// start is the command line below another root than "/", where systemd does not help.
 	start []string
 
@@ -124,7 +126,7 @@ const endTime = 30 * time.Second
 
 // started waits until the main process runs: one that has just been started has not written its number yet.
 func (d *daemon) started(ctx context.Context) error {
-	if !await(ctx, startTime, d.Running) {
+	if !await(ctx, max(startTime, d.slow), d.Running) {
 		return errors.New("it does not run any more")
 	}
 	return nil
@@ -144,7 +146,7 @@ func (d *daemon) renewed(ctx context.Context) error {
 		}
 		return false
 	}
-	if !await(ctx, startTime, fresh) {
+	if !await(ctx, max(startTime, d.slow), fresh) {
 		return errors.New("it goes on with its former settings")
 	}
 	return awaitEnd(ctx, d.old, "", d.processes[0]) // meanwhile they may still take clients

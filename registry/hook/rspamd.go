@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // Rspamd is the rspamd of a root: config below ROOT/etc/rspamd. Where that has no rspamd.conf, the distribution's is
@@ -19,6 +20,7 @@ func NewRspamd(root string) *Rspamd {
 	r := &Rspamd{daemon{
 		root: root, name: "rspamd", dir: "/etc/rspamd", program: "rspamd", processes: []string{"rspamd"},
 		units: []string{"rspamd.service"}, pidFile: "/run/rspamd/rspamd.pid",
+		slow: time.Minute, // before it starts workers, it compiles what it has not compiled before
 	}}
 	r.start = append([]string{"rspamd", "-u", "_rspamd", "-g", "_rspamd", "-p", r.below(r.pidFile)}, r.arguments(r.below(r.dir), "-c")...)
 	return r

@@ -139,7 +139,7 @@ func (s scene) daemon(pidFile, address, question, answer, program string, args .
 		log, _ := os.ReadFile(out.Name())
 		s.t.Fatalf("%s: %v\n%s", program, err, log)
 	}
-	s.t.Cleanup(func() { s.end(pidFile) })
+	s.t.Cleanup(func() { s.kill(pidFile) })
 	s.until(func() error { return ask(address, question, answer) })
 }
 
@@ -157,6 +157,21 @@ func (s scene) end(pidFile string) {
 		}
 		return nil
 	})
+}
+
+// kill ends the server whose number is in a file, with its children, some of which take their time otherwise.
+func (s scene) kill(pidFile string) {
+	pid := s.pid(pidFile)
+	if pid == 0 {
+		return
+	}
+	children, _ := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
+	_ = syscall.Kill(pid, syscall.SIGKILL) // an error says that it has ended
+	for child := range strings.FieldsSeq(string(children)) {
+		if pid, err := strconv.Atoi(child); err == nil {
+			_ = syscall.Kill(pid, syscall.SIGKILL)
+		}
+	}
 }
 
 func zombie(pid int) bool {

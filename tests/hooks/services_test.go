@@ -58,9 +58,11 @@ func TestRspamd(t *testing.T) {
 		{path: "/etc/rspamd/local.d/worker-normal.inc", text: "bind_socket = \"127.0.0.1:{{get \"my/normal\"}}\";\ncount = {{get \"my/count\"}};\n"},
 		{path: "/etc/rspamd/local.d/worker-controller.inc", text: "bind_socket = \"127.0.0.1:{{get \"my/controller\"}}\";\n"},
 		{path: "/etc/rspamd/local.d/worker-proxy.inc", text: "enabled = false;\n"},
+		{path: "/etc/rspamd/local.d/options.inc", text: "url_tld = \"{{path \"/tld\"}}\";\ndisable_hyperscan = true;\n"},
 		{path: "/etc/rspamd/local.d/actions.conf", text: "reject = {{get \"my/reject\"}};\n"},
 	})
 	s.folders("_rspamd", "/run/rspamd", "/var/lib/rspamd", "/var/log/rspamd")
+	s.write("/tld", "com\ntest\n") // rspamd compiles the whole list at its first start, which takes half a minute
 	normal, controller := s.Port(), s.Port()
 	address := fmt.Sprintf("127.0.0.1:%d", controller)
 	s.Must("set", "my/count=1", "my/reject=15", fmt.Sprintf("my/normal=%d", normal), fmt.Sprintf("my/controller=%d", controller))
