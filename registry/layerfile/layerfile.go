@@ -85,15 +85,18 @@ func Decode(name string, data []byte) (map[string]string, error) {
 
 // Find is Decode for who wants one value only.
 func Find(name string, data []byte, wanted string) (value string, found bool, err error) {
+	last, sorted := "", true
 	err = each(name, data, func(key, val string) error {
+		sorted = sorted && last < key
+		last = key
 		if key == wanted {
-			if found {
-				return fmt.Errorf("%s is set twice", key)
-			}
 			value, found = val, true
 		}
 		return nil
 	})
+	if err == nil && !sorted { // by hand: only there can a key be set twice
+		_, err = Decode(name, data)
+	}
 	return value, found && err == nil, err
 }
 

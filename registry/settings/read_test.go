@@ -76,3 +76,14 @@ func asAnother(t *testing.T, dir string) {
 		}
 	})
 }
+
+// TestLookupOfBrokenFile: a file that View refuses is none to take a value from.
+func TestLookupOfBrokenFile(t *testing.T) {
+	const text = "# mailreg layer file 1: base.conf\nb: 1\nz: 1\na: 1\nb: 2\n# end of base.conf\n"
+	root := t.TempDir()
+	write(t, root, "/etc/mailreg/base.conf", text)
+	_, wrong := NewReader(root).View()
+	if value, _, err := NewReader(root).Lookup("a"); err == nil || wrong == nil || err.Error() != wrong.Error() {
+		t.Errorf("Lookup gives %q, %v; View says %v", value, err, wrong)
+	}
+}
