@@ -129,3 +129,34 @@ func TestModuleKilled(t *testing.T) {
 		}
 	}
 }
+
+// TestModuleGivesBackWhatItFound: a file that was there before a module comes back as it was, with its mode, although the
+// module had nothing to change in it at first.
+func TestModuleGivesBackWhatItFound(t *testing.T) {
+	root, reg := moduleRoot(t)
+	file := filepath.Join(root, "etc/site/site.conf")
+	for name, mode := range map[string]os.FileMode{"same": 0o644, "closed": 0o600} {
+		if err := errors.Join(os.WriteFile(file, []byte("name a\n"), mode), os.Chmod(file, mode)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reg.Register(t.Context(), "site", registry.RegisterOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reg.Change(t.Context(), registry.Edit{Set: []registry.Assignment{{Key: "site/name", Value: "b"}}}); err != nil {
+			t.Fatal(err)
+		}
+		if got := fileText(t, file); got != "name b\n" {
+			t.Errorf("%s: the file is %q", name, got)
+		}
+		if _, err := reg.Unregister(t.Context(), "site", registry.RegisterOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat(file)
+		if got := fileText(t, file); err != nil || got != "name a\n" || info.Mode() != mode {
+			t.Errorf("%s: the file is %q, %v, %v", name, got, info, err)
+		}
+		if _, err := reg.Change(t.Context(), registry.Edit{Unset: []string{"site/name"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

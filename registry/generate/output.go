@@ -70,8 +70,8 @@ func (p *Plan) render(o templates.Output) error {
 	if len(o.Parts) > 1 {
 		rec.Parts = o.Parts
 	}
-	if !written && out.Kept != nil {
-		rec.Former = p.below(out.Kept.Path)
+	if (!written || was.Found) && out.Kept != nil {
+		rec.Former, rec.Found = p.below(out.Kept.Path), false
 	} else if !written {
 		rec.Found = !out.Live.Remove
 	}
@@ -156,9 +156,15 @@ func (p *Plan) giveBack(path string, rec state.Record) error {
 
 // keep notices a live file that is not what was last written, and has it copied before it is replaced.
 func (p *Plan) keep(o *Output) error {
-	// Not kept: what we wrote ourselves, what is not replaced, and what somebody made equal by hand.
-	written := p.State.Outputs[o.Path].Hash
-	if o.Live.Remove || !o.Changed() || state.Hash(o.Live.Data) == written || state.Hash(o.Live.Data) == state.Hash(o.File.Data) && !o.File.Remove {
+	if o.Live.Remove || !o.Changed() {
+		return nil
+	}
+	// Not kept: what we wrote ourselves, and what somebody made equal to it by hand. What we have only found to be right
+	// already is not ours.
+	rec, written := p.State.Outputs[o.Path]
+	ours := written && !rec.Found
+	live := state.Hash(o.Live.Data)
+	if ours && (live == rec.Hash || live == state.Hash(o.File.Data) && !o.File.Remove) {
 		return nil
 	}
 	path, err := p.keptPath(o.Path)
@@ -168,7 +174,7 @@ func (p *Plan) keep(o *Output) error {
 	kept := o.Live
 	kept.Path = p.path(path)
 	o.Kept = &kept
-	if written == "" {
+	if !ours {
 		p.warn("%s was not written by mailreg; the former file is kept as %s", o.Path, path)
 	} else {
 		p.warn("%s was edited by hand; the edited file is kept as %s", o.Path, path)
