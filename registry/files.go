@@ -89,8 +89,9 @@ func (t *transaction) layerFile(name string, values map[string]string) (swap.Fil
 	}
 	// An editor takes no lock: what it has saved since we read the file would be lost.
 	if was := t.old.Raw(name); file.Remove != (was == nil) || !bytes.Equal(file.Data, was) {
-		return swap.File{}, fmt.Errorf("%s has been changed meanwhile; try again", file.Path)
+		return swap.File{}, meanwhile(file.Path)
 	}
+	t.seen = append(t.seen, file)
 	if file.Remove {
 		file = ownFile(file.Path, nil, 0o644)
 	}
@@ -99,6 +100,29 @@ func (t *transaction) layerFile(name string, values map[string]string) (swap.Fil
 	}
 	file.Data, file.Time = layerfile.Encode(name, values), time.Time{}
 	return file, nil
+}
+
+// meanwhile says that somebody has edited a file who takes no lock, and whose edit would be lost.
+func meanwhile(path string) error {
+	return fmt.Errorf("%s has been changed meanwhile; try again", path)
+}
+
+// overtaken reports that a file which the set replaces is no longer the one that the transaction has seen: checks and
+// programs take their time.
+func (t *transaction) overtaken(set *swap.Set) error {
+	seen := map[string]swap.File{}
+	for _, f := range t.seen {
+		seen[f.Path] = f
+	}
+	for _, o := range t.plan.Outputs {
+		seen[o.Live.Path] = o.Live
+	}
+	for _, former := range set.Former {
+		if f, known := seen[former.Path]; known && !f.Equal(former) {
+			return meanwhile(former.Path)
+		}
+	}
+	return nil
 }
 
 // closeSecrets mends the mode of the secrets, where somebody has opened it, unless they are replaced anyhow.

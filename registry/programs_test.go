@@ -206,3 +206,18 @@ func TestNoticeIsJSON(t *testing.T) {
 		t.Errorf("told %+v, %v", told, err)
 	}
 }
+
+// TestEditedWhileAsked: what somebody saves while a program is asked is not overwritten.
+func TestEditedWhileAsked(t *testing.T) {
+	for _, file := range list("/etc/mailreg/base.conf", "/etc/mailname") {
+		h := newHost(t)
+		h.change("name=a")
+		edited := strings.Replace(h.read(file), "name", "my own", 1)
+		h.file("/edited", edited)
+		h.program("10-slow", "cp '"+h.path("/edited")+"' '"+h.path(file)+"'")
+		if _, err := h.reg.Change(t.Context(), edit("name=b")); err == nil || !strings.Contains(err.Error(), file+" has been changed meanwhile; try again") {
+			t.Errorf("%s: error %v", file, err)
+		}
+		want(t, file, edited, h.read(file))
+	}
+}

@@ -40,6 +40,7 @@ type transaction struct {
 	plan      *generate.Plan    // the files that change
 	actions   map[string]string // reload, restart or start by service
 	maps      []swap.File       // indexed maps that were built in the stage
+	seen      []swap.File       // layer files as they were when their new content was made
 	out       Outcome
 }
 
@@ -304,7 +305,13 @@ func (t *transaction) stageSwap(files []swap.File) (*swap.Set, note, error) {
 		return nil, n, err
 	}
 	set, err := stageNote(t.r.path(stateDir), files, n)
-	return set, n, err
+	if err != nil {
+		return nil, n, err
+	}
+	if err := t.overtaken(set); err != nil {
+		return nil, n, errors.Join(err, set.Abort())
+	}
+	return set, n, nil
 }
 
 // logLines returns what the log is to say about the changes.
