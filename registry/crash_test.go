@@ -115,6 +115,23 @@ func TestKilledTwice(t *testing.T) {
 	want(t, "mailname", "name=\"new\"\n", h.read("/etc/mailname"))
 }
 
+// TestEqualToWhatIsInterrupted sets the value that is in the files still, though another one is to come: the last word is its own.
+func TestEqualToWhatIsInterrupted(t *testing.T) {
+	h := newHost(t)
+	h.change("size=1")
+	if out, err := child(h.root, "after journal", "size=2").CombinedOutput(); err == nil {
+		t.Fatalf("the child was not killed: %s", out)
+	}
+	h.change("size=1")
+	h.commit(registry.CommitOptions{})
+	view, err := h.reg.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want(t, "size", "1", view.String("size"))
+	h.settled()
+}
+
 // TestFinishedButPending passes on what the killed transaction still needs, whatever becomes of the next one.
 func TestFinishedButPending(t *testing.T) {
 	h := newHost(t)

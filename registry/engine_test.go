@@ -70,6 +70,58 @@ func TestEqualValueDoesNothing(t *testing.T) {
 	want(t, "acts", nil, h.smtpd.acts)
 }
 
+// TestBrokenTemplate keeps what it made: an edit that does not need it goes on, one that does and a commit name the error.
+func TestBrokenTemplate(t *testing.T) {
+	h := newHost(t)
+	for _, service := range list("postfix", "dovecot", "cyrus", "rspamd", "spamassassin", "nginx", "clamav") {
+		h.change("mailreg/service/" + service + "=no")
+	}
+	h.config.Load = nil // those on disk
+	h.reg = registry.New(h.config)
+	h.file("/etc/mailreg/templates/x.ini", "[/etc/x]\nService = x\nFormat = lines\nTemplate = x\n[/etc/y]\nService = y\nFormat = lines\nTemplate = y\n")
+	h.file("/etc/mailreg/templates/x.tmpl", `{{get "name"}}`)
+	h.file("/etc/mailreg/templates/y.tmpl", `{{get "size"}}`)
+	h.change("name=good")
+	h.commit(registry.CommitOptions{})
+	h.file("/etc/mailreg/templates/x.tmpl", `{{get "name"`)
+	h.unchanged(func() {
+		for what, call := range map[string]func() error{
+			"commit": func() error { _, err := h.reg.Commit(t.Context(), registry.CommitOptions{}); return err },
+			"edit":   func() error { _, err := h.reg.Change(t.Context(), edit("name=new")); return err },
+			"diff":   func() error { _, err := h.reg.Diff(t.Context(), nil); return err },
+		} {
+			if err := call(); err == nil || !strings.Contains(err.Error(), "template: x:1: unclosed action") {
+				t.Errorf("%s: error %v", what, err)
+			}
+		}
+	})
+	want(t, "files", list("/etc/y"), h.change("size=30").Files)
+	want(t, "x", "good\n", h.read("/etc/x"))
+}
+
+// TestBrokenDeclarations keeps the last good settings for who runs, and names file and line.
+func TestBrokenDeclarations(t *testing.T) {
+	h := newHost(t)
+	h.change("size=20")
+	good, err := h.reg.View()
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.file("/etc/mailreg/schema.d/a.ini", "[a]\nType = str\n[b]\nType = colour\n")
+	last, err := h.reg.View()
+	if err == nil || !strings.Contains(err.Error(), `a.ini:3: [b]: unknown Type "colour"`) || last != good {
+		t.Errorf("view %p, want %p; error %v", last, good, err)
+	}
+	h.unchanged(func() {
+		if _, err := h.reg.Commit(t.Context(), registry.CommitOptions{}); err == nil {
+			t.Error("a commit with broken declarations went well")
+		}
+	})
+	h.must(os.Remove(h.path("/etc/mailreg/schema.d/a.ini")))
+	h.change("size=21")
+	h.settled()
+}
+
 func TestTableAndMap(t *testing.T) {
 	h := newHost(t)
 	out := h.change("entry/a=1")

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -269,11 +270,28 @@ func (h *host) tree() map[string]string {
 // unchanged runs f and compares the whole root before and after.
 func (h *host) unchanged(f func()) {
 	h.Helper()
-	before := h.tree()
+	before, inodes := h.tree(), h.inodes()
 	f()
 	if diff := cmp.Diff(before, h.tree()); diff != "" {
 		h.Errorf("the root has changed:\n%s", diff)
 	}
+	if diff := cmp.Diff(inodes, h.inodes()); diff != "" {
+		h.Errorf("files were replaced by equal ones:\n%s", diff)
+	}
+}
+
+// inodes returns the number of each file below the root: of two equal files one is new.
+func (h *host) inodes() map[string]uint64 {
+	h.Helper()
+	inodes := map[string]uint64{}
+	for path := range h.tree() {
+		info, err := os.Lstat(h.path(path))
+		if err != nil {
+			h.Fatal(err)
+		}
+		inodes[path] = info.Sys().(*syscall.Stat_t).Ino
+	}
+	return inodes
 }
 
 // settled checks that the files are what the registry says and that nothing is left of a transaction.

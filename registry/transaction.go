@@ -56,6 +56,10 @@ func (r *Registry) Change(ctx context.Context, edit Edit) (Outcome, error) {
 	if err := errors.Join(t.read(), t.edit()); err != nil {
 		return Outcome{}, err
 	}
+	// Equal values do nothing at all, unless an interrupted transaction has still to set others.
+	if since, err := swap.Waiting(r.path(stateDir)); len(t.changes) == 0 && err == nil && since.IsZero() {
+		return t.out, nil
+	}
 	return r.run(ctx, job{edit: &edit, dryRun: edit.DryRun, noReload: edit.NoReload})
 }
 
