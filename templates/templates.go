@@ -43,8 +43,8 @@ type Output struct {
 	Manifest, Template string
 	// Parts are the names of the templates in numeric order.
 	Parts []string
-	// Table is the type of the indexed map to build from the file ("hash" with postmap, "aliases" with postalias); empty
-	// for none.
+	// Table is the type of the indexed map to build from the file ("hash" with postmap, "aliases" with postalias, "sieve" with
+	// sievec); empty for none.
 	Table string
 	// When is a boolean key; the file is rendered only when it is true. Empty renders always.
 	When string
