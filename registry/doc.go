@@ -12,10 +12,11 @@
 //
 // # The way of a transaction
 //
-// Change (an edit) and Commit (no edit, all files) go the same way, told by Registry.run:
+// Change (an edit), Commit (no edit, all files), Undo, Register, Unregister and ImportUCR go the same way, told by Registry.run:
 //
 //	lock       one transaction at a time; readers never wait
 //	finish     complete what a killed predecessor has begun           complete.go
+//	module     what comes or goes with one, imported files too        register.go, package adopt
 //	edit       keys, types and cross-checks, in memory                edit.go, crosscheck.go, package crosscheck
 //	plan       which files are to be rendered anew, and removed       package generate
 //	check      a staged copy, shown to the servers' own programs      stage.go

@@ -39,7 +39,7 @@ func (t *transaction) files() ([]swap.File, error) {
 		return nil, err
 	}
 	off, err := t.offFile()
-	return append(append(files, layers...), off...), err
+	return slices.Concat(files, layers, t.adopted.Changes, off), err
 }
 
 // layerFiles returns the layer files that change, and the note of those that have existed.

@@ -14,17 +14,20 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/mailreg/mailreg/registry/adopt"
 	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/registry/settings"
 	"github.com/mailreg/mailreg/registry/swap"
 	"github.com/mailreg/mailreg/templates"
+	"github.com/mailreg/mailreg/templates/ucr"
 )
 
 // module is what somebody has dropped into the folders of templates and of declarations: the two files NAME.ini, of which
 // one may be missing, and what they name. Several may come at once.
 type module struct {
-	names []string
-	on    bool // whether they are to be switched on or off
+	names    []string
+	on       bool         // whether they are to be switched on or off
+	imported []ucr.Module // whose files are part of the transaction
 }
 
 var moduleName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`) })
@@ -123,10 +126,28 @@ func (t *transaction) turn() error {
 	if !t.job.module.on {
 		before, after = with, without
 	}
+	if err := t.adopt(); err != nil {
+		return err
+	}
 	var err, errAfter error
-	t.old, err = t.r.reader.Without(before)
-	t.view, errAfter = t.r.reader.Without(after)
+	t.old, err = t.r.reader.Without(before, nil)
+	t.view, errAfter = t.r.reader.Without(after, t.adopted.Over("schema.d"))
 	return errors.Join(err, errAfter)
+}
+
+// adopt makes the files of imported modules part of the transaction.
+func (t *transaction) adopt() (err error) {
+	if t.adopted, err = adopt.Make(t.r.root, t.job.module.imported); err != nil {
+		return err
+	}
+	t.seen = append(t.seen, t.adopted.Former...)
+	for _, file := range t.adopted.Changes {
+		delete(t.inputs, file.Path)
+		if !file.Remove {
+			t.inputs[file.Path] = fingerprint(file.Data)
+		}
+	}
+	return nil
 }
 
 // moved returns the outputs that come or get other parts when a module is switched on or off, and those that go.
@@ -134,7 +155,7 @@ func (t *transaction) moved(set generate.Renderer) (force, gone []string, err er
 	if t.job.module == nil {
 		return nil, nil, nil
 	}
-	was, err := t.r.load(t.old.Off())
+	was, err := t.r.load(t.old.Off(), nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -217,6 +238,9 @@ func (t *transaction) noteModule() {
 				files = append(files, t.r.path(templateDir, part+".tmpl"))
 			}
 		}
+	}
+	for _, file := range t.adopted.Changes {
+		files = append(files, file.Path)
 	}
 	for _, file := range files {
 		if print, there := t.inputs[file]; there {

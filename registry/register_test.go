@@ -160,3 +160,49 @@ func TestModuleGivesBackWhatItFound(t *testing.T) {
 		}
 	}
 }
+
+// TestImportIsOneTransaction: the files of an imported package come with what they make, or not at all, whenever the
+// process is killed; what it has imported before is no edit of somebody's.
+func TestImportIsOneTransaction(t *testing.T) {
+	root := t.TempDir()
+	reg := registry.New(registry.Config{Root: root})
+	pack := filepath.Join(root, "package")
+	write := func(name, text string) {
+		path := filepath.Join(pack, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	there := func() string {
+		return fileText(t, root, "etc/mailreg/templates/site.ini") + fileText(t, root, "etc/mailreg/schema.d/site.ini") +
+			fileText(t, root, "etc/mailreg/templates/site/etc/site.conf.tmpl") + fileText(t, root, "etc/site.conf") + fileText(t, root, "etc/other.conf")
+	}
+	write("debian/site.univention-config-registry-variables", "[site/name]\nDescription[en]=A name.\nType=str\nDefault=a\nCategories=service-mail\n")
+	write("conffiles/etc/site.conf", "name @%@site/name@%@\n")
+	write("conffiles/etc/other.conf", "other @%@site/name@%@\n")
+	for _, file := range []string{"etc/site.conf", "etc/other.conf"} {
+		write("debian/site.univention-config-registry", "Type: file\nFile: "+file+"\n")
+		before, steps := there(), 0
+		reg.OnStep(func(step string) {
+			steps++
+			if got := there(); (step == "settings read" || step == "before journal") && got != before || step == "before actions" && got == before {
+				t.Errorf("%s: %q", step, got)
+			}
+		})
+		if in, err := reg.ImportUCR(t.Context(), pack, registry.ImportOptions{DryRun: true}); err != nil || len(in.Outcome.Files) == 0 || there() != before {
+			t.Fatal(in, err, there())
+		}
+		if _, err := reg.ImportUCR(t.Context(), pack, registry.ImportOptions{}); err != nil || steps < 4 {
+			t.Fatal(steps, err)
+		}
+		if got := fileText(t, root, file); !strings.HasSuffix(got, " a\n") {
+			t.Errorf("%s is %q", file, got)
+		}
+		if edits, err := reg.Edited(t.Context()); err != nil || len(edits.Files) > 0 {
+			t.Errorf("edited: %v, %v", edits.Files, err)
+		}
+	}
+	if got := fileText(t, root, "etc/site.conf"); got != "" {
+		t.Errorf("the former file is left: %q", got)
+	}
+}

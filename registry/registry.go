@@ -113,12 +113,12 @@ func (r *Registry) fault(step string) {
 	}
 }
 
-// load returns the templates without those of the modules that are switched off.
-func (r *Registry) load(off []string) (generate.Renderer, error) {
+// load returns the templates without those of the modules that are switched off, with others laid over them.
+func (r *Registry) load(off []string, over map[string]*string) (generate.Renderer, error) {
 	if r.config.Load != nil {
 		return r.config.Load()
 	}
-	return templates.Load(r.path(templateDir), off...)
+	return templates.Preview(r.path(templateDir), over, off...)
 }
 
 func (r *Registry) services() []Service {
@@ -189,7 +189,7 @@ func (r *Registry) Outputs() ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	set, err := r.load(off)
+	set, err := r.load(off, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -141,7 +141,7 @@ func (s *Status) stale(r *Registry, view *View, st *state.State) {
 	if view == nil || len(s.Broken) > 0 {
 		return
 	}
-	set, err := r.load(view.Off())
+	set, err := r.load(view.Off(), nil)
 	if err != nil {
 		s.Unrendered = err
 		return

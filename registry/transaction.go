@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/mailreg/mailreg/registry/adopt"
 	"github.com/mailreg/mailreg/registry/generate"
 	"github.com/mailreg/mailreg/registry/history"
 	"github.com/mailreg/mailreg/registry/state"
@@ -34,13 +35,14 @@ type transaction struct {
 	r         *Registry
 	job       job
 	old, view *View             // before and after the edit; the same in a commit
+	adopted   adopt.Plan        // the files of imported modules
 	changes   []keyChange       // the edit, and the secrets that were made up for it
 	state     *state.State      // as it shall be
 	inputs    map[string]string // fingerprints of the files that all is generated from
 	plan      *generate.Plan    // the files that change
 	actions   map[string]string // reload, restart or start by service
 	maps      []swap.File       // indexed maps that were built in the stage
-	seen      []swap.File       // layer files as they were when their new content was made
+	seen      []swap.File       // layer files and modules as they were when their new content was made
 	out       Outcome
 }
 
@@ -152,7 +154,7 @@ func (t *transaction) prepare(ctx context.Context) error {
 // generate renders what the transaction affects. When that needs secrets which are to be made up, they become part of the
 // transaction, and all is rendered once more, for others may read them as well.
 func (t *transaction) generate() error {
-	set, err := t.r.load(t.view.Off())
+	set, err := t.r.load(t.view.Off(), t.adopted.Over("templates"))
 	if err != nil {
 		return err
 	}

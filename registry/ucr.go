@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,7 +12,6 @@ import (
 	"github.com/mailreg/mailreg/registry/adopt"
 	"github.com/mailreg/mailreg/registry/value"
 	"github.com/mailreg/mailreg/schema"
-	"github.com/mailreg/mailreg/templates"
 	"github.com/mailreg/mailreg/templates/ucr"
 )
 
@@ -40,10 +38,10 @@ type Imported struct {
 // ErrUnported says that a package has parts that somebody has to port; nothing was written.
 var ErrUnported = errors.New("some of it has to be ported by hand")
 
-// ImportUCR turns packages of the peer in a folder (see package ucr) into modules and registers them. It is all or nothing:
-// when something cannot be taken over, or does not come into force, no file is left behind.
+// ImportUCR turns packages of the peer in a folder (see package ucr) into modules and registers them, in one transaction with
+// their files: when something cannot be taken over, or does not come into force, none is left behind.
 func (r *Registry) ImportUCR(ctx context.Context, dir string, opts ImportOptions) (Imported, error) {
-	host, set, err := r.host()
+	host, err := r.host()
 	if err != nil {
 		return Imported{}, err
 	}
@@ -51,38 +49,24 @@ func (r *Registry) ImportUCR(ctx context.Context, dir string, opts ImportOptions
 	if in.Modules, err = convertUCR(dir, opts.Name, host); err != nil {
 		return Imported{}, err
 	}
-	m := module{on: true}
+	m := module{on: true, imported: in.Modules}
 	unported := 0
 	for _, one := range in.Modules {
 		if err := checkModule(one.Name); err != nil {
 			return in, err
 		}
-		if len(one.Files) > 0 {
-			m.names = append(m.names, one.Name)
-		}
+		m.names = append(m.names, one.Name)
 		unported += len(one.Refused)
 	}
 	if unported > 0 && !opts.SkipUnported {
 		return in, ErrUnported
 	}
-	plan, err := adopt.Make(r.root, in.Modules)
+	plan, err := adopt.Make(r.root, in.Modules) // a first look: what counts is made under the lock
 	if err != nil {
 		return in, err
 	}
 	in.Written, in.Removed = plan.Written, plan.Removed
-	if opts.DryRun {
-		return in, previewModules(r.path(templateDir), in.Modules, set)
-	}
-	if err := plan.Do(); err != nil {
-		return in, errors.Join(err, plan.Back())
-	}
-	if len(m.names) == 0 {
-		return in, nil
-	}
-	in.Outcome, err = r.run(ctx, job{module: &m, noReload: opts.NoReload})
-	if err != nil && !errors.Is(err, ErrPending) {
-		return in, errors.Join(err, plan.Back())
-	}
+	in.Outcome, err = r.run(ctx, job{module: &m, dryRun: opts.DryRun, noReload: opts.NoReload})
 	return in, err
 }
 
@@ -105,22 +89,22 @@ func convertUCR(dir, name string, host ucr.Host) ([]ucr.Module, error) {
 	return modules, nil
 }
 
-// host tells the import what there is already. It returns the modules that are switched off as well.
-func (r *Registry) host() (ucr.Host, []string, error) {
+// host tells the import what there is already.
+func (r *Registry) host() (ucr.Host, error) {
 	off, err := r.reader.Off()
 	if err != nil {
-		return ucr.Host{}, nil, err
+		return ucr.Host{}, err
 	}
-	set, err := r.load(off)
+	set, err := r.load(off, nil)
 	if err != nil {
-		return ucr.Host{}, nil, err
+		return ucr.Host{}, err
 	}
 	host := ucr.Host{Made: map[string]ucr.Made{}, Declared: isStock, Check: checkSection}
 	for _, o := range set.Outputs() {
 		joined := len(o.Parts) != 1 || o.Parts[0] != o.Template
 		host.Made[o.Path] = ucr.Made{Manifest: o.Manifest, Template: o.Template, Joined: joined}
 	}
-	return host, off, nil
+	return host, nil
 }
 
 // isStock reports whether mailreg itself declares a variable.
@@ -138,27 +122,4 @@ func checkSection(section string) error {
 		err = errors.Join(err, value.CheckDeclaration(d))
 	}
 	return err
-}
-
-// previewModules reports why templates could not be read with those of the modules.
-func previewModules(dir string, modules []ucr.Module, off []string) error {
-	over := map[string]string{}
-	for _, m := range modules {
-		for name, text := range m.Files {
-			if rel, ok := relative("templates", name); ok {
-				over[rel] = text
-			}
-		}
-		off = slices.DeleteFunc(slices.Clone(off), func(name string) bool { return name == m.Name })
-	}
-	set, err := templates.Preview(dir, over, off...)
-	if err != nil {
-		return err
-	}
-	return set.Check()
-}
-
-func relative(folder, name string) (string, bool) {
-	rel, err := filepath.Rel(folder, name)
-	return rel, err == nil && fs.ValidPath(rel)
 }

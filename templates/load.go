@@ -61,8 +61,9 @@ func (s source) text() (string, error) {
 // with the parts that they add to files of others.
 func Load(dir string, off ...string) (*Set, error) { return Preview(dir, nil, off...) }
 
-// Preview is Load with texts laid over the files in dir, by their names there, as if they had been written.
-func Preview(dir string, over map[string]string, off ...string) (*Set, error) {
+// Preview is Load with texts laid over the files in dir, by their names there, as if they had been written; nil takes a file
+// away.
+func Preview(dir string, over map[string]*string, off ...string) (*Set, error) {
 	sub, err := fs.Sub(stock, "stock")
 	if err != nil {
 		return nil, err
@@ -76,13 +77,16 @@ func Preview(dir string, over map[string]string, off ...string) (*Set, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading the templates of %s: %w", dir, err)
 		}
+		for name, text := range over {
+			delete(local, name)
+			if text != nil {
+				local[name] = source{held: *text}
+			}
+		}
 		for name, file := range local {
 			file.local = true
 			files[name] = file
 		}
-	}
-	for name, text := range over {
-		files[name] = source{held: text, local: true}
 	}
 	return newSet(files, dir, off)
 }

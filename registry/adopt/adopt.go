@@ -1,5 +1,5 @@
-// Package adopt puts the files of imported modules into the folders of templates and declarations, and takes them back when
-// they do not come into force. Only files of a former import are replaced or removed; what a person has made is not.
+// Package adopt finds out what the files of imported modules change in the folders of templates and declarations. Only files
+// of a former import are replaced or removed; what a person has made is not. It writes nothing.
 package adopt
 
 import (
@@ -21,13 +21,16 @@ import (
 type Plan struct {
 	// Written and Removed are the paths below the root of what changes, sorted.
 	Written, Removed []string
-	changes, former  []swap.File
+	// Changes are the same files as they shall be, Former as they are.
+	Changes, Former []swap.File
+
+	root string
 }
 
 // Make compares the files of modules with those that lie below root. A file that is there, differs, and is not from a former
 // import of the module is an error.
 func Make(root string, modules []ucr.Module) (Plan, error) {
-	var p Plan
+	p := Plan{root: root}
 	for _, m := range modules {
 		if err := p.add(root, m); err != nil {
 			return Plan{}, fmt.Errorf("importing %s: %w", m.Name, err)
@@ -56,7 +59,7 @@ func (p *Plan) add(root string, m ucr.Module) error {
 		}
 		file := swap.File{Path: was.Path, Data: []byte(m.Files[name]), Mode: 0o644, UID: os.Geteuid(), GID: os.Getegid()}
 		p.Written = append(p.Written, below)
-		p.changes, p.former = append(p.changes, file), append(p.former, was)
+		p.Changes, p.Former = append(p.Changes, file), append(p.Former, was)
 	}
 	for _, name := range owned {
 		below := filepath.Join(settings.Dir, name)
@@ -68,7 +71,7 @@ func (p *Plan) add(root string, m ucr.Module) error {
 			continue
 		}
 		p.Removed = append(p.Removed, below)
-		p.changes, p.former = append(p.changes, swap.File{Path: was.Path, Remove: true}), append(p.former, was)
+		p.Changes, p.Former = append(p.Changes, swap.File{Path: was.Path, Remove: true}), append(p.Former, was)
 	}
 	return nil
 }
@@ -99,23 +102,18 @@ func formerly(root, module string) ([]string, error) {
 	return owned, nil
 }
 
-// Do writes and removes what is planned. Back undoes it, also what an error has left half done.
-func (p Plan) Do() error { return put(p.changes) }
-
-// Back brings the former files back.
-func (p Plan) Back() error { return put(p.former) }
-
-func put(files []swap.File) error {
-	for _, f := range files {
-		if f.Remove {
-			if err := os.Remove(f.Path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-				return err
-			}
-			continue
-		}
-		if err := errors.Join(os.MkdirAll(filepath.Dir(f.Path), 0o755), swap.Write(f)); err != nil {
-			return err
+// Over returns the texts that the plan writes into a folder of /etc/mailreg, by their names there; nil for what it removes.
+func (p Plan) Over(folder string) map[string]*string {
+	over := map[string]*string{}
+	for _, f := range p.Changes {
+		name, inside := strings.CutPrefix(f.Path, filepath.Join(p.root, settings.Dir, folder)+"/")
+		switch text := string(f.Data); {
+		case !inside:
+		case f.Remove:
+			over[name] = nil
+		default:
+			over[name] = &text
 		}
 	}
-	return nil
+	return over
 }

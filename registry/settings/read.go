@@ -99,11 +99,12 @@ func (r *Reader) View() (*View, error) {
 	return view, nil
 }
 
-// Without reads all layers, whatever is cached, with other modules switched off than those of OffFile.
-func (r *Reader) Without(off []string) (*View, error) {
+// Without reads all layers, whatever is cached, with other modules switched off than those of OffFile, and with texts laid
+// over the files of declarations by their names, as if they had been written; nil takes one away.
+func (r *Reader) Without(off []string, over map[string]*string) (*View, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t, err := readTable(r.path(schemaDir), off)
+	t, err := readTable(r.path(schemaDir), over, off)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +148,7 @@ func (r *Reader) declarations(stamps map[string]stamp) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	return readTable(r.path(schemaDir), off)
+	return readTable(r.path(schemaDir), nil, off)
 }
 
 // read reads the layers from disk.
@@ -187,7 +188,7 @@ func (r *Reader) Problems() []error {
 	var all []error
 	off, err := r.Off()
 	if err == nil {
-		_, err = readTable(r.path(schemaDir), off)
+		_, err = readTable(r.path(schemaDir), nil, off)
 	}
 	if err != nil {
 		all = append(all, err)

@@ -172,18 +172,24 @@ func matches(pattern, key string) bool {
 }
 
 // readTable reads the declarations below dir, which need not exist, but those of the modules in off. Among the files the first
-// in the order of names wins.
-func readTable(dir string, off []string) (*table, error) {
+// in the order of names wins. Texts are laid over the files by their names, nil takes one away.
+func readTable(dir string, over map[string]*string, off []string) (*table, error) {
 	files, err := filepath.Glob(filepath.Join(dir, "*.ini"))
 	if err != nil {
 		return nil, fmt.Errorf("reading declarations: %w", err)
 	}
+	for name := range over {
+		if file := filepath.Join(dir, name); !slices.Contains(files, file) {
+			files = append(files, file)
+		}
+	}
+	slices.Sort(files)
 	var local []schema.Declaration
 	for _, file := range files { // the first one that newTable sees wins
 		if slices.Contains(off, strings.TrimSuffix(filepath.Base(file), ".ini")) {
 			continue
 		}
-		data, err := os.ReadFile(file)
+		data, err := readOver(file, over)
 		if err != nil {
 			return nil, fmt.Errorf("reading declarations: %w", err)
 		}
@@ -205,4 +211,16 @@ func readTable(dir string, off []string) (*table, error) {
 	t := newTable(local)
 	t.off = off
 	return t, nil
+}
+
+// readOver reads a file, or the text that is laid over it; nothing when that takes it away.
+func readOver(file string, over map[string]*string) ([]byte, error) {
+	switch text, laid := over[filepath.Base(file)]; {
+	case !laid:
+		return os.ReadFile(file)
+	case text == nil:
+		return nil, nil
+	default:
+		return []byte(*text), nil
+	}
 }
