@@ -122,6 +122,21 @@ func TestBrokenDeclarations(t *testing.T) {
 	h.settled()
 }
 
+// TestDefaultsThatRefer renders what has read a default that refers to the edited key, of a variable or of a pattern.
+func TestDefaultsThatRefer(t *testing.T) {
+	h := newHost(t)
+	h.file("/etc/mailreg/schema.d/refer.ini", "[one]\nType = str\nDefault = @%@two@%@!\n[two]\nType = str\nDefault = @%@name@%@\n"+
+		"[some/.*]\nType = str\nDefault = of @%@name@%@\n")
+	h.set.text["/etc/smtpd/main.cf"], h.set.text["/etc/smtpd/table"] = "one", "some/key"
+	h.commit(registry.CommitOptions{})
+	out := h.change("name=x")
+	want(t, "files", list("/etc/imapd/imapd.conf", "/etc/mailname", "/etc/smtpd/main.cf", "/etc/smtpd/table"), out.Files)
+	want(t, "main.cf", "one=\"x!\"\n", h.read("/etc/smtpd/main.cf"))
+	want(t, "table", "some/key=\"of x\"\n", h.read("/etc/smtpd/table"))
+	h.settled()
+	want(t, "files", nil, h.change("two=x").Files)
+}
+
 func TestTableAndMap(t *testing.T) {
 	h := newHost(t)
 	out := h.change("entry/a=1")

@@ -50,6 +50,7 @@ type Plan struct {
 	Made map[string]string
 
 	differing []string           // the keys whose merged values the edit has changed
+	thorough  bool               // whether there may be more of them
 	services  map[string]Service // by name
 
 	drafts   map[string]string // of such values, before an output that is written has read them
@@ -231,7 +232,10 @@ func uses(o templates.Output, u templates.Uses) state.Uses {
 // that refers to another key changes with it, and a hidden edit changes nothing.
 func (p *Plan) affects(u state.Uses) bool {
 	if p.differing == nil {
-		p.differing = p.compare()
+		p.compare()
+	}
+	if p.thorough && slices.ContainsFunc(u.Keys.All(), p.differs) {
+		return true
 	}
 	prefixes := u.Prefixes.All()
 	return slices.ContainsFunc(p.differing, func(key string) bool {
@@ -239,20 +243,28 @@ func (p *Plan) affects(u state.Uses) bool {
 	})
 }
 
-// compare returns the keys whose merged values the edit has changed; not nil.
-func (p *Plan) compare() []string {
-	differing, keys := []string{}, slices.Concat(p.Edited, p.View.Referring())
+// compare finds the keys whose merged values the edit has changed. Those to which a pattern gives a default that refers to
+// another key cannot be listed, nor those that other declarations give one: then what outputs have read is compared one by
+// one.
+func (p *Plan) compare() {
+	referring := p.View.Referring()
+	keys := slices.Concat(p.Edited, referring)
 	if p.Redeclared {
 		keys = slices.Concat(p.Old.Keys(""), p.View.Keys(""))
 	}
+	p.thorough = p.Redeclared || slices.ContainsFunc(referring, func(key string) bool { return strings.Contains(key, ".*") })
+	p.differing = []string{}
 	for _, key := range keys {
-		before, had := p.Old.Get(key)
-		after, has := p.View.Get(key)
-		if before != after || had != has {
-			differing = append(differing, key)
+		if p.differs(key) {
+			p.differing = append(p.differing, key)
 		}
 	}
-	return differing
+}
+
+func (p *Plan) differs(key string) bool {
+	before, had := p.Old.Get(key)
+	after, has := p.View.Get(key)
+	return before != after || had != has
 }
 
 // service finds a server once: finding it looks at the disk.
