@@ -111,10 +111,15 @@ func (r *Registry) tell(ctx context.Context, change json.RawMessage, again bool)
 	programs := r.programs(view)
 	owed := len(s.Owed)
 	due := s.Due(names, change, again)
+	broken := map[string]bool{}
 	for _, o := range due {
+		if broken[o.Program] { // it takes its time, and would take it once for each
+			s.Owed = append(s.Owed, o)
+			continue
+		}
 		if err := programs.Run(context.WithoutCancel(ctx), o.Program, stagePost, o.Change); err != nil {
 			o.Fail(err, r.now().Truncate(time.Second))
-			s.Owed = append(s.Owed, o)
+			s.Owed, broken[o.Program] = append(s.Owed, o), true
 			failed = append(failed, ActionOutcome{Verb: "Post", Unit: filepath.Join(hook.ProgramDir, o.Program), Err: err})
 		}
 	}

@@ -108,7 +108,7 @@ func TestProgramFailsAfterwards(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 	_, changes = h.heard()
-	want(t, "told again", list(first, second), changes)
+	want(t, "told again", list(first), changes)
 	h.file("/well", "")
 	h.commit(registry.CommitOptions{})
 	_, changes = h.heard()
@@ -220,4 +220,44 @@ func TestEditedWhileAsked(t *testing.T) {
 		}
 		want(t, file, edited, h.read(file))
 	}
+}
+
+// TestProgramThatChatters: of endless output a short line is kept, and nothing that turns a terminal around.
+func TestProgramThatChatters(t *testing.T) {
+	h := newHost(t)
+	h.program("10-chatters", `[ "$1" = pre ] && exit
+printf 'first\r\n\033[31mred\n' >&2
+yes 'no reason at all' | head -c 3000000 >&2
+exit 1`)
+	out, err := h.reg.Change(t.Context(), edit("name=x"))
+	if !errors.Is(err, registry.ErrPending) || len(err.Error()) > 4000 || !strings.Contains(err.Error(), "exit status 1: first; ") || strings.ContainsAny(err.Error(), "\r\033\n") {
+		t.Errorf("error of %d bytes: %.300q; %d actions", len(err.Error()), err, len(out.Actions))
+	}
+	if size := len(h.read("/var/lib/mailreg/state.json")); size > 10000 {
+		t.Errorf("the state has %d bytes", size)
+	}
+}
+
+// TestProgramThatNeverWorks: a program that always fails hangs no commit for longer than one run, and is told in order.
+func TestProgramThatNeverWorks(t *testing.T) {
+	h := newHost(t)
+	h.program("10-fails", `[ "$1" = pre ] || [ -e `+h.path("/well")+` ]`)
+	for _, name := range list("a", "b", "c") {
+		if _, err := h.reg.Change(t.Context(), edit("name="+name)); !errors.Is(err, registry.ErrPending) {
+			t.Error(err)
+		}
+	}
+	h.heard()
+	if _, err := h.reg.Commit(t.Context(), registry.CommitOptions{}); !errors.Is(err, registry.ErrPending) {
+		t.Error(err)
+	}
+	who, _ := h.heard()
+	want(t, "who", list("10-fails post"), who)
+	h.file("/well", "")
+	h.commit(registry.CommitOptions{})
+	_, changes := h.heard()
+	if len(changes) != 3 || !strings.Contains(changes[0], `"new":"a"`) || !strings.Contains(changes[2], `"new":"c"`) {
+		t.Errorf("told %q", changes)
+	}
+	want(t, "in force", true, h.reg.Status(t.Context()).InForce())
 }

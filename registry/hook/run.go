@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode"
 
 	"golang.org/x/sys/unix"
 )
@@ -91,13 +92,34 @@ func execute(ctx context.Context, cmd *exec.Cmd, limit time.Duration) (result, e
 	return result{stdout: content(stdout), stderr: content(stderr)}, err
 }
 
-// said makes one line of what a program has printed, to follow its error.
+// quoted is how much of what a program has printed becomes part of an error, in bytes: errors are kept in the state.
+const quoted = 2000
+
+// said makes one line of what a program has printed, to follow its error, without what would turn a terminal around.
 func said(r result) string {
 	text := cmp.Or(strings.TrimSpace(r.stderr), strings.TrimSpace(r.stdout))
 	if text == "" {
 		return ""
 	}
-	return ": " + strings.Join(strings.Split(strings.ToValidUTF8(text, "?"), "\n"), "; ")
+	more := ""
+	if len(text) > quoted {
+		text, more = text[:quoted], "..."
+	}
+	lines := strings.Split(strings.ToValidUTF8(text, "?"), "\n")
+	for i, line := range lines {
+		lines[i] = strings.Map(visible, strings.TrimRight(line, "\r"))
+	}
+	return ": " + strings.Join(lines, "; ") + more
+}
+
+func visible(r rune) rune {
+	switch {
+	case r == '\t':
+		return ' '
+	case unicode.IsControl(r):
+		return '?'
+	}
+	return r
 }
 
 // scratch returns a file without a name, which nothing can leave behind.
