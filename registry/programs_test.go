@@ -238,6 +238,17 @@ exit 1`)
 	}
 }
 
+// TestProgramThatFloods: what a program prints is held in memory, so there is an end to it before the time is up.
+func TestProgramThatFloods(t *testing.T) {
+	h := newHost(t)
+	h.program("10-floods", "exec yes")
+	start := time.Now()
+	_, err := h.reg.Change(t.Context(), edit("name=x"))
+	if err == nil || !strings.Contains(err.Error(), "10-floods refuses: it printed more than 64 MiB: y; y") || time.Since(start) > 30*time.Second {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestProgramThatNeverWorks: a program that always fails hangs no commit for longer than one run, and is told in order.
 func TestProgramThatNeverWorks(t *testing.T) {
 	h := newHost(t)

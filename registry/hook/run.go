@@ -63,6 +63,8 @@ func run(ctx context.Context, name string, args ...string) (result, error) {
 func execute(ctx context.Context, cmd *exec.Cmd, limit time.Duration) (result, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, fmt.Errorf("it took longer than %s", limit))
 	defer cancel()
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	// Files, not pipes: a daemon that the program starts would keep a pipe open, and us waiting.
 	stdout, err := scratch()
 	if err != nil {
@@ -82,6 +84,7 @@ func execute(ctx context.Context, cmd *exec.Cmd, limit time.Duration) (result, e
 	if err := cmd.Start(); err != nil {
 		return result{}, err
 	}
+	go limitOutput(ctx, end, stdout, stderr)
 	stop := context.AfterFunc(ctx, func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that all have ended
 	})
@@ -90,6 +93,27 @@ func execute(ctx context.Context, cmd *exec.Cmd, limit time.Duration) (result, e
 		err = context.Cause(ctx)
 	}
 	return result{stdout: content(stdout), stderr: content(stderr)}, err
+}
+
+// mostOutput is how much a program may print before it is killed, in bytes: scratch files are memory.
+const mostOutput = 64 << 20
+
+// limitOutput ends a context when one of the files that a program prints into grows too large.
+func limitOutput(ctx context.Context, end context.CancelCauseFunc, files ...*os.File) {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		for _, f := range files {
+			if info, err := f.Stat(); err == nil && info.Size() > mostOutput {
+				end(fmt.Errorf("it printed more than %d MiB", mostOutput>>20))
+			}
+		}
+	}
 }
 
 // quoted is how much of what a program has printed becomes part of an error, in bytes: errors are kept in the state.
