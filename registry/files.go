@@ -52,6 +52,9 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 		}
 	}
 	changed := map[Layer]bool{}
+	if t.redeclared() {
+		changed[Normal] = true // what is a secret by now leaves the file that everybody may read
+	}
 	for _, c := range t.changes {
 		changed[c.layer] = true
 	}
@@ -79,6 +82,18 @@ func (t *transaction) layerFiles() ([]swap.File, error) {
 		files = append(files, ownFile(noted.Path, []byte(names), 0o644))
 	}
 	return files, err
+}
+
+// redeclared reports whether variables are declared otherwise than before: by a module, or by hand before a whole commit.
+func (t *transaction) redeclared() bool {
+	if t.job.module != nil {
+		return true
+	}
+	if t.job.edit != nil || len(t.job.files) > 0 || t.state.Inputs == nil {
+		return false
+	}
+	declares := func(path string) bool { return strings.HasPrefix(path, etcDir+"/schema.d/") }
+	return slices.ContainsFunc(t.r.differing(t.state.Inputs, t.inputs), declares)
 }
 
 // layerFile returns a layer file with other values. Mode and owner stay as they are, but secrets are never for others.

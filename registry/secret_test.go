@@ -2,6 +2,7 @@ package registry_test
 
 import (
 	"os"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -130,5 +131,38 @@ func TestDiffMasks(t *testing.T) {
 	h.file("/etc/imapd/imapd.conf", "by hand\n")
 	if diffs, err = h.reg.Diff(t.Context(), list("/etc/imapd/imapd.conf")); err != nil || strings.Contains(diffs[0].Diff, "hand") {
 		t.Errorf("a file that is not for everybody: %v, %v", diffs, err)
+	}
+}
+
+// TestDeclaredSecretLater: what becomes a secret by a declaration that comes later leaves the file that all may read.
+func TestDeclaredSecretLater(t *testing.T) {
+	for _, how := range list("register", "commit") {
+		root, reg := moduleRoot(t)
+		key := "late/" + how
+		if _, err := reg.Change(t.Context(), edit(key+"=geheim", "hostname=mail1", "domainname=example.test")); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(root, "etc/mailreg/schema.d/late.ini")
+		if err := os.WriteFile(path, []byte("["+key+"]\nType = str\nSecret = yes\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if how == "register" {
+			_, err = reg.Register(t.Context(), "late", registry.RegisterOptions{})
+		} else {
+			_, err = reg.Commit(t.Context(), registry.CommitOptions{})
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := fileText(t, root, "etc/mailreg/base.conf"); strings.Contains(text, "geheim") {
+			t.Errorf("%s: everybody may read %s", how, text)
+		}
+		if value, _, err := reg.Lookup(key); value != "geheim" || err != nil {
+			t.Errorf("%s: the value is %q, %v", how, value, err)
+		}
+		edits, err := reg.Edited(t.Context())
+		want(t, "edited", nil, edits.Files)
+		want(t, "error", nil, err)
 	}
 }
