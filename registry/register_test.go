@@ -206,3 +206,18 @@ func TestImportIsOneTransaction(t *testing.T) {
 		t.Errorf("the former file is left: %q", got)
 	}
 }
+
+// TestStatusOfStrayTemplate: what a commit would refuse is not in force, although nothing renders it.
+func TestStatusOfStrayTemplate(t *testing.T) {
+	root, reg := moduleRoot(t)
+	if err := os.WriteFile(filepath.Join(root, "etc/mailreg/templates/stray.tmpl"), []byte("{{get"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reg.Change(t.Context(), edit("hostname=mail1", "domainname=example.test")); err != nil {
+		t.Error("an edit looks only at what it renders:", err)
+	}
+	_, err := reg.Commit(t.Context(), registry.CommitOptions{})
+	if s := reg.Status(t.Context()); err == nil || s.Unrendered == nil || s.Unrendered.Error() != err.Error() {
+		t.Errorf("a commit says %v, the status %v", err, s.Unrendered)
+	}
+}

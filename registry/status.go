@@ -142,6 +142,13 @@ func (s *Status) stale(r *Registry, view *View, st *state.State) {
 		return
 	}
 	set, err := r.load(view.Off(), nil)
+	if err == nil {
+		err = checkTemplates(set)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		s.unseen(err)
+		return
+	}
 	if err != nil {
 		s.Unrendered = err
 		return

@@ -162,8 +162,8 @@ func (t *transaction) generate() error {
 	if err != nil {
 		return err
 	}
-	if all, ok := set.(interface{ Check() error }); ok && t.job.edit == nil && len(t.job.files) == 0 {
-		if err := all.Check(); err != nil { // an edit looks only at what it renders
+	if t.job.edit == nil && len(t.job.files) == 0 { // an edit looks only at what it renders
+		if err := checkTemplates(set); err != nil {
 			return err
 		}
 	}
@@ -186,6 +186,14 @@ func (t *transaction) generate() error {
 	t.out.Files = append(t.out.Files, t.plan.Files...)
 	t.out.Unknown = t.plan.Unknown
 	t.out.Warnings = append(t.out.Warnings, t.plan.Warnings...)
+	return nil
+}
+
+// checkTemplates reports a template that cannot be read, be it one that nothing renders now.
+func checkTemplates(set generate.Renderer) error {
+	if all, ok := set.(interface{ Check() error }); ok {
+		return all.Check()
+	}
 	return nil
 }
 
