@@ -1,7 +1,7 @@
-# Debian packages of the servers that tests, benchmarks and the demo run against, on instances of their own; strace kills
-# a command at a given step. The tests run afresh each time: go test does not know that they build the programs.
-SERVERS = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve postfix postfix-ldap cyrus-common rspamd \
-	nginx-light spamassassin spamd clamav-daemon python3 strace
+# Debian packages of the servers that the demo, and beside them the tests and benchmarks run against, on instances of their
+# own; strace kills a command at a given step. Tests run afresh each time: go test does not know that they build programs.
+DEMO = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap postfix postfix-ldap
+SERVERS = $(DEMO) dovecot-sieve cyrus-common rspamd nginx-light spamassassin spamd clamav-daemon python3 strace
 
 .PHONY: build man test boot-test check soak lint bench demo servers
 
@@ -13,7 +13,7 @@ check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
 soak: servers ; tests/soak.sh
 lint: ; .ci/lint/run
 bench: servers build/bench/consul-template ; go test -run '^$$' -bench . -timeout 14m ./...
-demo: servers ; go run ./tests/demo
+demo: ; tests/install.sh $(DEMO) && go run ./tests/demo
 servers: ; tests/install.sh $(SERVERS)
 
 # The benchmarks compare with it; nothing else does.
