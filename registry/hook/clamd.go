@@ -33,7 +33,7 @@ func (*Clamd) Version() string {
 	if err != nil {
 		return ""
 	}
-	version, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(r.stdout), "ClamAV "), "/")
+	version, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(r.Stdout), "ClamAV "), "/")
 	return version
 }
 
@@ -53,7 +53,7 @@ func (c *Clamd) Check(ctx context.Context, stage string) (warnings []string, err
 		return nil, err
 	}
 	var refused []error
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), stage, c.dir)
 		if message, ok := strings.CutPrefix(line, "ERROR: "); ok {
 			refused = append(refused, errors.New(message))

@@ -39,7 +39,7 @@ func (*Cyrus) Version() string {
 	if err != nil {
 		return ""
 	}
-	version, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(r.stdout), "cyrus-imapd "), "-")
+	version, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimSpace(r.Stdout), "cyrus-imapd "), "-")
 	return version
 }
 
@@ -71,14 +71,14 @@ func (c *Cyrus) Check(ctx context.Context, stage string) (warnings []string, err
 	}
 	r, err := run(ctx, lint, append(args, "conf-lint")...)
 	if err != nil {
-		message := strings.TrimPrefix(strings.TrimSpace(r.stderr), "fatal error: ")
+		message := strings.TrimPrefix(strings.TrimSpace(r.Stderr), "fatal error: ")
 		if message == "" {
 			return nil, err
 		}
 		return nil, errors.New(strings.ReplaceAll(message, top, ""))
 	}
 	var refused []error
-	for line := range strings.Lines(r.stdout) {
+	for line := range strings.Lines(r.Stdout) {
 		name, _, _ := strings.Cut(strings.TrimSpace(line), ":")
 		if name != "" {
 			refused = append(refused, fmt.Errorf("%s: unknown option %s", imapdConf, name))

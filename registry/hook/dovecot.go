@@ -39,7 +39,7 @@ func (*Dovecot) Version() string {
 	if err != nil {
 		return ""
 	}
-	version, _, _ := strings.Cut(strings.TrimSpace(r.stdout), " ")
+	version, _, _ := strings.Cut(strings.TrimSpace(r.Stdout), " ")
 	return version
 }
 
@@ -61,7 +61,7 @@ func (d *Dovecot) Check(ctx context.Context, stage string) (warnings []string, e
 	}
 	// With -x it opens the files that settings name; without, a missing certificate shows when no process can start any more.
 	r, err := run(ctx, "doveconf", "-c", file, "-n", "-x")
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		line = strings.ReplaceAll(strings.TrimSpace(line), stage, d.Dir())
 		line = verdict().ReplaceAllString(line, "")
 		if err != nil && line != "" {

@@ -18,8 +18,8 @@ func (d *Dovecot) semantics(ctx context.Context, stage string) error {
 	if err != nil {
 		return err
 	}
-	refused := append(checkPairs(r.stdout), d.checkSockets(ctx, stage)...)
-	texts := map[string]string{"dovecot.conf": r.stdout}
+	refused := append(checkPairs(r.Stdout), d.checkSockets(ctx, stage)...)
+	texts := map[string]string{"dovecot.conf": r.Stdout}
 	// The files of the directory drivers are not read by doveconf 2.3.
 	err = filepath.WalkDir(stage, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() || !strings.HasSuffix(path, ".conf.ext") {
@@ -32,7 +32,7 @@ func (d *Dovecot) semantics(ctx context.Context, stage string) error {
 	if err != nil {
 		return err
 	}
-	version, _, _ := strings.Cut(strings.TrimPrefix(r.stdout, "# "), " ") // its first line begins so
+	version, _, _ := strings.Cut(strings.TrimPrefix(r.Stdout, "# "), " ") // its first line begins so
 	for name, text := range texts {
 		if problem := leftover(text, version); problem != "" {
 			refused = append(refused, fmt.Errorf("%s: %s", filepath.Join(d.Dir(), name), problem))
@@ -132,14 +132,14 @@ func (d *Dovecot) checkSockets(ctx context.Context, stage string) (refused []err
 // sockets asks doveconf for the paths of the LMTP sockets, of which there are none when LMTP is switched off.
 func sockets(ctx context.Context, config string) ([]string, error) {
 	protocols, err := run(ctx, "doveconf", "-c", config, "protocols")
-	if err != nil || !strings.Contains(protocols.stdout, "lmtp") {
+	if err != nil || !strings.Contains(protocols.Stdout, "lmtp") {
 		return nil, err
 	}
 	r, err := run(ctx, "doveconf", "-c", config, "service/lmtp/unix_listener")
 	if err != nil {
 		return nil, err
 	}
-	return lmtpSockets(r.stdout), nil
+	return lmtpSockets(r.Stdout), nil
 }
 
 // verifyLMTP asks at each LMTP socket: one that could not be made is only told to the log, and no mail arrives any more.

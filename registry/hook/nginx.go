@@ -32,7 +32,7 @@ func (*Nginx) Version() string {
 	if err != nil {
 		return ""
 	}
-	_, version, _ := strings.Cut(strings.TrimSpace(r.stderr), "nginx/")
+	_, version, _ := strings.Cut(strings.TrimSpace(r.Stderr), "nginx/")
 	version, _, _ = strings.Cut(version, " ")
 	return version
 }
@@ -53,7 +53,7 @@ func (n *Nginx) Check(ctx context.Context, stage string) (warnings []string, err
 	}
 	// Not -p: modules are named as seen from the prefix that nginx was built with.
 	r, err := run(ctx, "nginx", "-t", "-q", "-e", "stderr", "-c", filepath.Join(stage, "nginx.conf"))
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		line = strings.TrimSpace(line)
 		if strings.HasSuffix(line, "test failed") {
 			continue
@@ -82,7 +82,7 @@ func (n *Nginx) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	address := nginxAddress(r.stdout)
+	address := nginxAddress(r.Stdout)
 	if address == "" {
 		return nil
 	}

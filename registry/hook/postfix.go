@@ -46,7 +46,7 @@ func (*Postfix) Version() string {
 	if err != nil {
 		return ""
 	}
-	return strings.TrimSpace(r.stdout)
+	return strings.TrimSpace(r.Stdout)
 }
 
 // Check refuses what Postfix would stumble over: everything that postconf remarks on, what stops a Postfix program that
@@ -108,7 +108,7 @@ func (p *Postfix) Build(ctx context.Context, stage, file, table string) (warning
 	if err != nil {
 		return nil, err
 	}
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		warnings = append(warnings, strings.ReplaceAll(strings.TrimSpace(line), stage, p.Dir()))
 	}
 	return warnings, nil
@@ -135,7 +135,7 @@ func (p *Postfix) masterFile() string {
 	if err != nil {
 		return ""
 	}
-	return filepath.Join(strings.TrimSpace(r.stdout), "pid/master.pid")
+	return filepath.Join(strings.TrimSpace(r.Stdout), "pid/master.pid")
 }
 
 // Act reloads Postfix, or starts it after stopping the one that runs.

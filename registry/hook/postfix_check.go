@@ -36,7 +36,7 @@ func (c *checker) run(ctx context.Context, strict bool, name string, args ...str
 	r, err := run(ctx, name, args...)
 	failed := err != nil
 	// The lines say what is wrong; that the program has failed says nothing more.
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		if line = c.clean(line); line != "" && (strict || failed) {
 			c.note(line)
 			err = nil

@@ -68,7 +68,7 @@ func (c *checker) transport(ctx context.Context, value string) error {
 	if err != nil {
 		return err
 	}
-	for line := range strings.Lines(r.stdout) {
+	for line := range strings.Lines(r.Stdout) {
 		if f := strings.Fields(line); len(f) > 1 && f[0] == name && f[1] == "unix" {
 			return nil
 		}
@@ -101,7 +101,7 @@ func (c *checker) values(ctx context.Context, names []string) (map[string]string
 		return nil, err
 	}
 	values := map[string]string{}
-	for line := range strings.Lines(r.stdout) {
+	for line := range strings.Lines(r.Stdout) {
 		if name, value, ok := strings.Cut(line, "="); ok {
 			values[strings.TrimSpace(name)] = strings.TrimSpace(value)
 		}

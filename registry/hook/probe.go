@@ -19,14 +19,14 @@ var elsewise = sync.OnceValue(compile(`smtpd_tls_wrappermode=yes|upstream_proxy_
 // smtpAddress returns where the first plain SMTP listener of master.cf can be reached from here, "" when there is none.
 func (p *Postfix) smtpAddress(ctx context.Context) (string, error) {
 	proxy, err := run(ctx, "postconf", "-c", p.config(), "-x", "-h", "smtpd_upstream_proxy_protocol", "postscreen_upstream_proxy_protocol")
-	if err != nil || strings.TrimSpace(proxy.stdout) != "" {
+	if err != nil || strings.TrimSpace(proxy.Stdout) != "" {
 		return "", err // it would wait for the words of a proxy
 	}
 	r, err := run(ctx, "postconf", "-c", p.config(), "-M")
 	if err != nil {
 		return "", err
 	}
-	for line := range strings.Lines(r.stdout) {
+	for line := range strings.Lines(r.Stdout) {
 		f := strings.Fields(line)
 		if len(f) < 8 || f[1] != "inet" || f[7] != "smtpd" && f[7] != "postscreen" || elsewise().MatchString(line) {
 			continue
@@ -51,7 +51,7 @@ func (p *Postfix) interfaceAddress(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	first := strings.FieldsFunc(r.stdout, separator)
+	first := strings.FieldsFunc(r.Stdout, separator)
 	if len(first) == 0 || first[0] == "all" || first[0] == "loopback-only" || first[0] == "localhost" {
 		return "127.0.0.1", nil
 	}
@@ -65,15 +65,15 @@ var setting = sync.OnceValue(compile(`(?m)^\s*(listen|address|port) = ([^\s,]+)`
 // not tell: it prints nested blocks, with small differences between 2.3 and 2.4.
 func (d *Dovecot) imapAddress(ctx context.Context) string {
 	protocols, err := run(ctx, "doveconf", "-c", d.config(), "protocols")
-	if err != nil || !strings.Contains(protocols.stdout, "imap") {
+	if err != nil || !strings.Contains(protocols.Stdout, "imap") {
 		return ""
 	}
 	r, err := run(ctx, "doveconf", "-c", d.config(), "listen", "service/imap-login/inet_listener/imap")
-	if err != nil || strings.Contains(r.stdout, "haproxy = yes") { // then it would wait for the words of a proxy
+	if err != nil || strings.Contains(r.Stdout, "haproxy = yes") { // then it would wait for the words of a proxy
 		return ""
 	}
 	host, port := "", ""
-	for _, found := range setting().FindAllStringSubmatch(r.stdout, -1) {
+	for _, found := range setting().FindAllStringSubmatch(r.Stdout, -1) {
 		if found[1] == "port" {
 			port = found[2]
 		} else {

@@ -1,18 +1,19 @@
 package hook
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
+
+	"github.com/mailreg/mailreg/registry/hook/program"
 )
 
 // ProgramDir is where the administrator's programs for commits lie, below the root.
@@ -44,7 +45,7 @@ func (p Programs) List() (names, warnings []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := trusted(info); err != nil {
+	if err := program.Trusted(info); err != nil {
 		return nil, []string{fmt.Sprintf("the programs of %s are left out: it %v", ProgramDir, err)}, nil
 	}
 	for _, entry := range entries {
@@ -52,7 +53,7 @@ func (p Programs) List() (names, warnings []string, err error) {
 		if err != nil || !programName().MatchString(entry.Name()) || !info.Mode().IsRegular() || info.Mode()&0o111 == 0 {
 			continue
 		}
-		if err := trusted(info); err != nil {
+		if err := program.Trusted(info); err != nil {
 			warnings = append(warnings, fmt.Sprintf("%s is left out: it %v", filepath.Join(ProgramDir, entry.Name()), err))
 			continue
 		}
@@ -61,38 +62,18 @@ func (p Programs) List() (names, warnings []string, err error) {
 	return names, warnings, nil
 }
 
-// trusted reports why a file is not the administrator's alone.
-func trusted(info fs.FileInfo) error {
-	if sys, ok := info.Sys().(*syscall.Stat_t); ok && sys.Uid != 0 && int(sys.Uid) != os.Geteuid() {
-		return fmt.Errorf("belongs to user %d", sys.Uid)
-	}
-	if info.Mode()&0o022 != 0 {
-		return fmt.Errorf("can be written by others (mode %#o)", info.Mode().Perm())
-	}
-	return nil
-}
-
 // Run runs a program with the stage, pre or post, as its argument and a line on its standard input. What it says is part
 // of the error when its status is not 0, and lost otherwise.
 func (p Programs) Run(ctx context.Context, name, stage string, input []byte) error {
-	stdin, err := scratch()
+	lang := cmp.Or(os.Getenv("LANG"), "C.UTF-8")
+	r, err := program.Call{
+		Path: filepath.Join(p.Root, ProgramDir, name), Args: []string{stage}, Dir: "/",
+		Input: append(slices.Clone(input), '\n'), // shells read lines
+		Env:   []string{"PATH=" + strings.Join(sbin, ":"), "MAILREG_ROOT=" + p.Root, "LANG=" + lang, InCommit + "=1"},
+		Limit: p.Limit,
+	}.Run(ctx)
 	if err != nil {
-		return err
-	}
-	defer stdin.Close()
-	if _, err := stdin.WriteAt(append(slices.Clone(input), '\n'), 0); err != nil { // shells read lines
-		return err
-	}
-	cmd := exec.Command(filepath.Join(p.Root, ProgramDir, name), stage)
-	cmd.Dir, cmd.Stdin = "/", stdin
-	lang := os.Getenv("LANG")
-	if lang == "" {
-		lang = "C.UTF-8"
-	}
-	cmd.Env = []string{"PATH=" + strings.Join(sbin, ":"), "MAILREG_ROOT=" + p.Root, "LANG=" + lang, InCommit + "=1"}
-	r, err := execute(ctx, cmd, p.Limit)
-	if err != nil {
-		return fmt.Errorf("%w%s", err, said(r))
+		return fmt.Errorf("%w%s", err, r.Said())
 	}
 	return nil
 }

@@ -32,7 +32,7 @@ func (*Rspamd) Version() string {
 	if err != nil {
 		return ""
 	}
-	line, _, _ := strings.Cut(r.stdout, "\n")
+	line, _, _ := strings.Cut(r.Stdout, "\n")
 	return strings.TrimPrefix(line, "Rspamd daemon version ")
 }
 
@@ -68,7 +68,7 @@ func (r *Rspamd) Check(ctx context.Context, stage string) (warnings []string, er
 		return nil, nil // it talks of names that could not be resolved
 	}
 	var messages []string
-	for line := range strings.Lines(res.stderr) {
+	for line := range strings.Lines(res.Stderr) {
 		if line = strings.TrimSpace(line); line != "" && !strings.Contains(line, "address resolution for") {
 			messages = append(messages, strings.ReplaceAll(line, stage, r.dir))
 		}
@@ -93,7 +93,7 @@ func (r *Rspamd) Verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	address := rspamdAddress(dump.stdout)
+	address := rspamdAddress(dump.Stdout)
 	if address == "" {
 		return nil
 	}

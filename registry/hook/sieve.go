@@ -68,7 +68,7 @@ func (d *Dovecot) compile(ctx context.Context, stage, script string) (warnings [
 	r, err := run(ctx, "sievec", "-c", filepath.Join(stage, "dovecot.conf"), script, compiled(script))
 	live := strings.TrimPrefix(script, top)
 	name := strings.TrimSuffix(filepath.Base(script), ".sieve")
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		line = strings.TrimSpace(line)
 		if line == "" || strings.HasPrefix(line, sieveVerdict+"failed to compile") {
 			continue

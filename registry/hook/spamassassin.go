@@ -35,7 +35,7 @@ func (*SpamAssassin) Version() string {
 	if err != nil {
 		return ""
 	}
-	line, _, _ := strings.Cut(r.stdout, "\n")
+	line, _, _ := strings.Cut(r.Stdout, "\n")
 	return strings.TrimPrefix(line, "SpamAssassin version ")
 }
 
@@ -56,7 +56,7 @@ func (s *SpamAssassin) Check(ctx context.Context, stage string) (warnings []stri
 	// Nobody's preferences: a check must not make files in a home.
 	r, err := run(ctx, "spamassassin", "--lint", "--local", "--nocreate-prefs", "--prefspath=/dev/null", "--siteconfigpath="+stage)
 	var messages []string
-	for line := range strings.Lines(r.stderr) {
+	for line := range strings.Lines(r.Stderr) {
 		line = strings.ReplaceAll(spamVerdict().ReplaceAllString(strings.TrimSpace(line), ""), stage, s.dir)
 		if line != "" && !strings.HasPrefix(line, "lint: ") {
 			messages = append(messages, line)
