@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mailreg/mailreg/schema"
+	"github.com/mailreg/mailreg/schema/filter"
 )
 
 // Plan is what the policies say about a host.
@@ -174,4 +175,31 @@ func applies(p schema.Policy, host *schema.Entry) (truth, string) {
 		return unknown, fmt.Sprintf("%s %s: %v", schema.AttrPolicyFilter, strings.TrimSpace(p.Filter), err)
 	}
 	return matches, ""
+}
+
+// truth is the outcome of a condition.
+type truth int
+
+const (
+	no truth = iota
+	yes
+	unknown
+)
+
+// match reports whether an entry matches an LDAP filter. Only what the replica knows of an entry can be asked for: a filter
+// about another attribute is an error.
+func match(text string, e *schema.Entry) (truth, error) {
+	f, err := filter.Parse(text)
+	if err != nil {
+		return unknown, err
+	}
+	for _, name := range f.Attributes() {
+		if !slices.ContainsFunc(schema.Attributes(), func(known string) bool { return strings.EqualFold(known, name) }) {
+			return unknown, fmt.Errorf("mailreg does not follow the attribute %s", name)
+		}
+	}
+	if f.Match(e) {
+		return yes, nil
+	}
+	return no, nil
 }
