@@ -148,3 +148,14 @@ func tail(path string) string {
 	}
 	return "\n--- " + path + "\n" + strings.Join(lines, "\n") + "\n---"
 }
+
+// Await asks until a condition holds, for what comes about by itself and tells nobody.
+func Await(t T, what string, holds func() bool) {
+	t.Helper()
+	await(t, what, "", func() error {
+		if !holds() {
+			return errors.New("does not come")
+		}
+		return nil
+	})
+}
