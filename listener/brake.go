@@ -118,6 +118,8 @@ func (e *edit) openBatch(w *worker, reason string, live bool) string {
 		}
 	}
 	id := e.tx.NextID("h")
-	e.tx.PutBatch(store.Batch{ID: id, Handler: w.name, Reason: reason, Since: e.now, Live: live})
+	b := store.Batch{ID: id, Handler: w.name, Reason: reason, Since: e.now, Live: live}
+	e.tx.PutBatch(b)
+	e.braked = append(e.braked, b)
 	return id
 }

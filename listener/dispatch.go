@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -101,6 +102,7 @@ func (w *worker) start(work context.Context, d decision) {
 	w.running++
 	w.calling(d.change.UUID)
 	go func() {
+		begun := time.Now()
 		err := safely(func() error {
 			if d.verb == setAside {
 				return w.aside.SetAside(work, d.change)
@@ -108,7 +110,7 @@ func (w *worker) start(work context.Context, d decision) {
 			return w.handler.Apply(work, d.change)
 		})
 		w.answered(d.change.UUID)
-		w.results <- outcome{decision: d, err: err}
+		w.results <- outcome{decision: d, err: err, took: time.Since(begun)}
 	}()
 }
 
@@ -142,9 +144,11 @@ func (w *worker) report(left []decision) {
 	count, reason := 0, ""
 	for _, d := range left {
 		if d.verb == hold {
+			w.observe(d, Action{Op: "hold", Outcome: Held, Reason: d.reason})
 			count, reason = count+1, d.reason
 			continue
 		}
+		w.observe(d, Action{Op: "park", Outcome: Parked, Reason: d.reason})
 		w.log.Warn("waits for a person", "op", "park", "dn", d.change.DN(), "uuid", d.change.UUID.String(), "err", d.reason)
 	}
 	if count > 0 {
@@ -223,7 +227,10 @@ func (w *worker) flushHandler(work context.Context, batch []outcome) error {
 		if o.err == nil && o.verb == call {
 			w.calling(wholeHandler())
 			defer w.answered(wholeHandler())
-			return safely(func() error { return w.flusher.Flush(work) })
+			begun := time.Now()
+			err := safely(func() error { return w.flusher.Flush(work) })
+			w.observeWhole("flush", begun, err)
+			return err
 		}
 	}
 	return nil
@@ -322,6 +329,7 @@ func (w *worker) note(o outcome) {
 	if o.err != nil {
 		w.failed(o.err)
 	}
+	w.observeOutcome(o)
 }
 
 func (o outcome) op() string {

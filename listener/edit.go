@@ -17,8 +17,18 @@ type edit struct {
 	touched map[*worker][]schema.UUID
 	// anew holds the workers that are to read all of their marks.
 	anew []*worker
+	// braked holds the batches that the brake has opened.
+	braked []store.Batch
 	// base is the number of the last mark before this transaction.
 	base uint64
+}
+
+// count returns the number of marks that were touched one by one.
+func (e *edit) count() (n int) {
+	for _, uuids := range e.touched {
+		n += len(uuids)
+	}
+	return n
 }
 
 func (e *edit) touch(w *worker, uuid schema.UUID) { e.touched[w] = append(e.touched[w], uuid) }

@@ -47,6 +47,8 @@ type Config struct {
 	Backoff func() backoff.BackOff
 	// Now is the clock. Nil: time.Now.
 	Now func() time.Time
+	// Observer is told what happens. Nil: nobody is.
+	Observer Observer
 	// Logger gets one record for each decision that a person may ask about. Nil: none.
 	Logger *slog.Logger
 
@@ -75,6 +77,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Now == nil {
 		c.Now = time.Now
+	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -214,8 +219,9 @@ func (l *Listener) Run(ctx context.Context) error {
 func (l *Listener) update(fn func(*edit) error) error {
 	e := &edit{l: l, now: l.cfg.Now()}
 	var refused error
+	begun := time.Now()
 	err := l.store.Update(func(tx *store.Tx) error {
-		e.tx, e.touched, e.anew, e.base = tx, map[*worker][]schema.UUID{}, nil, tx.State().Seq
+		e.tx, e.touched, e.anew, e.braked, e.base = tx, map[*worker][]schema.UUID{}, nil, nil, tx.State().Seq
 		if refused = fn(e); refused != nil {
 			return refused
 		}
@@ -227,11 +233,15 @@ func (l *Listener) update(fn func(*edit) error) error {
 	if refused != nil {
 		return refused
 	}
+	l.cfg.Observer.Committed(Commit{Marks: e.count(), Took: time.Since(begun), Err: err})
 	l.mu.Lock()
 	l.storeErr = err
 	l.mu.Unlock()
 	if err != nil {
 		return fmt.Errorf("writing the store: %w", err)
+	}
+	for _, b := range e.braked {
+		l.cfg.Observer.Braked(b.Handler, b.Reason)
 	}
 	for _, w := range e.anew {
 		delete(e.touched, w)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"iter"
 	"slices"
+	"time"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -35,8 +36,10 @@ func (w *worker) reconcileAll(work context.Context) error {
 	}
 	var broken error
 	w.calling(wholeHandler())
+	begun := time.Now()
 	err = safely(func() error { return w.reconciler.Reconcile(work, w.matching(&broken)) })
 	w.answered(wholeHandler())
+	w.observeWhole("reconcile", begun, err)
 	if broken != nil {
 		return broken
 	}

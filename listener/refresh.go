@@ -5,6 +5,7 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -17,12 +18,14 @@ type refresh struct {
 	// seen holds every entry that was mentioned as existing.
 	seen map[schema.UUID]struct{}
 	gone map[schema.UUID]struct{}
+	// begun is when it began.
+	begun time.Time
 	// content has not been written yet.
 	content []*schema.Entry
 }
 
 func newRefresh() *refresh {
-	return &refresh{seen: map[schema.UUID]struct{}{}, gone: map[schema.UUID]struct{}{}}
+	return &refresh{begun: time.Now(), seen: map[schema.UUID]struct{}{}, gone: map[schema.UUID]struct{}{}}
 }
 
 func (r *refresh) add(event Event) {
@@ -100,6 +103,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	if err != nil {
 		return err
 	}
+	l.cfg.Observer.Refreshed(Refresh{Entries: len(in.refresh.seen), Took: time.Since(in.refresh.begun)})
 	in.refresh = nil
 	in.connected()
 	l.log.Info("follows the directory", "op", "follow", "url", l.getSession().url)

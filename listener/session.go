@@ -66,6 +66,7 @@ func (l *Listener) follow(ctx context.Context) error {
 		if before := l.getSession().err; before == nil || before.Error() != err.Error() {
 			l.log.Warn("session ended", "op", "follow", "err", err)
 		}
+		l.cfg.Observer.Ended(err)
 		l.setSession(func(s *sessionState) {
 			s.phase, s.err = phaseDown, err
 			s.reload = s.reload || errors.Is(err, ErrCookie)
@@ -99,10 +100,13 @@ func (l *Listener) runSession(ctx context.Context, connected func()) error {
 	err = in.run(ctx, events)
 	cancel()
 	reader.Wait()
-	if err != nil {
-		return err
+	if err == nil {
+		err = ended // all that came before was taken in
 	}
-	return ended // all that came before was taken in
+	if in.refresh != nil {
+		l.cfg.Observer.Refreshed(Refresh{Entries: len(in.refresh.seen), Took: time.Since(in.refresh.begun), Err: err})
+	}
+	return err
 }
 
 func (l *Listener) read(ctx context.Context, cookie []byte, events chan<- Event) error {

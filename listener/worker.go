@@ -89,6 +89,8 @@ type outcome struct {
 	err error
 	// parked is set when the error has left the mark to a person.
 	parked bool
+	// took is how long the call took.
+	took time.Duration
 }
 
 // commitment is what came of storing outcomes.
