@@ -115,7 +115,7 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 		d.verb = fail
 	case outside && v.w.mayMatch(d.change.Old): // else the handler does not care for it any more, wherever it is
 		d.verb, d.reason = park, "out of scope: "+dn+" has left the base or may not be read"
-	case d.idle(v.doubt(m)):
+	case d.idle(v.doubt(m)), v.unconcerned(d):
 		d.verb = acknowledge
 	case m.Batch != "" && d.takes && !m.Approved:
 		batch, _ := v.tx.Batch(m.Batch)
@@ -155,6 +155,12 @@ func (d decision) idle(doubt bool) bool {
 	}
 	owned := !slices.ContainsFunc(d.claims, func(r string) bool { return !slices.Contains(d.owned, r) })
 	return d.change.Old.Equal(d.change.New) && owned
+}
+
+// unconcerned reports whether the handler need not be called because what has changed is nothing that it reads.
+func (v view) unconcerned(d decision) bool {
+	again := v.doubt(d.mark) || d.mark.Resync || d.mark.SetAside
+	return v.w.differ != nil && !again && d.change.Old != nil && d.change.New != nil && !v.w.differs(d.change)
 }
 
 // proceed lets a change pass the brake, or stops it.

@@ -227,7 +227,7 @@ func (e *edit) fail(w *worker, m store.Mark, err error) bool {
 	}
 	m.Attempts++
 	m.Doubt = true
-	if m.Attempts >= e.l.cfg.Attempts {
+	if m.Attempts >= e.l.cfg.Attempts && !errors.Is(err, schema.ErrTemporary) {
 		e.park(w, m, err.Error(), schema.UUID{})
 		return true
 	}

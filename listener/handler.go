@@ -15,8 +15,8 @@ type Handler interface {
 	// is an add and yes,no a removal.
 	Match(e *schema.Entry) bool
 	// Apply brings the change about. It must be idempotent: after a crash, a retry or a lost answer it is called again
-	// with the same change. Errors: schema.ErrInvalid parks the entry, schema.TargetDown pauses the target, anything
-	// else is retried and then parked. Nil acknowledges New; schema.ErrPartly does so, too, and parks.
+	// with the same change. Errors: schema.ErrInvalid parks the entry, schema.TargetDown pauses the target,
+	// schema.ErrTemporary is retried for ever, anything else is retried and then parked. Nil acknowledges New; schema.ErrPartly does so, too, and parks.
 	Apply(ctx context.Context, c schema.Change) error
 }
 
@@ -59,6 +59,20 @@ type Flusher interface {
 type Loser interface {
 	// Loses names the attributes of c.Old that the handler would act on and that c.New has not. It must be pure.
 	Loses(c schema.Change) []string
+}
+
+// Differ is a handler that reads but a part of its entries.
+type Differ interface {
+	// Differs reports whether both sides of a change, neither of which is nil, differ in what the handler reads. When they do
+	// not, the change is acknowledged without a call, unless an earlier call had no answer or a person asks for one. It must be
+	// pure.
+	Differs(c schema.Change) bool
+}
+
+// Limited is a handler that bears fewer calls at once than others.
+type Limited interface {
+	// Calls is how many.
+	Calls() int
 }
 
 // Recaller is a handler that looks at all of its entries at once, and so has to know more than it is called with.

@@ -39,6 +39,10 @@ type worker struct {
 	reconciler Reconciler
 	loser      Loser
 	recaller   Recaller
+	differ     Differ
+
+	// workers is how many calls the handler gets at once.
+	workers int
 
 	results   chan outcome
 	committed chan commitment
@@ -101,9 +105,13 @@ type commitment struct {
 }
 
 func newWorker(l *Listener, h Handler) *worker {
+	workers := l.cfg.Workers
+	if limited, ok := h.(Limited); ok {
+		workers = min(workers, max(limited.Calls(), 1))
+	}
 	w := &worker{
-		l: l, name: h.Name(), log: l.log.With("handler", h.Name()), handler: h,
-		results: make(chan outcome, l.cfg.Workers), committed: make(chan commitment, 1),
+		l: l, name: h.Name(), log: l.log.With("handler", h.Name()), handler: h, workers: workers,
+		results: make(chan outcome, workers), committed: make(chan commitment, 1),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
 		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, all: true,
 		open: map[schema.UUID]time.Time{},
@@ -116,6 +124,7 @@ func newWorker(l *Listener, h Handler) *worker {
 	w.reconciler, _ = h.(Reconciler)
 	w.loser, _ = h.(Loser)
 	w.recaller, _ = h.(Recaller)
+	w.differ, _ = h.(Differ)
 	w.reset()
 	return w
 }
@@ -355,6 +364,12 @@ func (w *worker) takes(c schema.Change) (takes bool, err error) {
 	}
 	err = safely(func() error { takes = w.taker.Takes(c); return nil })
 	return takes, err
+}
+
+// differs asks the handler whether it reads what has changed. One that panics will do so again when it is called.
+func (w *worker) differs(c schema.Change) (differs bool) {
+	err := safely(func() error { differs = w.differ.Differs(c); return nil })
+	return differs || err != nil
 }
 
 // keeps returns the function that tells entries with a store here from others, nil when all have one.

@@ -43,6 +43,10 @@ func (partly) Is(target error) bool { return target == ErrPartly }
 // Unwrap returns the error as an ErrInvalid.
 func (e partly) Unwrap() error { return e.error }
 
+// ErrTemporary says that a change cannot be brought about at the moment, for a reason that concerns this entry alone. It is
+// tried again for ever, at growing intervals, and holds nothing else up.
+var ErrTemporary = errors.New("not possible at the moment")
+
 // Faults are the errors of single entries of a burst; the others are done.
 type Faults map[UUID]error
 
