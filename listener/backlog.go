@@ -27,6 +27,13 @@ func (w *worker) answered(uuid schema.UUID) {
 	delete(w.open, uuid)
 }
 
+// unanswered returns how many calls run.
+func (w *worker) unanswered() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.open)
+}
+
 // failed keeps an error for the status.
 func (w *worker) failed(err error) {
 	w.mu.Lock()

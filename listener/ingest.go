@@ -65,7 +65,10 @@ func (in *intake) run(ctx context.Context, events <-chan Event) error {
 			if !ok {
 				return nil
 			}
-			if err := in.take(ctx, drain(event, events)); err != nil {
+			in.l.health.beat()
+			err := in.take(ctx, drain(event, events))
+			in.l.health.rest()
+			if err != nil {
 				return err
 			}
 		}
@@ -108,6 +111,7 @@ func (in *intake) take(ctx context.Context, batch []Event) error {
 	if in.refresh == nil {
 		return nil
 	}
+	in.l.mentioned(len(in.refresh.seen))
 	return in.writeRefresh()
 }
 
@@ -139,7 +143,7 @@ func (in *intake) live(ctx context.Context, batch []Event) error {
 	if err != nil {
 		return err
 	}
-	return in.l.update(func(e *edit) error {
+	err = in.l.update(func(e *edit) error {
 		for _, f := range findings {
 			if v, ok := verified[f.uuid]; ok {
 				f = v
@@ -151,6 +155,10 @@ func (in *intake) live(ctx context.Context, batch []Event) error {
 		}
 		return nil
 	})
+	if err == nil && len(cookie) > 0 {
+		in.l.advanced()
+	}
+	return err
 }
 
 // newest reduces a batch to the last word about each entry and the last cookie.

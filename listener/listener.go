@@ -124,6 +124,8 @@ type Listener struct {
 	mu sync.Mutex
 	// session is guarded by mu.
 	session sessionState
+	// health is for Alive.
+	health health
 	// storeErr is the error of the last transaction, guarded by mu.
 	storeErr error
 }

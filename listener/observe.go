@@ -68,6 +68,44 @@ type Refresh struct {
 	Err error
 }
 
+// Observers passes on what it is told to each of them.
+type Observers []Observer
+
+// Acted implements Observer.
+func (o Observers) Acted(a Action) {
+	for _, each := range o {
+		each.Acted(a)
+	}
+}
+
+// Committed implements Observer.
+func (o Observers) Committed(c Commit) {
+	for _, each := range o {
+		each.Committed(c)
+	}
+}
+
+// Refreshed implements Observer.
+func (o Observers) Refreshed(r Refresh) {
+	for _, each := range o {
+		each.Refreshed(r)
+	}
+}
+
+// Ended implements Observer.
+func (o Observers) Ended(err error) {
+	for _, each := range o {
+		each.Ended(err)
+	}
+}
+
+// Braked implements Observer.
+func (o Observers) Braked(handler, reason string) {
+	for _, each := range o {
+		each.Braked(handler, reason)
+	}
+}
+
 // nobody observes nothing.
 type nobody struct{}
 

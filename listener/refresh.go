@@ -106,6 +106,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	l.cfg.Observer.Refreshed(Refresh{Entries: len(in.refresh.seen), Took: time.Since(in.refresh.begun)})
 	in.refresh = nil
 	in.connected()
+	l.advanced()
 	l.log.Info("follows the directory", "op", "follow", "url", l.getSession().url)
 	l.setSession(func(s *sessionState) {
 		s.phase, s.err, s.reload, s.ended = phasePersist, nil, false, in.serial

@@ -28,7 +28,10 @@ const readAhead = 512
 type sessionState struct {
 	phase string
 	last  time.Time
-	err   error
+	// stored is when a position was last stored, mentioned the number of entries of the running refresh.
+	stored    time.Time
+	mentioned int
+	err       error
 	// begun counts sessions; ended is the number of the last session whose refresh has ended.
 	begun, ended uint64
 	// url is the address that was reached.
@@ -122,6 +125,20 @@ func (l *Listener) read(ctx context.Context, cookie []byte, events chan<- Event)
 		}
 	}
 	return errNoEnd
+}
+
+// advanced notes that a position was stored.
+func (l *Listener) advanced() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session.stored = l.cfg.Now()
+}
+
+// mentioned notes how far a refresh is.
+func (l *Listener) mentioned(entries int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session.mentioned = entries
 }
 
 func (l *Listener) heard() {

@@ -23,6 +23,10 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 		Source:   control.SourceStatus{Kind: l.cfg.Kind, URL: s.url, Phase: s.phase, LastMessage: control.Moment{Time: s.last}},
 		Handlers: []control.HandlerStatus{},
 	}
+	status.Source.PositionStored.Time = s.stored
+	if s.phase == phaseRefresh {
+		status.Source.RefreshEntries = s.mentioned
+	}
 	if s.err != nil {
 		status.Source.LastError = s.err.Error()
 	}
@@ -30,13 +34,14 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 		status.Reasons = append(status.Reasons, "source: "+l.sourceProblem())
 	}
 	if storeErr != nil {
+		status.Store.LastError = storeErr.Error()
 		status.Reasons = append(status.Reasons, "store: "+storeErr.Error())
 	}
 	if l.cfg.Notes != nil {
 		status.Notes = l.cfg.Notes()
 	}
 	err := l.store.View(func(tx *store.Tx) error {
-		status.Entries = tx.CountEntries()
+		status.Entries, status.Store.Bytes = tx.CountEntries(), tx.Size()
 		for _, w := range l.workers {
 			l.handlerStatus(tx, w, &status)
 		}
@@ -51,6 +56,7 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 	v := w.view(tx)
 	hs := control.HandlerStatus{Name: w.name, LastSuccess: control.Moment{Time: v.h.State().LastSuccess}}
 	hs.LastError, hs.LastErrorAt.Time = w.trouble()
+	hs.Running = w.unanswered()
 	// Parked and held changes wait for a person and do not make the listener unready: else one bad entry would hide that
 	// everything else has stopped.
 	old := l.cfg.Now().Add(-l.cfg.ReadyLag())
@@ -65,8 +71,12 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 			hs.Parked++
 			continue
 		case store.Held:
+			hs.Held++
 			status.Held++
 			continue
+		}
+		if hs.Oldest.IsZero() || m.Since.Before(hs.Oldest.Time) {
+			hs.Oldest.Time = m.Since
 		}
 		if m.Since.Before(old) {
 			late.add(m)

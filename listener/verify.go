@@ -103,6 +103,7 @@ func (l *Listener) hides(ctx context.Context, f finding, entry *schema.Entry) (s
 func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.UUID]finding, error) {
 	answers := make(map[schema.UUID]finding, len(findings))
 	for _, f := range findings {
+		l.health.again()
 		verdict, entry, err := l.cfg.Probe.Verify(ctx, f.uuid, f.dn)
 		if err != nil {
 			return nil, fmt.Errorf("verifying that %s has gone: %w", f.dn, err)

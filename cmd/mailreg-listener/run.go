@@ -17,7 +17,6 @@ import (
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
-	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/control/server"
 	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/store"
@@ -88,7 +87,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	tasks.Go(func() error { return l.Run(ctx) })
 	tasks.Go(func() error { return mailboxes.Run(ctx) })
 	tasks.Go(func() error { return edits.Run(ctx) })
-	tasks.Go(func() error { return feedWatchdog(ctx, alive(l)) })
+	tasks.Go(func() error { return feedWatchdog(ctx, l.Alive) })
 	tasks.Go(func() error { return announce(ctx, l.Ready(), logger) })
 	return tasks.Wait()
 }
@@ -137,14 +136,6 @@ func announce(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) e
 	<-ctx.Done()
 	logger.Info("stopping")
 	return notify(daemon.SdNotifyStopping)
-}
-
-// alive asks what the watchdog wants to know: whether the listener answers.
-func alive(api control.API) func(context.Context) error {
-	return func(ctx context.Context) error {
-		_, err := api.Status(ctx)
-		return err
-	}
 }
 
 // fingerprint is all that a cookie depends on, but for the address of the server, which the source knows.

@@ -39,6 +39,15 @@ type Status struct {
 	Entries  int             `json:"entries"`
 	Held     int             `json:"held"`
 	Handlers []HandlerStatus `json:"handlers"`
+	Store    StoreStatus     `json:"store"`
+}
+
+// StoreStatus is the state of the daemon's store.
+type StoreStatus struct {
+	// Bytes is the size of its file.
+	Bytes int64 `json:"bytes"`
+	// LastError is why the last transaction was not written, "" when it was.
+	LastError string `json:"last_error"`
 }
 
 // SourceStatus is the state of the session with the provider.
@@ -48,6 +57,10 @@ type SourceStatus struct {
 	// Phase is connecting, refresh, persist or down.
 	Phase       string `json:"phase"`
 	LastMessage Moment `json:"last_message"`
+	// PositionStored is when the position was last stored, in this run.
+	PositionStored Moment `json:"position_stored"`
+	// RefreshEntries is how many entries the running refresh has mentioned so far.
+	RefreshEntries int `json:"refresh_entries,omitempty"`
 	// LastError is why the last session ended, "" while there is one in step.
 	LastError string `json:"last_error"`
 }
@@ -65,10 +78,15 @@ func (m Moment) MarshalJSON() ([]byte, error) {
 
 // HandlerStatus is the state of one handler.
 type HandlerStatus struct {
-	Name        string `json:"name"`
-	Pending     int    `json:"pending"`
-	Retrying    int    `json:"retrying"`
-	Parked      int    `json:"parked"`
+	Name     string `json:"name"`
+	Pending  int    `json:"pending"`
+	Retrying int    `json:"retrying"`
+	Parked   int    `json:"parked"`
+	// Held is how many changes the brake has stopped, Running how many calls have not been answered yet.
+	Held    int `json:"held"`
+	Running int `json:"running"`
+	// Oldest is since when the oldest change waits that is neither done nor for a person.
+	Oldest      Moment `json:"oldest"`
 	LastSuccess Moment `json:"last_success"`
 	// LastError is the last error of this run, "" when there was none; it stays when things go well again.
 	LastError   string `json:"last_error"`

@@ -151,6 +151,9 @@ func (t *Tx) Entries(behind schema.UUID) iter.Seq[*schema.Entry] {
 // EntryIDs yields the UUIDs of the replica in order. Nothing may be written to it meanwhile.
 func (t *Tx) EntryIDs() iter.Seq[schema.UUID] { return t.uuids(t.tx.Bucket(bucketEntries)) }
 
+// Size returns the size of the file in bytes.
+func (t *Tx) Size() int64 { return t.tx.Size() }
+
 // CountEntries returns the size of the replica.
 func (t *Tx) CountEntries() int { return t.tx.Bucket(bucketEntries).Stats().KeyN }
 
