@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/listener/wire"
 )
 
@@ -18,35 +19,17 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := s.request([]byte("ck"))
-	const want = "\x63\x27\x04\x07dc=test\x0a\x01\x02\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00" +
-		"\xa3\x07\x04\x02cn\x04\x01a\x30\x04\x04\x02cn"
-	if string(r.operation) != want {
-		t.Errorf("operation %q, want %q", r.operation, want)
+	const want = "\x63\x32\x04\x07dc=test\x0a\x01\x02\x0a\x01\x00\x02\x01\x00\x02\x01\x00\x01\x01\x00" +
+		"\xa3\x07\x04\x02cn\x04\x01a\x30\x0f\x04\x02cn\x04\x09entryUUID"
+	if string(s.search) != want {
+		t.Errorf("operation %q, want %q", s.search, want)
 	}
 	const control = "\x30\x28\x04\x18" + oidRequest + "\x01\x01\xff\x04\x09\x30\x07\x0a\x01\x03\x04\x02ck"
-	if string(r.controls[0]) != control {
-		t.Errorf("control %q, want %q", r.controls[0], control)
+	if got := controls([]byte("ck")); string(got[0]) != control {
+		t.Errorf("control %q, want %q", got[0], control)
 	}
-	if r := s.request(nil); string(r.controls[0][len(r.controls[0])-5:]) != "\x30\x03\x0a\x01\x03" {
-		t.Errorf("without cookie the control ends in %q", r.controls[0])
-	}
-}
-
-func TestNamesAreSharedAndBounded(t *testing.T) {
-	d := newDecoder([]string{"cn"})
-	if d.name("CN") != "cn" || d.name("sn") != "" || d.name("Cn;x-1") != "cn;x-1" {
-		t.Errorf("names %v", d.names)
-	}
-	for i := range 3 * maxNames {
-		d.name(string(wire.Integer(wire.TagInteger, i)))
-	}
-	if len(d.names) > maxNames {
-		t.Errorf("%d names are kept", len(d.names))
-	}
-	all := newDecoder([]string{"*"})
-	if all.name("jpegPhoto") != "jpegphoto" {
-		t.Error("with * not every attribute is kept")
+	if got := controls(nil)[0]; string(got[len(got)-5:]) != "\x30\x03\x0a\x01\x03" {
+		t.Errorf("without cookie the control ends in %q", got)
 	}
 }
 
@@ -77,10 +60,14 @@ func FuzzSession(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, first, second string) {
-		session := &session{id: 1, log: s.log, decoder: newDecoder(s.config.Attributes)}
+		session := &session{log: s.log, decoder: search.NewDecoder(s.words)}
 		ends := 0
 		for _, body := range []string{first, second} {
-			event, err := session.message(body)
+			m, err := wire.ParseMessage(body)
+			if err != nil {
+				continue
+			}
+			event, err := session.message(m)
 			if err == nil && event != nil && event.Kind == listener.RefreshEnd {
 				ends++
 			}

@@ -5,51 +5,37 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"time"
 
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/listener/wire"
 )
 
-// farewell bounds what is written when a session is over: the server may have stopped reading.
-const farewell = 100 * time.Millisecond
-
 // session is one search that persists.
 type session struct {
-	conn *connect.Conn
-	log  *slog.Logger
-	id   int // of the search
+	conn   *connect.Conn
+	log    *slog.Logger
+	stream *search.Stream
 
 	phase   phase
-	decoder decoder
+	decoder *search.Decoder
 	ended   bool // the server has ended the search
 }
 
 // run sends the search and yields what comes of it until it ends. It closes the connection.
-func (s *session) run(ctx context.Context, r request) iter.Seq2[listener.Event, error] {
+func (s *session) run(ctx context.Context, operation []byte, cookie []byte) iter.Seq2[listener.Event, error] {
 	return func(yield func(listener.Event, error) bool) {
-		id, err := s.conn.Send(r.operation, r.controls...)
+		stream, err := search.Begin(s.conn, operation, controls(cookie)...)
 		if err != nil {
 			_ = s.conn.Close() // it is broken
 			yield(listener.Event{}, err)
 			return
 		}
-		s.id = id
-		closed := make(chan struct{})
-		stop := context.AfterFunc(ctx, func() {
-			defer close(closed)
-			s.close()
-		})
-		defer func() {
-			if stop() {
-				s.close()
-			} else {
-				<-closed
-			}
-		}()
+		s.stream = stream
+		defer stream.Until(ctx)()
 		for {
 			event, err := s.next()
 			if ctx.Err() != nil {
@@ -66,37 +52,20 @@ func (s *session) run(ctx context.Context, r request) iter.Seq2[listener.Event, 
 	}
 }
 
-// close tells the server that nobody listens any more (RFC 4511 §4.11), as well as it goes, and closes the connection.
-func (s *session) close() {
-	_ = s.conn.SetWriteDeadline(time.Now().Add(farewell))
-	_, _ = s.conn.Send(wire.Integer(wire.AbandonRequest, s.id))
-	_ = s.conn.Close()
-}
-
 // next reads one message. It returns nil when the message means nothing to the listener.
 func (s *session) next() (*listener.Event, error) {
 	if s.ended {
 		return nil, ErrEnded
 	}
-	body, err := s.conn.Reader.Next()
-	if err != nil {
-		return nil, fmt.Errorf("reading from %s: %w", s.conn.URL, err)
-	}
-	return s.message(body)
-}
-
-// message takes a message's content.
-func (s *session) message(body string) (*listener.Event, error) {
-	m, err := wire.ParseMessage(body)
+	m, err := s.stream.Next()
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case m.ID == 0:
-		return nil, notice(m)
-	case m.ID != int64(s.id):
-		return nil, fmt.Errorf("%w: an answer to request %d, which is none of ours", wire.ErrFormat, m.ID)
-	}
+	return s.message(m)
+}
+
+// message takes an answer to the search.
+func (s *session) message(m wire.Message) (*listener.Event, error) {
 	switch m.Operation {
 	case wire.SearchEntry:
 		return s.searchEntry(m)
@@ -108,20 +77,6 @@ func (s *session) message(body string) (*listener.Event, error) {
 		return s.searchDone(m)
 	default:
 		return nil, fmt.Errorf("%w: operation %#x in a search", wire.ErrFormat, m.Operation)
-	}
-}
-
-// notice turns an unsolicited notification into the error that ends the session. It is not a *wire.Result: its code does
-// not answer our search.
-func notice(m wire.Message) error {
-	result, err := m.Result()
-	switch {
-	case err != nil:
-		return err
-	case result.Name == wire.NoticeOfDisconnection:
-		return fmt.Errorf("the server disconnects: %s", result.Error())
-	default:
-		return fmt.Errorf("unknown notice %q: %s", result.Name, result.Error())
 	}
 }
 
@@ -140,7 +95,7 @@ func (s *session) searchEntry(m wire.Message) (*listener.Event, error) {
 	if state.change != changeAdd && state.change != changeModify {
 		return s.phase.mention(state), nil
 	}
-	entry, err := s.decoder.entry(state.uuid, m.Value)
+	entry, err := s.decoder.Entry(state.uuid, m.Value)
 	if err != nil {
 		return nil, fmt.Errorf("entry %s: %w", state.uuid, err)
 	}

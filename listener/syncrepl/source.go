@@ -1,6 +1,7 @@
 package syncrepl
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,11 +9,9 @@ import (
 	"log/slog"
 	"sync"
 
-	ber "github.com/go-asn1-ber/asn1-ber"
-	"github.com/go-ldap/ldap/v3"
-
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -25,10 +24,14 @@ type Config struct {
 	Server connect.Server
 	// Base is the DN below which entries are followed.
 	Base string
-	// Filter picks the entries; that of a schema.Scope without a host when empty.
+	// Filter picks the entries, in canonical names; that of a schema.Scope without a host when empty.
 	Filter string
-	// Attributes are asked for; schema.Attributes() when there are none.
+	// Attributes are asked for, by canonical names; schema.Attributes() when there are none.
 	Attributes []string
+	// Profile is what the directory calls them, Identity what the UUIDs of the server's sync controls are; entryUUID when
+	// empty.
+	Profile  schema.Profile
+	Identity schema.Identity
 	// Logger is for what is no error; discarded when nil.
 	Logger *slog.Logger
 }
@@ -36,7 +39,8 @@ type Config struct {
 // Source is a provider to follow. It serves one session at a time.
 type Source struct {
 	config Config
-	filter *ber.Packet
+	words  *schema.Vocabulary
+	search []byte // as the content of a message
 	log    *slog.Logger
 
 	mu        sync.Mutex
@@ -60,11 +64,14 @@ func New(c Config) (*Source, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	filter, err := ldap.CompileFilter(c.Filter)
+	words := c.Profile.Vocabulary(c.Attributes, cmp.Or(c.Identity, schema.EntryUUID))
+	operation, err := search.Query{
+		Base: c.Base, Scope: search.Subtree, Filter: c.Profile.Filter(c.Filter), Attributes: words.Ask,
+	}.Operation()
 	if err != nil {
-		return nil, fmt.Errorf("filter %s: %w", c.Filter, err)
+		return nil, err
 	}
-	return &Source{config: c, filter: filter, log: c.Logger}, nil
+	return &Source{config: c, words: words, search: operation, log: c.Logger}, nil
 }
 
 // URL is the address of the current session, or of the last one; "" before the first.
@@ -80,13 +87,18 @@ func (s *Source) Connect(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	s.Use(conn)
+	return conn.URL, nil
+}
+
+// Use hands over a connection that is bound and idle, for the next Events.
+func (s *Source) Use(conn *connect.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.connected != nil {
 		_ = s.connected.Close() // nobody has used it
 	}
 	s.connected, s.url = conn, conn.URL
-	return conn.URL, nil
 }
 
 // take returns the connection made by Connect, else a new one.
@@ -127,9 +139,9 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 			conn:    conn,
 			log:     s.log,
 			phase:   phase{resumed: len(cookie) > 0},
-			decoder: newDecoder(s.config.Attributes),
+			decoder: search.NewDecoder(s.words),
 		}
-		for event, err := range session.run(ctx, s.request(cookie)) {
+		for event, err := range session.run(ctx, s.search, cookie) {
 			if err != nil {
 				err = fmt.Errorf("following %s: %w", conn.URL, err)
 			}

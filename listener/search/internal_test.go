@@ -1,0 +1,25 @@
+package search
+
+import (
+	"testing"
+
+	"github.com/mailreg/mailreg/listener/wire"
+	"github.com/mailreg/mailreg/schema"
+)
+
+func TestNamesAreSharedAndBounded(t *testing.T) {
+	d := NewDecoder(&schema.Vocabulary{Ask: []string{"cn"}})
+	if d.name("CN") != "cn" || d.name("sn") != "" || d.name("Cn;x-1") != "cn;x-1" {
+		t.Errorf("names %v", d.names)
+	}
+	for i := range 3 * maxNames {
+		d.name(string(wire.Integer(wire.TagInteger, i)))
+	}
+	if len(d.names) > maxNames {
+		t.Errorf("%d names are kept", len(d.names))
+	}
+	all := NewDecoder(&schema.Vocabulary{Ask: []string{"*"}})
+	if all.name("jpegPhoto") != "jpegphoto" {
+		t.Error("with * not every attribute is kept")
+	}
+}
