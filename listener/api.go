@@ -40,7 +40,7 @@ func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
 		return 0, err
 	}
 	for _, w := range l.workers {
-		w.resume()
+		w.endPause()
 	}
 	return max(count, again), nil // what was looked up may be done by now
 }
@@ -195,8 +195,8 @@ func (w *worker) unused(claimed []string) []string {
 	return free
 }
 
-// resume ends a pause.
-func (w *worker) resume() {
+// endPause makes the worker try again what it waits with.
+func (w *worker) endPause() {
 	w.mu.Lock()
 	w.retryNow = true
 	w.mu.Unlock()

@@ -54,6 +54,8 @@ type backlog struct {
 	w     *worker
 	count int
 	open  map[schema.UUID]time.Time
+	// paused is set when a person keeps the handler from being called.
+	paused bool
 
 	example store.Mark
 	// why is the reason of the example; rank is how much it tells.
@@ -61,10 +63,10 @@ type backlog struct {
 	rank int
 }
 
-func (w *worker) newBacklog() *backlog {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return &backlog{w: w, open: maps.Clone(w.open)}
+func (v view) newBacklog() *backlog {
+	v.w.mu.Lock()
+	defer v.w.mu.Unlock()
+	return &backlog{w: v.w, open: maps.Clone(v.w.open), paused: !v.h.State().Paused.IsZero()}
 }
 
 func (b *backlog) add(m store.Mark) {
@@ -80,6 +82,8 @@ func (b *backlog) reason(m store.Mark) (why string, rank int) {
 	switch now := b.w.l.cfg.Now(); {
 	case called:
 		return fmt.Sprintf("called %s ago, no answer yet", now.Sub(since).Round(time.Second)), 2
+	case b.paused:
+		return "the handler is paused", 1
 	case m.Reason != "":
 		return m.Reason, 1
 	case all:

@@ -93,7 +93,7 @@ func (e *edit) planned(w *worker, generation uint64) []store.Mark {
 	var list []store.Mark
 	for m := range v.h.Marks() {
 		_, outside := e.tx.Outside(m.UUID)
-		if outside || m.Generation != generation || !w.remembers(e.tx, m.UUID) {
+		if outside || m.Generation != generation || !remembers(v.h, m.UUID) {
 			continue
 		}
 		d := decision{mark: m, change: schema.Change{UUID: m.UUID}}

@@ -175,17 +175,16 @@ func (e *edit) forget(uuid schema.UUID) {
 	if _, ok := e.tx.Outside(uuid); !ok {
 		return
 	}
-	for _, w := range e.l.workers {
-		if w.remembers(e.tx, uuid) {
+	for _, name := range e.tx.HandlerNames() { // also those that do not take part in this run
+		if remembers(e.tx.Handler(name), uuid) {
 			return
 		}
 	}
 	e.tx.DeleteOutside(uuid)
 }
 
-// remembers reports whether the handler has done something for the entry, or may have.
-func (w *worker) remembers(tx *store.Tx, uuid schema.UUID) bool {
-	h := tx.Handler(w.name)
+// remembers reports whether a handler has done something for the entry, or may have.
+func remembers(h *store.Handler, uuid schema.UUID) bool {
 	if h.HasAcked(uuid) {
 		return true
 	}

@@ -88,3 +88,11 @@ type Reconciler interface {
 	// reach, or whose change is not to be acted on yet, is shown as it was acknowledged.
 	Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error
 }
+
+// Versioned is a handler that may do something else for the same entry, or match and claim otherwise, after it was set up
+// anew.
+type Versioned interface {
+	// Version differs from that of the last start when all entries are to be looked at again: each one is then called once
+	// more, what is not matched any more as a removal, and the brake counts what that takes away.
+	Version() string
+}

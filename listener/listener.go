@@ -164,8 +164,9 @@ func (e *edit) prepare(names []string) error {
 			was.Reconcile, was.From = true, state.Generation+1
 			h.SetState(was)
 		}
-		if added || !slices.Contains(state.Handlers, w.name) {
-			e.markAll(w, state.Generation+1)
+		changed := e.version(w)
+		if added || changed || !slices.Contains(state.Handlers, w.name) {
+			e.markAll(w, state.Generation+1, changed && !added)
 		}
 		for m := range e.tx.Handler(w.name).Marks() {
 			if m.Called(state.Generation) {
@@ -179,8 +180,25 @@ func (e *edit) prepare(names []string) error {
 	return nil
 }
 
-// markAll marks every entry that the handler matches or has acknowledged.
-func (e *edit) markAll(w *worker, generation uint64) {
+// version notes the handler's version and reports whether it is another than at the last start.
+func (e *edit) version(w *worker) bool {
+	now := ""
+	if v, ok := w.handler.(Versioned); ok {
+		now = v.Version()
+	}
+	h := e.tx.Handler(w.name)
+	state := h.State()
+	if state.Version == now {
+		return false
+	}
+	state.Version = now
+	h.SetState(state)
+	return true
+}
+
+// markAll marks every entry that the handler matches or has acknowledged. With again it is called also for those that it
+// has acknowledged as they are.
+func (e *edit) markAll(w *worker, generation uint64, again bool) {
 	var todo []schema.UUID
 	h := e.tx.Handler(w.name)
 	for entry := range e.tx.Entries(schema.UUID{}) {
@@ -194,7 +212,11 @@ func (e *edit) markAll(w *worker, generation uint64) {
 		}
 	}
 	for _, uuid := range todo {
-		e.mark(w, uuid, generation, nil)
+		m := e.mark(w, uuid, generation, nil)
+		if again {
+			m.Resync = true
+			e.put(w, m)
+		}
 	}
 }
 

@@ -152,7 +152,7 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	for _, w := range in.l.workers {
 		h := tx.Handler(w.name)
 		for m := range h.Marks() {
-			if m.Generation <= tx.State().Generation || !w.remembers(tx, m.UUID) {
+			if m.Generation <= tx.State().Generation || !remembers(h, m.UUID) {
 				continue
 			}
 			if entry := tx.Entry(m.UUID); !w.mayMatch(entry) || w.loses(tx, entry) {

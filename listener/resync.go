@@ -2,8 +2,6 @@ package listener
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
@@ -13,11 +11,10 @@ import (
 // Resync marks entries of a handler to be applied again, whether they have changed or not. A resync of everything calls
 // Reconcile first, where the handler has it.
 func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
-	at := slices.IndexFunc(l.workers, func(w *worker) bool { return w.name == r.Handler })
-	if at < 0 {
-		return control.ResyncResult{}, fmt.Errorf("no handler is called %q", r.Handler)
+	w, err := l.worker(r.Handler)
+	if err != nil {
+		return control.ResyncResult{}, err
 	}
-	w := l.workers[at]
 	pick, err := selector(r.Selection)
 	if err != nil {
 		return control.ResyncResult{}, err

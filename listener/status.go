@@ -42,6 +42,7 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 	}
 	err := l.store.View(func(tx *store.Tx) error {
 		status.Entries, status.Store.Bytes = tx.CountEntries(), tx.Size()
+		status.Notes = append(status.Notes, l.stateNotes(tx)...)
 		for _, w := range l.workers {
 			l.handlerStatus(tx, w, &status)
 		}
@@ -54,13 +55,14 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 // handlerStatus adds one handler. Work that is older than the lag makes the listener unready.
 func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status) {
 	v := w.view(tx)
-	hs := control.HandlerStatus{Name: w.name, LastSuccess: control.Moment{Time: v.h.State().LastSuccess}}
+	state := v.h.State()
+	hs := control.HandlerStatus{Name: w.name, LastSuccess: control.Moment{Time: state.LastSuccess}, Paused: control.Moment{Time: state.Paused}}
 	hs.LastError, hs.LastErrorAt.Time = w.trouble()
 	hs.Running = w.unanswered()
 	// Parked and held changes wait for a person and do not make the listener unready: else one bad entry would hide that
 	// everything else has stopped.
 	old := l.cfg.Now().Add(-l.cfg.ReadyLag())
-	late := w.newBacklog()
+	late := v.newBacklog()
 	for m := range v.h.Marks() {
 		switch m.Class {
 		case store.Ready:
@@ -82,7 +84,7 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 			late.add(m)
 		}
 	}
-	if late.count > 0 {
+	if late.count > 0 && state.Paused.IsZero() {
 		age := fmt.Sprintf("older than %s", l.cfg.ReadyLag())
 		status.Reasons = append(status.Reasons, late.describe(v, age))
 	}

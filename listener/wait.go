@@ -156,7 +156,7 @@ func (l *Listener) countUndone(seq uint64, otherwise string) string {
 	err := l.store.View(func(tx *store.Tx) error {
 		for _, w := range l.workers {
 			v := w.view(tx)
-			late := w.newBacklog()
+			late := v.newBacklog()
 			for m := range v.h.Marks() {
 				if m.First <= seq && m.Class != store.Parked && m.Class != store.Held {
 					late.add(m)

@@ -78,6 +78,8 @@ type worker struct {
 	// reconcile is set when the handler is to set its whole target right before anything else.
 	reconcile bool
 	pause     pause
+	// paused is set while a person keeps the handler from being called.
+	paused bool
 }
 
 // pause keeps a worker from calling its handler while a target, or the store, does not work.
@@ -257,6 +259,7 @@ func (w *worker) absorb() error {
 			w.reset()
 			state := h.State()
 			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
+			w.paused = !state.Paused.IsZero()
 			for m := range h.Marks() {
 				w.index(tx, m, generation)
 			}

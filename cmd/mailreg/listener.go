@@ -25,6 +25,7 @@ func newListenerCommand(a *app) *cobra.Command {
 		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a),
 		newParkedCommand(a), newRetryCommand(a), newDropCommand(a),
 		newHeldCommand(a), newApproveCommand(a), newRejectCommand(a),
+		newPauseCommand(a), newResumeCommand(a), newForgetCommand(a),
 	)
 	return command
 }
@@ -176,4 +177,35 @@ func newRejectCommand(a *app) *cobra.Command {
 	}, func(ctx context.Context, api control.API, args []string) (int, error) {
 		return api.Reject(ctx, args[0])
 	}, func(n int) { a.printf("Rejected: %d\n", n) })
+}
+
+// newPauseCommand is for work on a mail server: what the directory changes meanwhile waits.
+func newPauseCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "pause HANDLER",
+		Short: "Keep a handler from being called until it is resumed, also over restarts",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (string, error) {
+		return args[0], api.Pause(ctx, args[0])
+	}, func(name string) { a.printf("Paused: %s\n", name) })
+}
+
+func newResumeCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "resume HANDLER",
+		Short: "Let a paused handler go on",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (string, error) {
+		return args[0], api.Resume(ctx, args[0])
+	}, func(name string) { a.printf("Resumed: %s\n", name) })
+}
+
+func newForgetCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "forget HANDLER",
+		Short: "Remove what is kept of a handler that takes no part any more",
+		Args:  cobra.ExactArgs(1),
+	}, func(ctx context.Context, api control.API, args []string) (string, error) {
+		return args[0], api.Forget(ctx, args[0])
+	}, func(name string) { a.printf("Forgotten: %s\n", name) })
 }

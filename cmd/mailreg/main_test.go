@@ -124,6 +124,17 @@ func (d fakeDaemon) Retry(context.Context, string) (int, error)   { return 1, ni
 func (d fakeDaemon) Approve(context.Context, string) (int, error) { return 2, nil }
 func (d fakeDaemon) Reject(context.Context, string) (int, error)  { return 2, nil }
 
+func (d fakeDaemon) Pause(_ context.Context, handler string) error  { return d.known(handler) }
+func (d fakeDaemon) Resume(_ context.Context, handler string) error { return d.known(handler) }
+func (d fakeDaemon) Forget(_ context.Context, handler string) error { return d.known(handler) }
+
+func (d fakeDaemon) known(handler string) error {
+	if handler != "mailbox" {
+		return fmt.Errorf("no handler is called %q", handler)
+	}
+	return nil
+}
+
 func (d fakeDaemon) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
 	if r.Handler != "mailbox" {
 		return control.ResyncResult{}, schema.Invalidf("unknown handler %q", r.Handler)

@@ -39,6 +39,9 @@ func (a *app) showStatus(s control.Status) {
 		if h.LastError != "" {
 			trouble = moment(h.LastErrorAt.Time) + " " + oneLine(h.LastError)
 		}
+		if !h.Paused.IsZero() {
+			h.Name += " (paused)"
+		}
 		rows = append(rows, []string{
 			h.Name, fmt.Sprint(h.Pending), fmt.Sprint(h.Retrying), fmt.Sprint(h.Parked), moment(h.LastSuccess.Time), trouble,
 		})

@@ -164,6 +164,24 @@ func (c *Client) Reject(ctx context.Context, id string) (int, error) {
 	return ask[int](ctx, c, "reject", Item{ID: id})
 }
 
+// Pause calls the operation of API.
+func (c *Client) Pause(ctx context.Context, handler string) error {
+	_, err := ask[None](ctx, c, "pause", HandlerName{Handler: handler})
+	return err
+}
+
+// Resume calls the operation of API.
+func (c *Client) Resume(ctx context.Context, handler string) error {
+	_, err := ask[None](ctx, c, "resume", HandlerName{Handler: handler})
+	return err
+}
+
+// Forget calls the operation of API.
+func (c *Client) Forget(ctx context.Context, handler string) error {
+	_, err := ask[None](ctx, c, "forget", HandlerName{Handler: handler})
+	return err
+}
+
 // Resync calls the operation of API.
 func (c *Client) Resync(ctx context.Context, r ResyncRequest) (ResyncResult, error) {
 	return ask[ResyncResult](ctx, c, "resync", r)

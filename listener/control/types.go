@@ -21,6 +21,11 @@ type API interface {
 	// Approve lets a held batch run, Reject acknowledges it without effect; both return the number of entries.
 	Approve(ctx context.Context, id string) (int, error)
 	Reject(ctx context.Context, id string) (int, error)
+	// Pause keeps a handler from being called until Resume, also over restarts.
+	Pause(ctx context.Context, handler string) error
+	Resume(ctx context.Context, handler string) error
+	// Forget removes what is kept of a handler that takes no part any more.
+	Forget(ctx context.Context, handler string) error
 	// Resync marks entries of a handler to be applied again; all when the selection is empty.
 	Resync(ctx context.Context, r ResyncRequest) (ResyncResult, error)
 	// Entries returns the replica's entries that match a selection.
@@ -91,6 +96,8 @@ type HandlerStatus struct {
 	// LastError is the last error of this run, "" when there was none; it stays when things go well again.
 	LastError   string `json:"last_error"`
 	LastErrorAt Moment `json:"last_error_at"`
+	// Paused is since when a person keeps the handler from being called; what comes meanwhile is pending.
+	Paused Moment `json:"paused,omitzero"`
 }
 
 // WaitResult lists what counts as done but waits for a person.
@@ -194,6 +201,11 @@ func (e Entry) Schema() *schema.Entry {
 // Item is the argument of an operation on one parked entry or held batch.
 type Item struct {
 	ID string `json:"id"`
+}
+
+// HandlerName is the argument of an operation on a handler.
+type HandlerName struct {
+	Handler string `json:"handler"`
 }
 
 // Patience bounds a wait on the daemon's side, so that the daemon can say what it still waited for.

@@ -25,6 +25,10 @@ type HandlerState struct {
 	From      uint64
 	// LastSuccess is the time of the last acknowledgement.
 	LastSuccess time.Time
+	// Version is what the handler called itself at the last start, "" for one that has no versions.
+	Version string
+	// Paused is since when a person keeps the handler from being called, zero when nobody does.
+	Paused time.Time
 }
 
 var (
@@ -55,6 +59,33 @@ func (t *Tx) AddHandler(name string) bool {
 	return t.err == nil
 }
 
+// HandlerNames returns the handlers that have a part of the store, whether they take part in this run or not, sorted.
+func (t *Tx) HandlerNames() []string {
+	var names []string
+	t.fail(t.tx.Bucket(bucketHandlers).ForEachBucket(func(name []byte) error {
+		names = append(names, string(name))
+		return nil
+	}))
+	return names
+}
+
+// ForgetHandler removes all that is known of a handler, its batches included.
+func (t *Tx) ForgetHandler(name string) {
+	var gone []string
+	for b := range t.Batches() {
+		if b.Handler == name {
+			gone = append(gone, b.ID)
+		}
+	}
+	for _, id := range gone {
+		t.remove(t.tx.Bucket(bucketBatches), []byte(id))
+	}
+	delete(t.handlers, name)
+	if t.err == nil {
+		t.fail(t.tx.Bucket(bucketHandlers).DeleteBucket([]byte(name)))
+	}
+}
+
 // Handler returns the part of a handler that was added. Asking for another one is a programming error.
 func (t *Tx) Handler(name string) *Handler {
 	if h := t.handlers[name]; h != nil {
@@ -81,6 +112,9 @@ func (h *Handler) State() HandlerState {
 	var s HandlerState
 	d.flags(&s.Reconcile)
 	s.From, s.LastSuccess = d.uint(), d.time()
+	if d.more() {
+		s.Version, s.Paused = d.str(), d.time()
+	}
 	h.t.fail(d.end())
 	return s
 }
@@ -91,6 +125,8 @@ func (h *Handler) SetState(s HandlerState) {
 	e.flags(s.Reconcile)
 	e.uint(s.From)
 	e.time(s.LastSuccess)
+	e.str(s.Version)
+	e.time(s.Paused)
 	h.t.put(h.meta, keyState, e.seal(keyState))
 }
 

@@ -164,6 +164,9 @@ func (d *decoder) entry() *schema.Entry {
 	return e
 }
 
+// more reports whether there are fields left: a record that an older program wrote ends before those that were added since.
+func (d *decoder) more() bool { return d.s != "" }
+
 // end reports a record that was too short or too long.
 func (d *decoder) end() error {
 	if d.bad || d.s != "" {

@@ -100,6 +100,14 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 	}))
 	mux.Handle("POST /v1/approve", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Approve(ctx, a.ID) }))
 	mux.Handle("POST /v1/reject", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Reject(ctx, a.ID) }))
+	onHandler := func(call func(context.Context, string) error) http.Handler {
+		return operation(logger, func(ctx context.Context, a control.HandlerName) (control.None, error) {
+			return control.None{}, call(ctx, a.Handler)
+		})
+	}
+	mux.Handle("POST /v1/pause", onHandler(api.Pause))
+	mux.Handle("POST /v1/resume", onHandler(api.Resume))
+	mux.Handle("POST /v1/forget", onHandler(api.Forget))
 	mux.Handle("POST /v1/resync", operation(logger, api.Resync))
 	mux.Handle("/v1/entries", operation(logger, func(ctx context.Context, s control.Selection) ([]control.Entry, error) {
 		entries, err := api.Entries(ctx, s)
@@ -120,6 +128,8 @@ func attrs(in any) []any {
 	switch in := in.(type) {
 	case control.Item:
 		return []any{"id", in.ID}
+	case control.HandlerName:
+		return []any{"handler", in.Handler}
 	case control.ResyncRequest:
 		return []any{"handler", in.Handler, "dn", in.Selection.DN, "uuid", in.Selection.UUID, "dry_run", in.DryRun}
 	}

@@ -40,6 +40,21 @@ func (f *fake) Retry(_ context.Context, id string) (int, error)      { f.lastID 
 func (f *fake) Approve(_ context.Context, id string) (int, error) { f.lastID = id; return 4, f.err }
 func (f *fake) Reject(_ context.Context, id string) (int, error)  { f.lastID = id; return 5, f.err }
 
+func (f *fake) Pause(_ context.Context, handler string) error {
+	f.lastID = "pause " + handler
+	return f.err
+}
+
+func (f *fake) Resume(_ context.Context, handler string) error {
+	f.lastID = "resume " + handler
+	return f.err
+}
+
+func (f *fake) Forget(_ context.Context, handler string) error {
+	f.lastID = "forget " + handler
+	return f.err
+}
+
 func (f *fake) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
 	f.lastReq = r
 	return control.ResyncResult{Entries: []control.Entry{{DN: "uid=a"}}}, f.err
@@ -119,6 +134,13 @@ func TestOperations(t *testing.T) {
 	}
 	if n, err := client.Reject(ctx, "h2"); n != 5 || err != nil || api.lastID != "h2" {
 		t.Errorf("Reject = %d, %v with %q", n, err, api.lastID)
+	}
+	for op, call := range map[string]func(context.Context, string) error{
+		"pause": client.Pause, "resume": client.Resume, "forget": client.Forget,
+	} {
+		if err := call(ctx, "h"); err != nil || api.lastID != op+" h" {
+			t.Errorf("%s: %v, %q", op, err, api.lastID)
+		}
 	}
 	if err := client.Drop(ctx, "p1"); err != nil || api.lastID != "p1" {
 		t.Errorf("Drop: %v with %q", err, api.lastID)
