@@ -90,6 +90,12 @@ for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd n
 		update-rc.d "${pair#*:}" disable
 	fi
 done
+# Those of a domain controller; which package brings them depends on the release, and nmbd may be missing.
+if grep -q '^Inst samba' "$scratch/plan"; then
+	for service in samba-ad-dc smbd nmbd winbind; do
+		update-rc.d "$service" disable >/dev/null 2>&1 || :
+	done
+fi
 # A socket starts its service, and a timer fetches rules: nobody has asked for either.
 for unit in clamav-daemon.socket spamassassin-maintenance.timer; do
 	package=${unit%.*}

@@ -28,6 +28,8 @@ const (
 type Directory struct {
 	t    T
 	Conn *ldap.Conn
+	// identity is the attribute that identifies entries; entryUUID when empty.
+	identity schema.Identity
 }
 
 // NewDirectory binds as the administrator at a URI.
@@ -183,16 +185,21 @@ func (d *Directory) Delete(dn string) {
 	}
 }
 
-// UUID returns an entry's entryUUID.
+// UUID returns an entry's UUID.
 func (d *Directory) UUID(dn string) string {
 	d.t.Helper()
+	identity := schema.Identity(or(string(d.identity), string(schema.EntryUUID)))
 	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
-		"(objectClass=*)", []string{"entryUUID"}, nil)
+		"(objectClass=*)", []string{string(identity)}, nil)
 	result, err := d.Conn.Search(req)
 	if err != nil {
-		d.t.Fatalf("reading the entryUUID of %s: %v", dn, err)
+		d.t.Fatalf("reading the %s of %s: %v", identity, dn, err)
 	}
-	return result.Entries[0].GetAttributeValue("entryUUID")
+	uuid, err := identity.Parse(string(result.Entries[0].GetRawAttributeValue(string(identity))))
+	if err != nil {
+		d.t.Fatalf("reading %s: %v", dn, err)
+	}
+	return uuid.String()
 }
 
 // Mailboxes returns the primary address in lower case by entryUUID, of each mail user whose home is this host or any.

@@ -39,7 +39,10 @@ func start(t T, name, log string, cmd *exec.Cmd) *Process {
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
 	// A process group of its own, so that what the server has started ends with it; and it ends with the test run.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	cmd.SysProcAttr.Setpgid, cmd.SysProcAttr.Pdeathsig = true, syscall.SIGTERM
 	if err := cmd.Start(); err != nil {
 		t.Fatalf("starting %s: %v", name, err)
 	}

@@ -1,0 +1,2 @@
+// Package dirsync holds stories with a real Active Directory domain controller, Samba's.
+package dirsync
