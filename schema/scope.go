@@ -12,6 +12,8 @@ type Scope struct {
 	// Base is the DN below which the directory is followed, Host the DN of the host's own entry; without one, or with one
 	// that is not below the base, no policies are followed.
 	Base, Host string
+	// Also are filters of further entries, Asked names of further attributes: a site's own handlers want them.
+	Also, Asked []string
 }
 
 // Levels returns the DNs of the entries that can assign policies to the host, its own first.
@@ -35,17 +37,17 @@ func (s Scope) Filter() string {
 		filter += "(objectClass=" + ClassPolicyRegistry + ")(objectClass=" + ClassPolicy + ")"
 	}
 	for _, level := range levels {
-		filter += "(entryDN=" + filterEscapes().Replace(level.String()) + ")"
+		filter += "(entryDN=" + EscapeFilter(level.String()) + ")"
 	}
-	return "(|" + filter + ")"
+	return "(|" + filter + strings.Join(s.Also, "") + ")"
 }
 
-// filterEscapes returns the escapes of RFC 4515 section 3.
-func filterEscapes() *strings.Replacer {
-	return strings.NewReplacer(`\`, `\5c`, `*`, `\2a`, `(`, `\28`, `)`, `\29`, "\x00", `\00`)
+// EscapeFilter writes a value so that a filter can hold it (RFC 4515 section 3).
+func EscapeFilter(value string) string {
+	return strings.NewReplacer(`\`, `\5c`, `*`, `\2a`, `(`, `\28`, `)`, `\29`, "\x00", `\00`).Replace(value)
 }
 
-// Selects reports whether Filter picks an entry.
+// Selects reports whether Filter picks an entry, but for those that only Also picks: they are their handlers' to match.
 func (s Scope) Selects(e *Entry) bool {
 	levels := s.Levels()
 	return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) || IsContainer(e) || len(levels) > 0 && (IsPolicy(e) || IsLevel(e, levels))
@@ -69,7 +71,18 @@ func IsLevel(e *Entry, levels []DN) bool {
 	return slices.ContainsFunc(levels, func(level DN) bool { return slices.Equal(level, dn) })
 }
 
-// Attributes are the names asked of the provider: what the views read, and the operational attributes by which entries
+// Attributes returns the names asked of the provider, each once.
+func (s Scope) Attributes() []string {
+	names := Attributes()
+	for _, name := range s.Asked {
+		if !slices.ContainsFunc(names, func(known string) bool { return strings.EqualFold(known, name) }) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// Attributes are the names that mailreg's own handlers ask of the provider: what the views read, and the operational attributes by which entries
 // are identified, dated and ordered. The name of an attribute stands for all that have options as well.
 func Attributes() []string {
 	return append([]string{

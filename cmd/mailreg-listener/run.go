@@ -23,7 +23,6 @@ import (
 	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/registry/watch"
-	"github.com/mailreg/mailreg/schema"
 )
 
 // run is the daemon from its start to its end: settings, store, what follows the directory, what acts on changes, the
@@ -37,6 +36,11 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	if err := recoverRegistry(ctx, reg, logger); err != nil {
 		return err
 	}
+	site, err := loadSite(opts.root, logger)
+	if err != nil {
+		return err
+	}
+	site.widen(&set.scope)
 
 	state, err := store.Open(filepath.Join(opts.root, "var/lib/mailreg/listener.db"))
 	if err != nil {
@@ -45,12 +49,15 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	defer func() { err = errors.Join(err, state.Close()) }()
 
 	source, err := syncrepl.New(syncrepl.Config{
-		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), Logger: logger,
+		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(),
+		Attributes: set.scope.Attributes(), Logger: logger,
 	})
 	if err != nil {
 		return err
 	}
-	asker, err := probe.New(probe.Config{Server: set.server, Base: set.scope.Base, URL: source.URL})
+	asker, err := probe.New(probe.Config{
+		Server: set.server, Base: set.scope.Base, Attributes: set.scope.Attributes(), URL: source.URL,
+	})
 	if err != nil {
 		return err
 	}
@@ -64,14 +71,14 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		Store:       state,
 		Source:      source,
 		Probe:       asker,
-		Handlers:    []listener.Handler{mailboxes, domains, policies},
+		Handlers:    append([]listener.Handler{mailboxes, domains, policies}, site.handlers...),
 		Fingerprint: fingerprint(set),
 		Kind:        "syncrepl",
 		URL:         set.server.URLs[0],
 		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
-		Notes:       func() []string { return slices.Concat(edits.Notes(), policies.Notes()) },
+		Notes:       func() []string { return slices.Concat(site.notes, edits.Notes(), policies.Notes()) },
 		Logger:      logger,
 	})
 	if err != nil {
@@ -141,7 +148,7 @@ func announce(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) e
 // fingerprint is all that a cookie depends on, but for the address of the server, which the source knows.
 func fingerprint(set settings) string {
 	return fmt.Sprintf("base=%q scope=sub filter=%q attributes=%q bind=%q id=entryUUID",
-		set.scope.Base, set.scope.Filter(), strings.Join(schema.Attributes(), ","), set.server.Identity())
+		set.scope.Base, set.scope.Filter(), strings.Join(set.scope.Attributes(), ","), set.server.Identity())
 }
 
 // guard reads the limits of the brake anew for each question; unreadable settings brake as the defaults do.

@@ -64,10 +64,14 @@ func (h *Handler) Version() string {
 func (h *Handler) Calls() int { return h.cfg.File.Parallel }
 
 // Takes reports whether the entry goes away: nobody but the program knows what that destroys.
-func (h *Handler) Takes(c schema.Change) bool { return h.cfg.File.Guard && c.Old != nil && c.New == nil }
+func (h *Handler) Takes(c schema.Change) bool {
+	return h.cfg.File.Guard && c.Old != nil && c.New == nil
+}
 
 // Differs reports whether the program would see a difference.
-func (h *Handler) Differs(c schema.Change) bool { return !shown(c.Old, h.cfg.File).equal(shown(c.New, h.cfg.File)) }
+func (h *Handler) Differs(c schema.Change) bool {
+	return !shown(c.Old, h.cfg.File).equal(shown(c.New, h.cfg.File))
+}
 
 // Apply runs the program.
 func (h *Handler) Apply(ctx context.Context, c schema.Change) error {

@@ -64,6 +64,7 @@ func TestParse(t *testing.T) {
 		"":                                 "no Filter",
 		"[handler]\nFilter = (a=b)":        "no Command",
 		"[handler]\nFilter = (a>=b)":       "no comparison",
+		"[handler]\nFilter = (a b=c)":      "no attribute's name",
 		"[handler]\nCommand = x":           "whole path",
 		"[handler]\nCommand =":             "whole path",
 		"[handler]\nTimeout = -1s":         "more than nothing",

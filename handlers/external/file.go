@@ -137,14 +137,12 @@ func (f *File) option(name, value string) (err error) {
 	switch strings.ToLower(name) {
 	case "filter":
 		f.Text = value
-		f.Filter, err = filter.Parse(value)
+		if f.Filter, err = filter.Parse(value); err == nil {
+			err = checkNames(f.Filter.Attributes())
+		}
 	case "attributes":
 		f.Attributes = strings.Fields(value)
-		for _, name := range f.Attributes {
-			if !attributeRule().MatchString(name) {
-				return fmt.Errorf("%q is no attribute's name", name)
-			}
-		}
+		err = checkNames(f.Attributes)
 	case "command":
 		if f.Command = strings.Fields(value); len(f.Command) == 0 || !filepath.IsAbs(f.Command[0]) {
 			return errors.New("the program is named by its whole path")
@@ -167,6 +165,16 @@ func (f *File) option(name, value string) (err error) {
 		err = errors.New("there is no such option")
 	}
 	return err
+}
+
+// checkNames refuses names that a server would refuse, and with them the session of all handlers.
+func checkNames(names []string) error {
+	for _, name := range names {
+		if !attributeRule().MatchString(name) {
+			return fmt.Errorf("%q is no attribute's name", name)
+		}
+	}
+	return nil
 }
 
 func yesNo(value string) (bool, error) {

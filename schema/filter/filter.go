@@ -19,8 +19,8 @@ type Filter struct {
 	kind  byte
 	terms []Filter
 	name  string
-	// parts are what stands between the asterisks, in lower case.
-	parts []string
+	// parts are what stands between the asterisks, lower the same in lower case.
+	parts, lower []string
 }
 
 // Parse reads a filter; the parentheses around a single comparison may be missing, as ldapsearch allows. Comparisons that
@@ -56,6 +56,26 @@ func (f Filter) Attributes() []string {
 	return names
 }
 
+// String returns the filter as a server reads it.
+func (f Filter) String() string {
+	switch f.kind {
+	case '&', '|', '!':
+		text := "(" + string(f.kind)
+		for _, term := range f.terms {
+			text += term.String()
+		}
+		return text + ")"
+	case '=':
+		parts := make([]string, len(f.parts))
+		for i, part := range f.parts {
+			parts[i] = schema.EscapeFilter(part)
+		}
+		return "(" + f.name + "=" + strings.Join(parts, "*") + ")"
+	default:
+		return "(|)"
+	}
+}
+
 // Match reports whether an entry matches. An attribute that it has not is false of it, and so true under a not.
 func (f Filter) Match(e *schema.Entry) bool {
 	matches := func(term Filter) bool { return term.Match(e) }
@@ -67,7 +87,7 @@ func (f Filter) Match(e *schema.Entry) bool {
 	case '!':
 		return !matches(f.terms[0])
 	case '=':
-		return slices.ContainsFunc(e.Values(f.name), func(value string) bool { return like(strings.ToLower(value), f.parts) })
+		return slices.ContainsFunc(e.Values(f.name), func(value string) bool { return like(strings.ToLower(value), f.lower) })
 	default:
 		return false
 	}
@@ -167,7 +187,7 @@ func (p *parser) item() (Filter, error) {
 		if err != nil {
 			return Filter{}, err
 		}
-		f.parts = append(f.parts, strings.ToLower(part))
+		f.parts, f.lower = append(f.parts, part), append(f.lower, strings.ToLower(part))
 	}
 	return f, nil
 }

@@ -65,14 +65,32 @@ func TestAttributes(t *testing.T) {
 	}
 }
 
+func TestString(t *testing.T) {
+	for text, want := range map[string]string{
+		`cn=Mail*`:                        `(cn=Mail*)`,
+		`(&(a=*)(|(!(b=x\2ay*\28))(c=)))`: `(&(a=*)(|(!(b=x\2ay*\28))(c=)))`,
+		`(&)`:                             `(&)`,
+		`( a =b)`:                         `(a=b)`,
+	} {
+		f, err := filter.Parse(text)
+		if err != nil || f.String() != want {
+			t.Errorf("%s: %s, %v; want %s", text, f, err, want)
+		}
+	}
+}
+
 func FuzzParse(f *testing.F) {
 	f.Add(`(&(objectClass=a)(!(cn=*b\2a*)))`)
 	e := schema.NewEntry(schema.UUID{1}, "cn=x", schema.Attribute{Name: "cn", Values: []string{"ab*"}})
 	f.Fuzz(func(t *testing.T, text string) {
 		parsed, err := filter.Parse(text)
-		if err == nil {
-			parsed.Match(e)
-			parsed.Attributes()
+		if err != nil {
+			return
+		}
+		parsed.Attributes()
+		again, err := filter.Parse(parsed.String())
+		if err != nil || again.Match(e) != parsed.Match(e) {
+			t.Errorf("%q is written as %q, which is another filter: %v", text, parsed, err)
 		}
 	})
 }
