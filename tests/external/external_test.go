@@ -141,6 +141,24 @@ func TestProgramHearsOfChanges(t *testing.T) {
 	s.want("remove", "crm remove cn=b three -> nothing")
 }
 
+func TestChangedFile(t *testing.T) {
+	s := newSite(t)
+	s.handler("crm")
+	s.role("a", "one")
+	s.role("b", "two")
+	s.start()
+	s.told()
+	s.handler("crm", "Filter = (&(objectClass=organizationalRole)(description=two))", "Attributes = description telephoneNumber")
+	s.start()
+	told := s.told()
+	slices.Sort(told)
+	// The telephone number is new to it.
+	want := []string{"crm modify cn=b two -> cn=b two", "crm remove cn=a one -> nothing"}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+}
+
 func TestStatusesDecide(t *testing.T) {
 	s := newSite(t)
 	s.handler("crm")
