@@ -21,6 +21,9 @@ type edit struct {
 	braked []store.Batch
 	// base is the number of the last mark before this transaction.
 	base uint64
+	// origin is the session; wrote and differs are what overwrites has seen.
+	origin
+	wrote, differs bool
 }
 
 // count returns the number of marks that were touched one by one.

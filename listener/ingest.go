@@ -2,7 +2,6 @@ package listener
 
 import (
 	"context"
-	"slices"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -14,18 +13,15 @@ type intake struct {
 	// refresh is nil once the refresh has ended.
 	refresh *refresh
 	serial  uint64
-	// fingerprint is what the cookies of this session are bound to.
-	fingerprint string
-	// resumed is set when the session goes on from the stored cookie.
-	resumed   bool
+	origin
 	connected func()
 }
 
-// open connects, and finds the cookie to go on from: the stored one, if it belongs to what was reached and the last
-// session did not fail because of it. Another stays stored until this session writes something.
+// open connects, and finds the cookie to go on from: that of what was reached, unless the last session with it failed
+// because of the cookie, or another provider has overwritten what it stands for.
 func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
-	in := &intake{l: l, refresh: newRefresh(), fingerprint: l.cfg.Fingerprint}
-	reload := false
+	in := &intake{l: l, refresh: newRefresh()}
+	place, reload := "", ""
 	l.setSession(func(s *sessionState) {
 		s.phase, s.url = phaseConnecting, l.cfg.URL
 		s.begun++
@@ -36,18 +32,19 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		in.fingerprint += "\n" + url
+		place = url
 		l.setSession(func(s *sessionState) { s.url = url })
 	}
-	var cookie []byte
+	in.fingerprint = store.Fingerprint(l.cfg.Fingerprint, place)
 	err := l.store.View(func(tx *store.Tx) error {
-		if state := tx.State(); state.Fingerprint == in.fingerprint && !reload {
-			cookie = state.Cookie
+		slot := tx.State().Slot(in.fingerprint)
+		if slot != nil && !slot.Suspended && reload != in.fingerprint {
+			in.from = slot.Cookie
 		}
 		return nil
 	})
-	in.resumed = len(cookie) > 0
-	return in, cookie, err
+	l.setSession(func(s *sessionState) { s.origin = in.origin })
+	return in, in.from, err
 }
 
 // run returns nil when the events are over.
@@ -133,11 +130,8 @@ type finding struct {
 func (in *intake) live(ctx context.Context, batch []Event) error {
 	findings, cookie := newest(batch)
 	var doubtful []finding
-	strange := false
 	err := in.l.store.View(func(tx *store.Tx) error {
-		findings = withOrphans(tx, findings)
 		doubtful = in.l.doubtful(tx, findings)
-		strange = slices.ContainsFunc(findings, func(f finding) bool { return hasCome(tx, f.entry) })
 		return nil
 	})
 	if err != nil {
@@ -147,59 +141,25 @@ func (in *intake) live(ctx context.Context, batch []Event) error {
 	if err != nil {
 		return err
 	}
-	moved := 0
 	err = in.l.update(func(e *edit) error {
-		moved = 0
 		for _, f := range findings {
 			if v, ok := verified[f.uuid]; ok {
 				f = v
 			}
-			moved += e.live(f)
+			e.record(f, e.tx.State().Generation)
 		}
 		if len(cookie) > 0 {
-			e.tx.State().Cookie = cookie
+			e.tx.State().SetCookie(in.fingerprint, cookie)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if len(cookie) > 0 {
+	if err == nil && len(cookie) > 0 {
 		in.l.advanced()
 	}
-	in.l.doubtNames(strange, moved)
-	return nil
+	return err
 }
 
-// withOrphans adds what lies below containers that went away.
-func withOrphans(tx *store.Tx, findings []finding) []finding {
-	var gone []schema.UUID
-	told := map[schema.UUID]bool{}
-	for _, f := range findings {
-		told[f.uuid] = true
-		if f.entry == nil {
-			gone = append(gone, f.uuid)
-		}
-	}
-	for _, uuid := range orphans(tx, gone, func(uuid schema.UUID) bool { return told[uuid] }) {
-		findings = append(findings, finding{uuid: uuid})
-	}
-	return findings
-}
-
-// live writes a finding outside a refresh, and what follows from it for entries below. It returns how many those were.
-func (e *edit) live(f finding) (moved int) {
-	generation := e.tx.State().Generation
-	move, renamed := e.renamed(f.entry)
-	e.record(f, generation)
-	if !renamed {
-		return 0
-	}
-	return e.relocate([]relocation{move}, generation, func(uuid schema.UUID) bool { return uuid == f.uuid })
-}
-
-// newest reduces a batch to the last word about each entry and the last cookie. What comes before and after a change of a
-// container stays apart, for that may give all of them other names.
+// newest reduces a batch to the last word about each entry and the last cookie.
 func newest(batch []Event) ([]finding, []byte) {
 	var findings []finding
 	var cookie []byte
@@ -215,13 +175,7 @@ func newest(batch []Event) ([]finding, []byte) {
 	for _, event := range batch {
 		switch event.Kind {
 		case Content:
-			if schema.IsContainer(event.Entry) {
-				clear(at)
-			}
 			add(finding{uuid: event.Entry.UUID, entry: event.Entry})
-			if schema.IsContainer(event.Entry) {
-				clear(at)
-			}
 		case Gone:
 			for _, uuid := range event.UUIDs {
 				add(finding{uuid: uuid})
@@ -241,6 +195,7 @@ func (e *edit) record(f finding, generation uint64) {
 	if known.Equal(f.entry) && wasOutside == f.outside {
 		return
 	}
+	e.overwrites(known, f.entry)
 	switch {
 	case f.entry != nil:
 		e.tx.PutEntry(f.entry)

@@ -241,14 +241,16 @@ func (l *Listener) Run(ctx context.Context) error {
 
 // update runs one transaction and tells those concerned what it touched.
 func (l *Listener) update(fn func(*edit) error) error {
-	e := &edit{l: l, now: l.cfg.Now()}
+	e := &edit{l: l, now: l.cfg.Now(), origin: l.getSession().origin}
 	var refused error
 	begun := time.Now()
 	err := l.store.Update(func(tx *store.Tx) error {
 		e.tx, e.touched, e.anew, e.braked, e.base = tx, map[*worker][]schema.UUID{}, nil, nil, tx.State().Seq
+		before := e.position()
 		if refused = fn(e); refused != nil {
 			return refused
 		}
+		e.judgeSlots(before)
 		return l.cfg.fault(false)
 	})
 	if err == nil {

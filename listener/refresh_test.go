@@ -95,7 +95,7 @@ func TestSnapshotFindsDeletes(t *testing.T) {
 			if want := map[bool]string{true: cookieAt(4)}[present]; r.dir.sessions[0] != want {
 				t.Errorf("sessions %q", r.dir.sessions)
 			}
-			if s := r.state(); string(s.Cookie) != cookieAt(5) {
+			if s := r.state(); string(s.Cookie()) != cookieAt(5) {
 				t.Errorf("state %+v", s)
 			}
 		})
@@ -143,7 +143,7 @@ func TestProbeThatFailsEndsTheSession(t *testing.T) {
 		r.start()
 		r.expect()
 		r.expectReason("verifying that uid=u1,ou=people has gone: no answer")
-		if s := r.state(); string(s.Cookie) != cookieAt(3) {
+		if s := r.state(); string(s.Cookie()) != cookieAt(3) {
 			t.Errorf("state %+v", s)
 		}
 		r.dir.change(func() { r.dir.verifyErr = nil })
@@ -160,7 +160,7 @@ func TestEmptyRefreshIsRefused(t *testing.T) {
 		r.start()
 		r.expect()
 		r.expectReason("the refresh was empty although the replica is not")
-		if s := r.state(); string(s.Cookie) != cookieAt(3) || s.Generation != 1 {
+		if s := r.state(); string(s.Cookie()) != cookieAt(3) || s.Generation != 1 {
 			t.Errorf("state %+v", s)
 		}
 		r.dir.set(user(1, "a1"))
@@ -178,7 +178,7 @@ func TestFailedRefreshHasNoEffect(t *testing.T) {
 		pass(10 * time.Second)
 		r.expect()
 		r.expectMarks("u1 ready: ", "u9 ready: ")
-		if s := r.state(); string(s.Cookie) != cookieAt(3) || s.Generation != 1 {
+		if s := r.state(); string(s.Cookie()) != cookieAt(3) || s.Generation != 1 {
 			t.Errorf("state %+v", s)
 		}
 		r.start() // also after a restart
@@ -217,7 +217,7 @@ func TestEmptyCookieKeepsTheOldOne(t *testing.T) {
 		r.pretend(nil, Event{Kind: RefreshEnd}, Event{Kind: Content, Entry: user(2, "b")}, Event{Kind: Position})
 		r.start()
 		r.expect("add u2 b")
-		if s := r.state(); string(s.Cookie) != cookieAt(1) {
+		if s := r.state(); string(s.Cookie()) != cookieAt(1) {
 			t.Errorf("state %+v", s)
 		}
 	})
@@ -229,7 +229,7 @@ func TestEmptyCookieOfAnotherFingerprintDropsTheOldOne(t *testing.T) {
 		r.config.Fingerprint = "other"
 		r.pretend(nil, append(content(user(1, "a1")), Event{Kind: RefreshEnd, Snapshot: true})...)
 		r.start()
-		if s := r.state(); len(s.Cookie) != 0 || s.Fingerprint != "other" {
+		if s := r.state(); len(s.Cookie()) != 0 || s.Fingerprint != store.Fingerprint("other", "") {
 			t.Errorf("state %+v", s)
 		}
 	})
@@ -242,12 +242,12 @@ func TestUnusableCookieIsKeptUntilTheReloadWrites(t *testing.T) {
 		r.start()
 		r.pretend(errCut)
 		pass(5 * time.Minute)
-		if s := r.state(); string(s.Cookie) != cookieAt(2) {
+		if s := r.state(); string(s.Cookie()) != cookieAt(2) {
 			t.Errorf("state %+v", s)
 		}
-		r.pretend(errCut, content(user(1, "a1"))...)
+		r.pretend(errCut, content(user(1, "other"))...)
 		pass(5 * time.Minute)
-		if s := r.state(); len(s.Cookie) != 0 {
+		if s := r.state(); len(s.Cookie()) != 0 {
 			t.Errorf("state %+v", s)
 		}
 		if len(r.dir.sessions) < 3 || r.dir.sessions[0] != cookieAt(2) || r.dir.sessions[1] != "" || r.dir.sessions[2] != "" {

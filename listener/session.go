@@ -36,8 +36,10 @@ type sessionState struct {
 	begun, ended uint64
 	// url is the address that was reached.
 	url string
-	// reload makes the next session begin without a cookie.
-	reload bool
+	// origin is what is written comes from.
+	origin origin
+	// reload is the fingerprint of what rejected its cookie: the next session with it begins without one.
+	reload string
 }
 
 func (l *Listener) setSession(change func(*sessionState)) {
@@ -72,7 +74,9 @@ func (l *Listener) follow(ctx context.Context) error {
 		l.cfg.Observer.Ended(err)
 		l.setSession(func(s *sessionState) {
 			s.phase, s.err = phaseDown, err
-			s.reload = s.reload || errors.Is(err, ErrCookie)
+			if errors.Is(err, ErrCookie) {
+				s.reload = s.origin.fingerprint
+			}
 		})
 		select {
 		case <-ctx.Done():

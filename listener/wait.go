@@ -119,7 +119,7 @@ func (l *Listener) awaitRefresh(ctx context.Context, position []string) error {
 // covered reports whether the stored cookie covers a position, and whether that can be told at all.
 func (l *Listener) covered(position []string) (covered, known bool, err error) {
 	err = l.store.View(func(tx *store.Tx) error {
-		covered, known = covers(string(tx.State().Cookie), position)
+		covered, known = covers(string(tx.State().Cookie()), position)
 		return nil
 	})
 	return covered, known, err

@@ -43,6 +43,9 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	site.widen(&set.scope)
 
 	state, err := store.Open(filepath.Join(opts.root, "var/lib/mailreg/listener.db"))
+	if errors.Is(err, store.ErrVersion) {
+		return settingsError{err}
+	}
 	if err != nil {
 		return err
 	}

@@ -111,10 +111,7 @@ func (h *Handler) State() HandlerState {
 	}
 	var s HandlerState
 	d.flags(&s.Reconcile)
-	s.From, s.LastSuccess = d.uint(), d.time()
-	if d.more() {
-		s.Version, s.Paused = d.str(), d.time()
-	}
+	s.From, s.LastSuccess, s.Version, s.Paused = d.uint(), d.time(), d.str(), d.time()
 	h.t.fail(d.end())
 	return s
 }
@@ -150,10 +147,7 @@ func (h *Handler) Acked(uuid schema.UUID) Acked {
 }
 
 func (h *Handler) record(d *decoder) Acked {
-	a := Acked{Claims: d.strs(), Entry: d.entry()}
-	if d.s != "" {
-		a.At = d.time()
-	}
+	a := Acked{Claims: d.strs(), Entry: d.entry(), At: d.time()}
 	h.t.fail(d.end())
 	if h.t.err != nil {
 		return Acked{}

@@ -14,7 +14,9 @@ import (
 // loaded anew from the directory, and each handler compares that with what it finds on its target.
 var ErrCorrupt = errors.New("store is corrupt")
 
-// encoder appends the fields of a record. Strings are length-prefixed bytes, so that no value needs to be UTF-8.
+// encoder appends the fields of a record. Strings are length-prefixed bytes, so that no value needs to be UTF-8. A new
+// field of a record goes to its end: the decoder reads zero where a record of an older program has ended, and an older
+// program passes over what follows the fields that it knows.
 type encoder struct{ b []byte }
 
 func (e *encoder) uint(v uint64) { e.b = binary.AppendUvarint(e.b, v) }
@@ -72,7 +74,8 @@ func checksum(key, value []byte) uint32 {
 	return crc32.Update(crc32.Checksum(key, table), table, value)
 }
 
-// decoder takes the fields of a record off its front. After the first mistake it yields zero values.
+// decoder takes the fields of a record off its front. At the end of the record, and after the first mistake, it yields zero
+// values.
 type decoder struct {
 	s   string
 	bad bool
@@ -88,6 +91,9 @@ func unseal(key, value []byte) (*decoder, error) {
 }
 
 func (d *decoder) uint() uint64 {
+	if d.s == "" {
+		return 0
+	}
 	var v uint64
 	for i := 0; i < len(d.s) && i < binary.MaxVarintLen64; i++ {
 		v |= uint64(d.s[i]&0x7f) << (7 * i)
@@ -129,6 +135,7 @@ func (d *decoder) strs() []string {
 	}
 	list := make([]string, n)
 	for i := range list {
+		d.need()
 		list[i] = d.str()
 	}
 	return list
@@ -136,6 +143,9 @@ func (d *decoder) strs() []string {
 
 func (d *decoder) uuid() schema.UUID {
 	var u schema.UUID
+	if d.s == "" {
+		return u
+	}
 	copy(u[:], d.take(uint64(len(u))))
 	return u
 }
@@ -159,17 +169,18 @@ func (d *decoder) entry() *schema.Entry {
 	e := &schema.Entry{UUID: d.uuid(), DN: d.str()}
 	e.Attrs = make([]schema.Attribute, d.count())
 	for i := range e.Attrs {
+		d.need()
 		e.Attrs[i] = schema.Attribute{Name: d.str(), Values: d.strs()}
 	}
 	return e
 }
 
-// more reports whether there are fields left: a record that an older program wrote ends before those that were added since.
-func (d *decoder) more() bool { return d.s != "" }
+// need makes the end of the record a mistake: the items of a list are as many as it says.
+func (d *decoder) need() { d.bad = d.bad || d.s == "" }
 
-// end reports a record that was too short or too long.
+// end reports a record that was malformed.
 func (d *decoder) end() error {
-	if d.bad || d.s != "" {
+	if d.bad {
 		return fmt.Errorf("%w: malformed record", ErrCorrupt)
 	}
 	return nil

@@ -98,6 +98,7 @@ func (h *Handler) mark(uuid schema.UUID, d *decoder) (Mark, bool) {
 		Attempts: int(d.uint()), Next: d.time(), Reason: d.str(), ID: d.str(), Batch: d.str(), BlockedBy: d.uuid(),
 	}
 	for range d.count() {
+		d.need()
 		m.Tried = append(m.Tried, Trial{d.str(), d.uint(), d.uint()})
 	}
 	before := false

@@ -12,10 +12,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// version is the layout below. A file of another version is refused; one of an older version will be converted here.
-const version = 1
-
-// Store is an open file. Its buckets, version 1:
+// Store is an open file. Its buckets, version 2:
 //
 //	meta                    "version" -> uvarint; "state" -> State
 //	entries                 uuid -> Entry: the replica
@@ -52,8 +49,9 @@ func options() *bolt.Options {
 	return &bolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType}
 }
 
-// Open opens the file, or makes it together with its directory. Only one process can have it open; a second one gets an
-// error that says so after a second.
+// Open opens the file, or makes it together with its directory. A file of an older layout is converted; one of a newer
+// layout is refused with ErrVersion. Only one process can have it open; a second one gets an error that says so after a
+// second.
 func Open(path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := create(path); err != nil {
@@ -68,7 +66,7 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("opening store %s: %w", path, err)
 	}
 	s := &Store{db: db, path: path}
-	if err := s.check(); err != nil {
+	if err := migrate(db); err != nil {
 		return nil, errors.Join(fmt.Errorf("opening store %s: %w", path, err), db.Close())
 	}
 	return s, nil
@@ -92,23 +90,6 @@ func (s *Store) View(fn func(*Tx) error) error {
 // View of the same goroutine would wait for itself.
 func (s *Store) Update(fn func(*Tx) error) error {
 	return s.db.Update(func(b *bolt.Tx) error { return run(b, fn) })
-}
-
-func (s *Store) check() error {
-	return s.db.View(func(b *bolt.Tx) error {
-		meta := b.Bucket(bucketMeta)
-		if meta == nil {
-			return fmt.Errorf("%w: no meta bucket", ErrCorrupt)
-		}
-		d, err := unseal(keyVersion, meta.Get(keyVersion))
-		if err != nil {
-			return err
-		}
-		if v := d.uint(); v != version {
-			return fmt.Errorf("the file has layout version %d, this program knows %d", v, version)
-		}
-		return nil
-	})
 }
 
 // create makes a complete empty file under a temporary name and links it to its own, which fails when another process
@@ -146,9 +127,7 @@ func fill(path string) error {
 				return err
 			}
 		}
-		var e encoder
-		e.uint(version)
-		return b.Bucket(bucketMeta).Put(keyVersion, e.seal(keyVersion))
+		return putVersion(b)
 	})
 	return errors.Join(err, db.Close())
 }

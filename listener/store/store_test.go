@@ -72,7 +72,7 @@ func TestReopeningChangesNoByte(t *testing.T) {
 		tx.AddHandler("h")
 		tx.PutEntry(entry(1, "v"))
 		tx.Handler("h").PutMark(store.Mark{UUID: id(1), First: tx.NextSeq()})
-		tx.State().Cookie = []byte("c")
+		tx.State().SetCookie("f", []byte("c"))
 	})
 	before, err := os.ReadFile(d.path)
 	d.must(err)
@@ -210,7 +210,10 @@ func TestMarksSurvive(t *testing.T) {
 
 func TestStateSurvives(t *testing.T) {
 	d := open(t)
-	want := store.State{Fingerprint: "f", Cookie: []byte{0, 255}, Generation: 3, Seq: 1 << 40, IDs: 5, Handlers: []string{"a", "b"}}
+	want := store.State{
+		Fingerprint: "f", Slots: []store.Slot{{Fingerprint: "f", Cookie: []byte{0, 255}}, {Fingerprint: "g", Cookie: []byte("c"), Suspended: true}},
+		Generation: 3, Seq: 1 << 40, IDs: 5, Handlers: []string{"a", "b"},
+	}
 	state := store.HandlerState{Reconcile: true, From: 4, LastSuccess: time.Unix(1, 2)}
 	d.update(func(tx *store.Tx) {
 		*tx.State() = want

@@ -25,10 +25,8 @@ type Tx struct {
 
 // State is the position and the counters of the store.
 type State struct {
-	// Fingerprint is what Cookie is bound to.
+	// Fingerprint is that of the provider whose refresh ended last, empty before the first has ended.
 	Fingerprint string
-	// Cookie is the position in the provider's stream, empty before the first refresh has ended.
-	Cookie []byte
 	// Generation counts the refreshes that have ended; a mark with a higher one is not due.
 	Generation uint64
 	// Seq numbers the marks.
@@ -37,6 +35,8 @@ type State struct {
 	IDs uint64
 	// Handlers names the handlers of the last run, sorted.
 	Handlers []string
+	// Slots are the positions in the providers' streams, the one used last first.
+	Slots []Slot
 }
 
 func run(b *bolt.Tx, fn func(*Tx) error) error {
@@ -66,22 +66,30 @@ func (t *Tx) load() {
 		t.fail(err)
 		return
 	}
-	t.state = State{
-		Fingerprint: d.str(), Cookie: []byte(d.str()), Generation: d.uint(), Seq: d.uint(), IDs: d.uint(), Handlers: d.strs(),
-	}
+	t.state = d.state()
 	t.fail(d.end())
 }
 
 func (t *Tx) save() {
 	var e encoder
-	e.str(t.state.Fingerprint)
-	e.str(string(t.state.Cookie))
-	e.uint(t.state.Generation)
-	e.uint(t.state.Seq)
-	e.uint(t.state.IDs)
-	e.strs(t.state.Handlers)
+	e.state(t.state)
 	if value := e.seal(keyState); !bytes.Equal(value, t.loaded) {
 		t.put(t.tx.Bucket(bucketMeta), keyState, value)
+	}
+}
+
+func (e *encoder) state(s State) {
+	e.str(s.Fingerprint)
+	e.uint(s.Generation)
+	e.uint(s.Seq)
+	e.uint(s.IDs)
+	e.strs(s.Handlers)
+	e.slots(s.Slots)
+}
+
+func (d *decoder) state() State {
+	return State{
+		Fingerprint: d.str(), Generation: d.uint(), Seq: d.uint(), IDs: d.uint(), Handlers: d.strs(), Slots: d.slots(),
 	}
 }
 

@@ -1,0 +1,78 @@
+package listener
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Each provider has a cookie of its own, so that going back to one after another has failed needs no full load. But a
+// cookie says "the replica holds what I held then", and a provider that lags behind may have overwritten that since; what
+// it has overwritten would never come again. So a slot is suspended when something is written that may be older than it,
+// and is good again once the replica has followed another provider past it.
+
+// origin is a session as the source of what is written.
+type origin struct {
+	// fingerprint is what its cookies are bound to.
+	fingerprint string
+	// from is the cookie that it goes on from, empty when it begins anew.
+	from []byte
+	// live is set once its refresh has ended. Until then only from tells what the replica may be compared with.
+	live bool
+}
+
+// position returns the cookie that all that comes now is newer than, empty when that is not known.
+func (e *edit) position() []byte {
+	if e.live {
+		return e.tx.State().Cookie()
+	}
+	return e.from
+}
+
+// overwrites notes that an entry of the replica changes. When its content does without a new entryCSN, this provider
+// shows us something else than the one before, and no position says what the other would show.
+func (e *edit) overwrites(known, entry *schema.Entry) {
+	e.wrote = true
+	if known == nil || entry == nil {
+		return
+	}
+	csn := entry.First("entryCSN")
+	moved := *known
+	moved.DN = entry.DN // children of a container that was renamed keep their entryCSN
+	e.differs = e.differs || csn != "" && csn == known.First("entryCSN") && !moved.Equal(entry)
+}
+
+// judgeSlots finds out which of the other providers' cookies still stand for what the replica holds. before is the
+// position that this transaction began from.
+func (e *edit) judgeSlots(before []byte) {
+	state := e.tx.State()
+	own := func(s store.Slot) bool {
+		return s.Fingerprint == e.fingerprint && (e.live || len(e.from) > 0)
+	}
+	if e.differs {
+		state.Slots = slices.DeleteFunc(slices.Clone(state.Slots), func(s store.Slot) bool { return !own(s) })
+	}
+	for i := range state.Slots {
+		s := &state.Slots[i]
+		if e.wrote && !own(*s) && !passes(before, s.Cookie) {
+			s.Suspended = true
+		}
+		if s.Suspended && e.live && store.SameView(s.Fingerprint, e.fingerprint) && passes(state.Cookie(), s.Cookie) {
+			s.Suspended = false
+		}
+	}
+}
+
+// passes reports whether a cookie is known to be at or past another.
+func passes(cookie, other []byte) bool {
+	var position []string
+	for part := range strings.SplitSeq(string(other), ",") {
+		if list, ok := strings.CutPrefix(part, "csn="); ok {
+			position = append(position, strings.Split(list, ";")...)
+		}
+	}
+	covered, _ := covers(string(cookie), position)
+	return covered
+}

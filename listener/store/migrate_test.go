@@ -1,0 +1,107 @@
+package store
+
+import (
+	"errors"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	bolt "go.etcd.io/bbolt"
+)
+
+// rewrite gives a new store another version, and the state another value.
+func rewrite(t *testing.T, layout uint64, state func(*encoder)) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "listener.db")
+	s, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.db.Update(func(b *bolt.Tx) error {
+		var v, e encoder
+		v.uint(layout)
+		state(&e)
+		meta := b.Bucket(bucketMeta)
+		return errors.Join(meta.Put(keyVersion, v.seal(keyVersion)), meta.Put(keyState, e.seal(keyState)))
+	})
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFirstLayoutIsConverted(t *testing.T) {
+	path := rewrite(t, 1, func(e *encoder) {
+		e.str("base=\"dc=x\"\nldap://one")
+		e.str("cookie")
+		e.uint(3)
+		e.uint(1 << 40)
+		e.uint(5)
+		e.strs([]string{"a", "b"})
+	})
+	here := Fingerprint("base=\"dc=x\"", "ldap://one")
+	want := State{
+		Fingerprint: here, Slots: []Slot{{Fingerprint: here, Cookie: []byte("cookie")}},
+		Generation: 3, Seq: 1 << 40, IDs: 5, Handlers: []string{"a", "b"},
+	}
+	for range 2 {
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.View(func(tx *Tx) error {
+			if diff := cmp.Diff(want, *tx.State()); diff != "" {
+				t.Error(diff)
+			}
+			return nil
+		})
+		if err := errors.Join(err, s.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestBrokenFirstLayoutIsCorrupt(t *testing.T) {
+	path := rewrite(t, 1, func(e *encoder) { e.b = append(e.b, 9, 'x') })
+	if _, err := Open(path); !errors.Is(err, ErrCorrupt) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNewerLayoutIsRefused(t *testing.T) {
+	path := rewrite(t, version+1, func(*encoder) {})
+	if _, err := Open(path); !errors.Is(err, ErrVersion) || errors.Is(err, ErrCorrupt) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Fields that an older program did not write are zero, fields of a newer one are passed over.
+func TestRecordsGrowAtTheEnd(t *testing.T) {
+	var e encoder
+	e.state(State{Fingerprint: "f", Generation: 2})
+	short := encoder{b: e.b[:3]}
+	d := &decoder{s: string(short.b)}
+	if got := d.state(); d.end() != nil || !cmp.Equal(got, State{Fingerprint: "f", Generation: 2}) {
+		t.Errorf("state %+v, error %v", got, d.end())
+	}
+	e.uint(7)
+	e.str("later")
+	d = &decoder{s: string(e.b)}
+	if got := d.state(); d.end() != nil || got.Generation != 2 {
+		t.Errorf("state %+v, error %v", got, d.end())
+	}
+}
+
+func TestSlotUnusedForLongestGoes(t *testing.T) {
+	var s State
+	for _, name := range []string{"0", "1", "2", "3", "4", "5", "6", "7", "0", "8"} {
+		s.SetCookie(name, []byte("c"))
+	}
+	if len(s.Slots) != MaxSlots || s.Slot("1") != nil || s.Slot("0") == nil || s.Slots[0].Fingerprint != "8" {
+		t.Errorf("slots %+v", s.Slots)
+	}
+	s.SetCookie("8", nil)
+	if s.Slot("8") != nil || s.Cookie() != nil {
+		t.Errorf("slots %+v", s.Slots)
+	}
+}
