@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"slices"
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -130,8 +131,11 @@ type finding struct {
 func (in *intake) live(ctx context.Context, batch []Event) error {
 	findings, cookie := newest(batch)
 	var doubtful []finding
+	strange := false
 	err := in.l.store.View(func(tx *store.Tx) error {
+		findings = withOrphans(tx, findings)
 		doubtful = in.l.doubtful(tx, findings)
+		strange = slices.ContainsFunc(findings, func(f finding) bool { return hasCome(tx, f.entry) })
 		return nil
 	})
 	if err != nil {
@@ -141,25 +145,59 @@ func (in *intake) live(ctx context.Context, batch []Event) error {
 	if err != nil {
 		return err
 	}
+	moved := 0
 	err = in.l.update(func(e *edit) error {
+		moved = 0
 		for _, f := range findings {
 			if v, ok := verified[f.uuid]; ok {
 				f = v
 			}
-			e.record(f, e.tx.State().Generation)
+			moved += e.live(f)
 		}
 		if len(cookie) > 0 {
 			e.tx.State().SetCookie(in.fingerprint, cookie)
 		}
 		return nil
 	})
-	if err == nil && len(cookie) > 0 {
+	if err != nil {
+		return err
+	}
+	if len(cookie) > 0 {
 		in.l.advanced()
 	}
-	return err
+	in.l.doubtNames(strange, moved)
+	return nil
 }
 
-// newest reduces a batch to the last word about each entry and the last cookie.
+// withOrphans adds what lies below containers that went away.
+func withOrphans(tx *store.Tx, findings []finding) []finding {
+	var gone []schema.UUID
+	told := map[schema.UUID]bool{}
+	for _, f := range findings {
+		told[f.uuid] = true
+		if f.entry == nil {
+			gone = append(gone, f.uuid)
+		}
+	}
+	for _, uuid := range orphans(tx, gone, func(uuid schema.UUID) bool { return told[uuid] }) {
+		findings = append(findings, finding{uuid: uuid})
+	}
+	return findings
+}
+
+// live writes a finding outside a refresh, and what follows from it for entries below. It returns how many those were.
+func (e *edit) live(f finding) (moved int) {
+	generation := e.tx.State().Generation
+	move, renamed := e.renamed(f.entry)
+	e.record(f, generation)
+	if !renamed {
+		return 0
+	}
+	return e.relocate([]relocation{move}, generation, func(uuid schema.UUID) bool { return uuid == f.uuid })
+}
+
+// newest reduces a batch to the last word about each entry and the last cookie. What comes before and after a change of a
+// container stays apart, for that may give all of them other names.
 func newest(batch []Event) ([]finding, []byte) {
 	var findings []finding
 	var cookie []byte
@@ -175,7 +213,13 @@ func newest(batch []Event) ([]finding, []byte) {
 	for _, event := range batch {
 		switch event.Kind {
 		case Content:
+			if schema.IsContainer(event.Entry) {
+				clear(at)
+			}
 			add(finding{uuid: event.Entry.UUID, entry: event.Entry})
+			if schema.IsContainer(event.Entry) {
+				clear(at)
+			}
 		case Gone:
 			for _, uuid := range event.UUIDs {
 				add(finding{uuid: uuid})

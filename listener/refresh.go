@@ -15,27 +15,34 @@ import (
 // are not due before the end of the refresh is stored; killed in between, the next session repeats it from the old
 // cookie, or from the beginning. What it says is gone counts only at its end, and only after a second look.
 type refresh struct {
-	// seen holds every entry that was mentioned as existing.
-	seen map[schema.UUID]struct{}
+	// seen holds every entry that was mentioned as existing, true when it was sent with its name.
+	seen map[schema.UUID]bool
 	gone map[schema.UUID]struct{}
 	// begun is when it began.
 	begun time.Time
 	// content has not been written yet.
 	content []*schema.Entry
+	// containers are written at the end, together with the names of what is below them: written earlier, a crash would hide
+	// that they were renamed.
+	containers []*schema.Entry
 }
 
 func newRefresh() *refresh {
-	return &refresh{begun: time.Now(), seen: map[schema.UUID]struct{}{}, gone: map[schema.UUID]struct{}{}}
+	return &refresh{begun: time.Now(), seen: map[schema.UUID]bool{}, gone: map[schema.UUID]struct{}{}}
 }
 
 func (r *refresh) add(event Event) {
 	switch event.Kind {
 	case Content:
-		r.exists(event.Entry.UUID)
-		r.content = append(r.content, event.Entry)
+		r.exists(event.Entry.UUID, true)
+		if schema.IsContainer(event.Entry) {
+			r.containers = append(r.containers, event.Entry)
+		} else {
+			r.content = append(r.content, event.Entry)
+		}
 	case Present:
 		for _, uuid := range event.UUIDs {
-			r.exists(uuid)
+			r.exists(uuid, false)
 		}
 	case Gone:
 		for _, uuid := range event.UUIDs {
@@ -45,8 +52,8 @@ func (r *refresh) add(event Event) {
 	}
 }
 
-func (r *refresh) exists(uuid schema.UUID) {
-	r.seen[uuid] = struct{}{}
+func (r *refresh) exists(uuid schema.UUID, sent bool) {
+	r.seen[uuid] = r.seen[uuid] || sent
 	delete(r.gone, uuid)
 }
 
@@ -70,8 +77,10 @@ func (in *intake) writeRefresh() error {
 func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	l := in.l
 	var candidates []finding
+	strange := false
 	err := l.store.View(func(tx *store.Tx) (err error) {
 		candidates, err = in.candidates(tx, end.Snapshot)
+		strange = !end.Snapshot && slices.ContainsFunc(in.refresh.containers, func(c *schema.Entry) bool { return hasCome(tx, c) })
 		return err
 	})
 	if err != nil {
@@ -81,11 +90,10 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	if err != nil {
 		return err
 	}
+	moved := 0
 	err = l.update(func(e *edit) error {
 		state := e.tx.State()
-		for _, f := range candidates {
-			e.record(verified[f.uuid], state.Generation+1)
-		}
+		moved = in.conclude(e, candidates, verified)
 		for _, w := range l.workers {
 			e.brake(w, state.Generation+1)
 		}
@@ -96,7 +104,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 			cookie = in.from // nothing has changed
 		}
 		state.SetCookie(in.fingerprint, cookie)
-		e.live = true
+		e.persists = true
 		return nil
 	})
 	if err != nil {
@@ -106,14 +114,40 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	in.refresh = nil
 	in.connected()
 	l.advanced()
+	l.doubtNames(strange, moved)
 	l.log.Info("follows the directory", "op", "follow", "url", l.getSession().url)
 	l.setSession(func(s *sessionState) {
-		s.phase, s.err, s.ended, s.origin.live = phasePersist, nil, in.serial, true
+		s.phase, s.err, s.ended, s.origin.persists = phasePersist, nil, in.serial, true
 		if s.reload == in.fingerprint {
 			s.reload = ""
 		}
 	})
 	return nil
+}
+
+// conclude writes what the refresh says of its candidates and of the containers, and the names of what lies below those. It
+// returns how many entries got another name by that.
+func (in *intake) conclude(e *edit, candidates []finding, verified map[schema.UUID]finding) int {
+	generation := e.tx.State().Generation + 1
+	var moves []relocation
+	write := func(f finding) {
+		if move, renamed := e.renamed(f.entry); renamed {
+			moves = append(moves, move)
+		}
+		e.record(f, generation)
+	}
+	for _, f := range candidates {
+		write(verified[f.uuid])
+	}
+	for _, c := range in.refresh.containers {
+		if in.refresh.seen[c.UUID] { // else it has gone since
+			write(finding{uuid: c.UUID, entry: c})
+		}
+	}
+	return e.relocate(moves, generation, func(uuid schema.UUID) bool {
+		_, asked := verified[uuid]
+		return asked || in.refresh.seen[uuid]
+	})
 }
 
 // anyOwner reports whether one of the entries owns something, or may. Those that own nothing, such as the containers above
@@ -146,6 +180,12 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 		}
 		if in.l.anyOwner(tx, tx.EntryIDs()) && !in.l.anyOwner(tx, maps.Keys(in.refresh.seen)) {
 			return nil, errEmpty
+		}
+	}
+	if !snapshot {
+		told := func(uuid schema.UUID) bool { _, gone := ids[uuid]; return gone || in.refresh.seen[uuid] }
+		for _, uuid := range orphans(tx, slices.Collect(maps.Keys(ids)), told) {
+			ids[uuid] = struct{}{}
 		}
 	}
 	for uuid := range tx.Outsiders() {

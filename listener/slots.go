@@ -19,13 +19,13 @@ type origin struct {
 	fingerprint string
 	// from is the cookie that it goes on from, empty when it begins anew.
 	from []byte
-	// live is set once its refresh has ended. Until then only from tells what the replica may be compared with.
-	live bool
+	// persists is set once its refresh has ended. Until then only from tells what the replica may be compared with.
+	persists bool
 }
 
 // position returns the cookie that all that comes now is newer than, empty when that is not known.
 func (e *edit) position() []byte {
-	if e.live {
+	if e.persists {
 		return e.tx.State().Cookie()
 	}
 	return e.from
@@ -49,7 +49,7 @@ func (e *edit) overwrites(known, entry *schema.Entry) {
 func (e *edit) judgeSlots(before []byte) {
 	state := e.tx.State()
 	own := func(s store.Slot) bool {
-		return s.Fingerprint == e.fingerprint && (e.live || len(e.from) > 0)
+		return s.Fingerprint == e.fingerprint && (e.persists || len(e.from) > 0)
 	}
 	if e.differs {
 		state.Slots = slices.DeleteFunc(slices.Clone(state.Slots), func(s store.Slot) bool { return !own(s) })
@@ -59,7 +59,7 @@ func (e *edit) judgeSlots(before []byte) {
 		if e.wrote && !own(*s) && !passes(before, s.Cookie) {
 			s.Suspended = true
 		}
-		if s.Suspended && e.live && store.SameView(s.Fingerprint, e.fingerprint) && passes(state.Cookie(), s.Cookie) {
+		if s.Suspended && e.persists && store.SameView(s.Fingerprint, e.fingerprint) && passes(state.Cookie(), s.Cookie) {
 			s.Suspended = false
 		}
 	}

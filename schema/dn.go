@@ -44,6 +44,33 @@ func (d DN) Levels(base DN) []DN {
 	return levels
 }
 
+// Below reports whether the DN lies below another one, and is not that itself.
+func (d DN) Below(other DN) bool {
+	above := len(d) - len(other)
+	return above > 0 && slices.Equal(d[above:], other)
+}
+
+// Equal reports whether both are the same name.
+func (d DN) Equal(other DN) bool { return slices.Equal(d, other) }
+
+// Rebase returns the text of a DN with another ending in place of all RDNs but the first ones, which stay as they were
+// written.
+func Rebase(text string, first int, ending string) (string, error) {
+	rest := text
+	for range first {
+		_, after, _, err := parseRDN(rest)
+		if err != nil {
+			return "", Invalidf("DN %q: %w", text, err)
+		}
+		rest = after
+	}
+	kept := text[:len(text)-len(rest)]
+	if rest == "" {
+		kept += ","
+	}
+	return strings.TrimSuffix(kept+ending, ","), nil
+}
+
 // parseRDN takes the first RDN from a text, and tells whether a comma followed.
 func parseRDN(text string) (rdn, rest string, more bool, err error) {
 	var parts []string

@@ -85,3 +85,36 @@ func FuzzParseDN(f *testing.F) {
 		}
 	})
 }
+
+func TestRebase(t *testing.T) {
+	for _, tt := range []struct {
+		text   string
+		first  int
+		ending string
+		want   string
+	}{
+		{"uid=A, OU=b,dc=c", 1, "ou=new,dc=c", "uid=A,ou=new,dc=c"},
+		{`uid=a\,b+cn=x,ou=b,dc=c`, 1, "dc=c", `uid=a\,b+cn=x,dc=c`},
+		{"uid=a,ou=b,dc=c", 2, "dc=d", "uid=a,ou=b,dc=d"},
+		{"uid=a,ou=b,dc=c", 0, "dc=d", "dc=d"},
+		{"uid=a,ou=b,dc=c", 1, "", "uid=a"},
+		{"uid=a", 1, "dc=d", "uid=a,dc=d"},
+	} {
+		got, err := schema.Rebase(tt.text, tt.first, tt.ending)
+		if err != nil || got != tt.want {
+			t.Errorf("%q, %d, %q: %q, %v; want %q", tt.text, tt.first, tt.ending, got, err, tt.want)
+		}
+	}
+	if _, err := schema.Rebase("uid=a,x", 2, "dc=d"); err == nil {
+		t.Error("a broken DN was taken")
+	}
+}
+
+func TestBelow(t *testing.T) {
+	base, _ := schema.ParseDN("ou=b,dc=c")
+	for text, want := range map[string]bool{"uid=a,OU=B,dc=c": true, "ou=b,dc=c": false, "uid=a,ou=bb,dc=c": false, "dc=c": false} {
+		if dn, err := schema.ParseDN(text); err != nil || dn.Below(base) != want {
+			t.Errorf("%q below %q: %t, want %t (%v)", text, base, !want, want, err)
+		}
+	}
+}

@@ -60,7 +60,10 @@ func TestParsePolicy(t *testing.T) {
 
 func TestScope(t *testing.T) {
 	s := schema.Scope{Base: "dc=e,dc=t", Host: "cn=m(1),cn=hosts,dc=e,dc=t"}
-	want := `(|(objectClass=univentionMail)(objectClass=univentionMailDomainname)(objectClass=univentionPolicyRegistry)(objectClass=mailregPolicy)` +
+	want := `(|(objectClass=univentionMail)(objectClass=univentionMailDomainname)(objectClass=organizationalUnit)` +
+		`(objectClass=organization)(objectClass=organizationalRole)(objectClass=container)(objectClass=nsContainer)` +
+		`(objectClass=builtinDomain)(objectClass=domain)(objectClass=locality)(objectClass=country)(objectClass=dcObject)` +
+		`(objectClass=univentionPolicyRegistry)(objectClass=mailregPolicy)` +
 		`(entryDN=cn=m\281\29,cn=hosts,dc=e,dc=t)(entryDN=cn=hosts,dc=e,dc=t)(entryDN=dc=e,dc=t))`
 	if got := s.Filter(); got != want {
 		t.Errorf("filter %s", got)
@@ -80,6 +83,7 @@ func TestScope(t *testing.T) {
 		{class("dc=e,dc=t", "x"), true, false},
 		{class("cn=other,dc=e,dc=t", "x"), false, false},
 		{class("ou=hosts,dc=e,dc=t", "x"), false, false},
+		{class("ou=people,dc=e,dc=t", "ORGANIZATIONALUNIT"), true, true},
 	} {
 		if s.Selects(tt.entry) != tt.host || (schema.Scope{Base: s.Base}).Selects(tt.entry) != tt.alone {
 			t.Errorf("%s: selected %t, without a host %t", tt.entry.DN, s.Selects(tt.entry), schema.Scope{Base: s.Base}.Selects(tt.entry))

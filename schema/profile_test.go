@@ -30,7 +30,10 @@ func TestProfileFilter(t *testing.T) {
 		{name: "ucs", in: scope.Filter(), want: scope.Filter()},
 		{
 			name: "ad", in: scope.Filter(),
-			want: "(|(objectClass=user)(objectClass=domainRelatedObject)(objectClass=univentionPolicyRegistry)(objectClass=mailregPolicy)" +
+			want: "(|(objectClass=user)(objectClass=domainRelatedObject)(objectClass=organizationalUnit)" +
+				"(objectClass=organization)(objectClass=organizationalRole)(objectClass=container)(objectClass=nsContainer)" +
+				"(objectClass=builtinDomain)(objectClass=domain)(objectClass=locality)(objectClass=country)(objectClass=dcObject)" +
+				"(objectClass=univentionPolicyRegistry)(objectClass=mailregPolicy)" +
 				"(distinguishedName=cn=mail1,dc=example,dc=test)(distinguishedName=dc=example,dc=test)(distinguishedName=dc=test))",
 		},
 		{name: "ad", in: "(&(mailAlternativeAddress=a@x)(!(uid>=b)))", want: "(&(proxyAddresses=smtp:a@x)(!(sAMAccountName>=b)))"},

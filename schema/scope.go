@@ -6,7 +6,8 @@ import (
 )
 
 // Scope is the part of the directory that handlers care for: mail users, mail domains, registry policies, and the entries
-// from which a host gets its policies, its own one and those above it.
+// from which a host gets its policies, its own one and those above it; and the containers, by whose names all others are
+// called.
 type Scope struct {
 	// Base is the DN below which the directory is followed, Host the DN of the host's own entry; without one, or with one
 	// that is not below the base, no policies are followed.
@@ -25,9 +26,12 @@ func (s Scope) Levels() []DN {
 	return host.Levels(base)
 }
 
-// Filter is the LDAP filter of the entries that handlers care for.
+// Filter is the LDAP filter of the entries that handlers care for, and of the containers.
 func (s Scope) Filter() string {
 	filter := "(objectClass=" + ClassMail + ")(objectClass=" + ClassMailDomain + ")"
+	for _, class := range containerClasses() {
+		filter += "(objectClass=" + class + ")"
+	}
 	levels := s.Levels()
 	if len(levels) > 0 {
 		filter += "(objectClass=" + ClassPolicyRegistry + ")(objectClass=" + ClassPolicy + ")"
@@ -46,7 +50,7 @@ func EscapeFilter(value string) string {
 // Selects reports whether Filter picks an entry, but for those that only Also picks: they are their handlers' to match.
 func (s Scope) Selects(e *Entry) bool {
 	levels := s.Levels()
-	return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) || len(levels) > 0 && (IsPolicy(e) || IsLevel(e, levels))
+	return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) || IsContainer(e) || len(levels) > 0 && (IsPolicy(e) || IsLevel(e, levels))
 }
 
 // IsLevel reports whether an entry is one of those that can assign policies.

@@ -16,7 +16,7 @@ import (
 func BenchmarkInitialRefresh(b *testing.B) {
 	const n = 10000
 	s := harness.NewSlapd(b, func(c *harness.SlapdConfig) { c.LDIF = people(n) })
-	source, err := syncrepl.New(syncrepl.Config{Server: server(s), Base: harness.BaseDN})
+	source, err := syncrepl.New(syncrepl.Config{Server: server(s), Base: harness.BaseDN, Filter: filter})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -26,10 +26,13 @@ func server(s *harness.Slapd) connect.Server {
 	}
 }
 
+// filter picks what the tests add: not the containers, which would be among the events of each of them.
+const filter = "(|(objectClass=univentionMail)(objectClass=univentionMailDomainname))"
+
 // newSource returns a source on a directory; each change edits its configuration.
 func newSource(t *testing.T, s *harness.Slapd, changes ...func(*syncrepl.Config)) *syncrepl.Source {
 	t.Helper()
-	c := syncrepl.Config{Server: server(s), Base: harness.BaseDN}
+	c := syncrepl.Config{Server: server(s), Base: harness.BaseDN, Filter: filter}
 	for _, change := range changes {
 		change(&c)
 	}
