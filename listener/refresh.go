@@ -140,7 +140,7 @@ func (in *intake) conclude(e *edit, candidates []finding, verified map[schema.UU
 		write(verified[f.uuid])
 	}
 	for _, c := range in.refresh.containers {
-		if in.refresh.seen[c.UUID] { // else it has gone since
+		if _, asked := verified[c.UUID]; !asked && in.refresh.seen[c.UUID] { // else it has gone since
 			write(finding{uuid: c.UUID, entry: c})
 		}
 	}
@@ -190,6 +190,11 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	}
 	for uuid := range tx.Outsiders() {
 		ids[uuid] = struct{}{}
+	}
+	for _, c := range in.refresh.containers {
+		if in.l.lost(tx, c) {
+			ids[c.UUID] = struct{}{}
+		}
 	}
 	for _, w := range in.l.workers {
 		h := tx.Handler(w.name)
