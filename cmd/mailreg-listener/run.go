@@ -70,6 +70,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	domains := domain.New(domain.Config{Registry: reg, Logger: logger})
 	policies := policy.New(policy.Config{Registry: reg, Scope: set.scope, Logger: logger})
 	edits := watch.New(watch.Config{Registry: reg, Logger: logger})
+	outlook := newOutlook(reg, set, logger)
 	l, err := listener.New(listener.Config{
 		Store:       state,
 		Source:      source,
@@ -81,12 +82,14 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
-		Notes:       func() []string { return slices.Concat(site.notes, edits.Notes(), policies.Notes()) },
+		Notes:       func() []string { return slices.Concat(site.notes, edits.Notes(), policies.Notes(), outlook.Notes()) },
+		Observer:    outlook,
 		Logger:      logger,
 	})
 	if err != nil {
 		return err
 	}
+	outlook.of = l
 	socket, err := server.Listen(filepath.Join(opts.root, "run/mailreg/control.sock"))
 	if err != nil {
 		return err
@@ -97,6 +100,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	tasks.Go(func() error { return l.Run(ctx) })
 	tasks.Go(func() error { return mailboxes.Run(ctx) })
 	tasks.Go(func() error { return edits.Run(ctx) })
+	tasks.Go(func() error { return outlook.Run(ctx) })
 	tasks.Go(func() error { return feedWatchdog(ctx, l.Alive) })
 	tasks.Go(func() error { return announce(ctx, l.Ready(), logger) })
 	return tasks.Wait()
@@ -112,6 +116,7 @@ func checkSettings(reg *registry.Registry, root string) (settings, error) {
 	if err != nil {
 		return settings{}, err
 	}
+	set.listen = listenAddress(view, root)
 	if err := mailbox.Check(root, view); err != nil {
 		return settings{}, settingsError{err}
 	}

@@ -26,6 +26,8 @@ type settings struct {
 	// scope is what of the directory is followed.
 	scope  schema.Scope
 	server connect.Server
+	// listen is where metrics and the status page are served, "" for nowhere.
+	listen string
 }
 
 // readSettings returns the settings, or a settingsError that names every key that is missing.

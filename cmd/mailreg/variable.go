@@ -3,9 +3,9 @@ package main
 import (
 	"strings"
 
-	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
+	"github.com/mailreg/mailreg/schema/plain"
 )
 
 // shownSecret stands for the value of a secret wherever more than that value is printed.
@@ -114,4 +114,4 @@ func (v variable) json(german bool) variableJSON {
 }
 
 // oneLine is how values are shown to people.
-func oneLine(value string) string { return terminal.Line(value) }
+func oneLine(value string) string { return plain.Line(value) }

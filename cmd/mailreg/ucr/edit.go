@@ -5,8 +5,8 @@ import (
 	"errors"
 	"strings"
 
-	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema/plain"
 )
 
 // set changes what can be changed and says of each key what became of it.
@@ -61,7 +61,7 @@ func (p *Program) reportKey(view *registry.View, edit registry.Edit, key registr
 		p.warnf("The config registry variable '%s' does not exist", key.Key)
 		return // nothing has changed that could be hidden
 	}
-	p.printf("%s %s\n", key.Verb, terminal.Line(key.Key))
+	p.printf("%s %s\n", key.Verb, plain.Line(key.Key))
 	left := strings.HasPrefix(key.Verb, "Not ")
 	switch r := key.Refusal; {
 	case r == nil:

@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema/plain"
 	"github.com/mailreg/mailreg/templates/markers"
 )
 
@@ -27,7 +27,7 @@ func (p *Program) commit(ctx context.Context) error {
 	}
 	outcome, err := p.Registry.Commit(ctx, opts)
 	for _, file := range outcome.Unknown {
-		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", terminal.Line(file))
+		fmt.Fprintf(p.Stderr, "Warning: The file '%s' is not registered as an UCR template.\n", plain.Line(file))
 	}
 	return p.finish(outcome, err)
 }

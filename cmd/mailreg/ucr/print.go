@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/mailreg/mailreg/cmd/mailreg/shell"
-	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
+	"github.com/mailreg/mailreg/schema/plain"
 )
 
 // layout says what is printed of each entry beside key and value.
@@ -47,7 +47,7 @@ func (p *Program) print(entries []entry, l layout) {
 func (p *Program) printEntry(e entry, l layout) {
 	value := "<empty>"
 	if e.set {
-		value = terminal.Line(e.value)
+		value = plain.Line(e.value)
 	}
 	scope := ""
 	if l.layer && e.set {
@@ -64,7 +64,7 @@ func (p *Program) printEntry(e entry, l layout) {
 	if e.declared && l.details {
 		standard := "(not set)"
 		if d.HasDefault {
-			standard = terminal.Line(d.Default)
+			standard = plain.Line(d.Default)
 		}
 		p.printf(" Default: %s\n Type: %s\n", standard, d.Type)
 	}

@@ -15,8 +15,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mailreg/mailreg/cmd/mailreg/terminal"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema/plain"
 )
 
 // The exit codes.
@@ -99,12 +99,12 @@ func (p *Program) printf(format string, args ...any) { fmt.Fprintf(p.Stdout, for
 
 // warnf prints a warning as one line.
 func (p *Program) warnf(format string, args ...any) {
-	fmt.Fprintf(p.Stderr, "W: %s\n", terminal.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(p.Stderr, "W: %s\n", plain.Line(fmt.Sprintf(format, args...)))
 }
 
 // errorf prints an error as one line.
 func (p *Program) errorf(format string, args ...any) {
-	fmt.Fprintf(p.Stderr, "E: %s\n", terminal.Line(fmt.Sprintf(format, args...)))
+	fmt.Fprintf(p.Stderr, "E: %s\n", plain.Line(fmt.Sprintf(format, args...)))
 }
 
 // errorLines prints an error that may tell of several things, each on its line, and the hint of a wrong call.

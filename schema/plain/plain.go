@@ -1,5 +1,5 @@
-// Package terminal makes text fit to be shown on one.
-package terminal
+// Package plain makes untrusted text fit to be shown: on a terminal, in the log, on a page.
+package plain
 
 import (
 	"fmt"
