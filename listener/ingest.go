@@ -92,20 +92,10 @@ func drain(first Event, events <-chan Event) []Event {
 }
 
 func (in *intake) take(ctx context.Context, batch []Event) error {
-	for len(batch) > 0 {
+	for i, event := range batch {
 		if in.refresh == nil {
-			live := batch
-			if at := slices.IndexFunc(batch, func(e Event) bool { return e.Kind == RefreshBegin }); at >= 0 {
-				live, in.refresh = batch[:at], newRefresh()
-			}
-			batch = batch[len(live):]
-			if err := in.live(ctx, live); err != nil {
-				return err
-			}
-			continue
+			return in.live(ctx, batch[i:])
 		}
-		event := batch[0]
-		batch = batch[1:]
 		if event.Kind != RefreshEnd {
 			in.refresh.add(event)
 			continue
@@ -140,9 +130,6 @@ type finding struct {
 // or in which a handler misses what it had acknowledged, is looked up first.
 func (in *intake) live(ctx context.Context, batch []Event) error {
 	findings, cookie := newest(batch)
-	if len(findings) == 0 && len(cookie) == 0 {
-		return nil
-	}
 	var doubtful []finding
 	strange := false
 	err := in.l.store.View(func(tx *store.Tx) error {

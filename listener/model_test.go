@@ -58,6 +58,10 @@ type world struct {
 	crashIn    *atomic.Int64
 	crashAfter bool
 	version    int
+	// more are further handlers, unless without is set; see is asked at each transaction as well.
+	more    []Handler
+	without bool
+	see     func(committed bool) error
 }
 
 var errDead = errors.New("the process is dead")
@@ -66,7 +70,9 @@ func (w *world) errorf(format string, args ...any) {
 	w.wrong = append(w.wrong, fmt.Sprintf(format, args...))
 }
 
-func newWorld(path string) *world {
+func newWorld(path string) *world { return newWorldWith(path, func(*world) {}) }
+
+func newWorldWith(path string, change func(*world)) *world {
 	st, err := store.Open(path)
 	if err != nil {
 		panic(err)
@@ -75,7 +81,9 @@ func newWorld(path string) *world {
 		// One entry stays for ever: a refresh without any is not believed, which is a story of its own.
 		dir: newDirectory(user(9, "stays")), target: newTarget(), store: st, guard: &atomic.Int64{},
 		deleted: map[schema.UUID]*schema.Entry{}, failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
+		dead: &atomic.Bool{}, see: func(bool) error { return nil },
 	}
+	change(w)
 	w.target.fail = func(c schema.Change) error {
 		w.mu.Lock()
 		slow := w.slow
@@ -109,8 +117,12 @@ func (w *world) start() {
 	dead, crashIn := &atomic.Bool{}, &atomic.Int64{}
 	w.dead, w.crashIn = dead, crashIn
 	after := w.crashAfter
+	handlers := []Handler{w.target}
+	if !w.without {
+		handlers = append(handlers, w.more...)
+	}
 	l, err := New(Config{
-		Store: w.store, Source: w.dir, Probe: w.dir, Handlers: []Handler{w.target}, Fingerprint: "f",
+		Store: w.store, Source: w.dir, Probe: w.dir, Handlers: handlers, Fingerprint: "f",
 		InFilter: func(e *schema.Entry) bool { return e.HasClass(schema.ClassMail) },
 		Guard:    func() (int, int) { return int(w.guard.Load()), 0 },
 		fault: func(committed bool) error {
@@ -120,9 +132,13 @@ func (w *world) start() {
 			if dead.Load() {
 				return errDead
 			}
-			return nil
+			return w.see(committed)
 		},
 	})
+	if errors.Is(err, errDead) {
+		w.start() // the process has ended at its start, and is started again
+		return
+	}
 	if err != nil {
 		panic(err)
 	}
@@ -201,6 +217,20 @@ func (w *world) do(s step) {
 		w.guard.Store(1 - w.guard.Load())
 	case "approve":
 		w.approve()
+	case "reject":
+		w.reject()
+	case "drop":
+		w.drop()
+	case "pause":
+		w.must(nil, w.listener.Pause(context.Background(), "target"))
+	case "resume":
+		w.must(nil, w.listener.Resume(context.Background(), "target"))
+	case "without", "with":
+		w.stop()
+		w.without = s.Op == "without"
+		w.start()
+	case "forget handler":
+		w.must(nil, w.listener.Forget(context.Background(), "ledger"))
 	case "minutes":
 		time.Sleep(3 * time.Minute)
 	case "hour":
@@ -270,6 +300,23 @@ func (w *world) approve() bool {
 		w.must(w.listener.Approve(context.Background(), h.ID))
 	}
 	return len(list) > 0
+}
+
+// reject lets nothing run that is held, and drop nothing that is parked.
+func (w *world) reject() {
+	list, err := w.listener.Held(context.Background())
+	w.must(nil, err)
+	for _, h := range list {
+		w.must(w.listener.Reject(context.Background(), h.ID))
+	}
+}
+
+func (w *world) drop() {
+	list, err := w.listener.Parked(context.Background())
+	w.must(nil, err)
+	for _, p := range list {
+		w.must(nil, w.listener.Drop(context.Background(), p.ID))
+	}
 }
 
 // settle takes all faults away and gives the listener the time it needs.
@@ -369,7 +416,7 @@ func (w *world) contested(h *store.Handler, n int, address string) bool {
 }
 
 func TestModel(t *testing.T) {
-	dir := t.TempDir()
+	dir := memoryDir(t)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		list := steps().Draw(rt, "steps")
