@@ -105,6 +105,9 @@ func (m *Mailreg) Wait() string {
 // Listener is the built daemon on a sandbox's root.
 type Listener struct {
 	*Process
+	// Program is the command line of another program that stands in for the daemon; none when empty.
+	Program []string
+
 	t       T
 	sandbox *Sandbox
 }
@@ -126,6 +129,11 @@ func SpawnListener(t T, sandbox *Sandbox) *Listener {
 	return l
 }
 
+// StandIn returns a daemon that is not started yet, whose command line is another program's with --root at its end.
+func StandIn(t T, sandbox *Sandbox, program ...string) *Listener {
+	return &Listener{t: t, sandbox: sandbox, Program: program}
+}
+
 // Start starts it again after Stop or Kill.
 func (l *Listener) Start() {
 	l.t.Helper()
@@ -143,7 +151,11 @@ func (l *Listener) Start() {
 // Spawn starts it and does not wait: for a daemon that is expected to refuse, or that is killed at once.
 func (l *Listener) Spawn() {
 	l.t.Helper()
-	cmd := exec.Command(built(l.t, "mailreg-listener"), "--root", l.sandbox.Root())
+	program := l.Program
+	if len(program) == 0 {
+		program = []string{built(l.t, "mailreg-listener")}
+	}
+	cmd := exec.Command(program[0], append(program[1:len(program):len(program)], "--root", l.sandbox.Root())...)
 	l.Process = start(l.t, "mailreg-listener", l.Log(), cmd)
 }
 
