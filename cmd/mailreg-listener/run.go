@@ -18,6 +18,7 @@ import (
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/control/server"
+	"github.com/mailreg/mailreg/listener/notice"
 	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/listener/syncrepl"
@@ -71,6 +72,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	policies := policy.New(policy.Config{Registry: reg, Scope: set.scope, Logger: logger})
 	edits := watch.New(watch.Config{Registry: reg, Logger: logger})
 	outlook := newOutlook(reg, set, logger)
+	var notices *notice.Watch
 	l, err := listener.New(listener.Config{
 		Store:       state,
 		Source:      source,
@@ -82,7 +84,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
-		Notes:       func() []string { return slices.Concat(site.notes, edits.Notes(), policies.Notes(), outlook.Notes()) },
+		Notes:       func() []string { return slices.Concat(site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes()) },
 		Observer:    outlook,
 		Logger:      logger,
 	})
@@ -90,6 +92,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		return err
 	}
 	outlook.of = l
+	notices = newNotices(set, opts.root, l, reg.View, logger)
 	socket, err := server.Listen(filepath.Join(opts.root, "run/mailreg/control.sock"))
 	if err != nil {
 		return err
@@ -101,6 +104,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	tasks.Go(func() error { return mailboxes.Run(ctx) })
 	tasks.Go(func() error { return edits.Run(ctx) })
 	tasks.Go(func() error { return outlook.Run(ctx) })
+	tasks.Go(func() error { return notices.Run(ctx) })
 	tasks.Go(func() error { return feedWatchdog(ctx, l.Alive) })
 	tasks.Go(func() error { return announce(ctx, l.Ready(), logger) })
 	return tasks.Wait()
