@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/notice"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/registry/hook/program"
@@ -23,39 +22,43 @@ import (
 // telling is how long telling somebody may take.
 const telling = time.Minute
 
-// newNotices returns what tells a person of held, parked and stalled work, by the settings as they are when there is
-// something to tell.
-func newNotices(set settings, root string, l *listener.Listener, view func() (*registry.View, error), logger *slog.Logger) *notice.Watch {
+// messenger tells a person of held, parked and stalled work, by the settings as they are when there is something to tell.
+type messenger struct {
+	root, host string
+	view       func() (*registry.View, error)
+}
+
+func (m messenger) watch(api notice.API, logger *slog.Logger) *notice.Watch {
 	return notice.New(notice.Config{
-		API: l, Host: set.host, Path: filepath.Join(root, "var/lib/mailreg/notices.json"), Logger: logger,
-		Interval: func() time.Duration {
-			v, err := view()
-			if err != nil && v == nil {
-				return time.Minute
-			}
-			return v.Duration("mailreg/notify/interval")
-		},
-		Deliver: func(ctx context.Context, m notice.Message) (bool, error) {
-			v, err := view()
-			if err != nil && v == nil {
-				return false, err
-			}
-			return deliver(ctx, root, v, m)
-		},
+		API: api, Host: m.host, Path: filepath.Join(m.root, "var/lib/mailreg/notices.json"), Logger: logger,
+		Interval: m.interval, Deliver: m.deliver,
 	})
+}
+
+func (m messenger) interval() time.Duration {
+	view, err := m.view()
+	if err != nil && view == nil {
+		return time.Minute
+	}
+	return view.Duration("mailreg/notify/interval")
 }
 
 // deliver tells the address and the program that are set. Whoever has heard of it is not told again because the other way
 // has failed.
-func deliver(ctx context.Context, root string, view *registry.View, m notice.Message) (told bool, err error) {
+func (m messenger) deliver(ctx context.Context, message notice.Message) (told bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, telling)
 	defer cancel()
+	view, err := m.view()
+	if err != nil && view == nil {
+		return false, err
+	}
+	err = nil // what could be read counts
 	if to := view.String("mailreg/notify/mail"); to != "" {
-		failure := sendMail(ctx, view, to, m)
+		failure := sendMail(ctx, view, to, message)
 		told, err = told || failure == nil, errors.Join(err, failure)
 	}
 	if path := view.String("mailreg/notify/command"); path != "" {
-		failure := runCommand(ctx, root, path, m)
+		failure := runCommand(ctx, m.root, path, message)
 		told, err = told || failure == nil, errors.Join(err, failure)
 	}
 	return told, err

@@ -92,7 +92,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		return err
 	}
 	outlook.of = l
-	notices = newNotices(set, opts.root, l, reg.View, logger)
+	notices = messenger{root: opts.root, host: set.host, view: reg.View}.watch(l, logger)
 	socket, err := server.Listen(filepath.Join(opts.root, "run/mailreg/control.sock"))
 	if err != nil {
 		return err
