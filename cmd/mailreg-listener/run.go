@@ -84,9 +84,11 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
-		Notes:       func() []string { return slices.Concat(site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes()) },
-		Observer:    outlook,
-		Logger:      logger,
+		Notes: func() []string {
+			return slices.Concat(site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
+		},
+		Observer: outlook,
+		Logger:   logger,
 	})
 	if err != nil {
 		return err
