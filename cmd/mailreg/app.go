@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -32,7 +33,9 @@ const controlSocket = "/run/mailreg/control.sock"
 type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	getenv         func(string) string
+	// results is the file behind stdout, which is buffered; nil when there is none.
+	results *os.File
+	getenv  func(string) string
 	// root is an absolute path without a trailing slash, or "/".
 	root string
 	// json is set by the flag of the command that runs.
@@ -105,6 +108,7 @@ func (a *app) exitCode(err error) int {
 // buffer collects the results, whose lines are many, until flush prints them: a result that nobody gets to read, such as
 // for a full disk, is no success. What goes to stderr lets the results before it go first.
 func (a *app) buffer() (flush func() error) {
+	a.results, _ = a.stdout.(*os.File)
 	out := bufio.NewWriter(a.stdout)
 	a.stdout, a.stderr = out, turns{a.stderr, out}
 	return func() error {

@@ -51,13 +51,22 @@ func ask[T any](a *app, command *cobra.Command, call func(context.Context, contr
 
 // newStatusCommand exits 0 whatever the state is: that the daemon answers is what was asked.
 func newStatusCommand(a *app) *cobra.Command {
-	return ask(a, &cobra.Command{
+	command := ask(a, &cobra.Command{
 		Use:   "status",
 		Short: "Tell whether the daemon is in step with the directory",
 		Args:  cobra.NoArgs,
 	}, func(ctx context.Context, api control.API, _ []string) (control.Status, error) {
 		return api.Status(ctx)
 	}, a.showStatus)
+	once, watch := command.RunE, false
+	command.Flags().BoolVar(&watch, "watch", false, "go on until Ctrl-C; with --json, one line for each change")
+	command.RunE = func(c *cobra.Command, args []string) error {
+		if watch {
+			return a.watchStatus(c.Context())
+		}
+		return once(c, args)
+	}
+	return command
 }
 
 // newWaitCommand does not use ask, which bounds a call: a wait lasts as long as it takes.

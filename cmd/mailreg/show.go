@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/screen"
 	"github.com/mailreg/mailreg/listener/control"
 )
 
@@ -18,35 +19,11 @@ func (a *app) table(rows [][]string) {
 	w.Flush()
 }
 
-// showStatus prints the state with its reasons first, since those are what one looks for.
+// showStatus prints the state.
 func (a *app) showStatus(s control.Status) {
-	ready := "yes"
-	if !s.Ready {
-		ready = "no"
+	for _, line := range screen.Status(s, time.Now()) {
+		a.printf("%s\n", line.Text)
 	}
-	a.printf("Ready: %s\n", ready)
-	for _, reason := range s.Reasons {
-		a.printf("  %s\n", oneLine(reason))
-	}
-	for _, note := range s.Notes {
-		a.printf("Note: %s\n", oneLine(note))
-	}
-	a.printf("Source: %s %s, %s, last message %s\n", s.Source.Kind, s.Source.URL, s.Source.Phase, moment(s.Source.LastMessage.Time))
-	a.printf("Entries: %d\nHeld: %d\n", s.Entries, s.Held)
-	rows := [][]string{{"HANDLER", "PENDING", "RETRYING", "PARKED", "LAST SUCCESS", "LAST ERROR"}}
-	for _, h := range s.Handlers {
-		trouble := "none"
-		if h.LastError != "" {
-			trouble = moment(h.LastErrorAt.Time) + " " + oneLine(h.LastError)
-		}
-		if !h.Paused.IsZero() {
-			h.Name += " (paused)"
-		}
-		rows = append(rows, []string{
-			h.Name, fmt.Sprint(h.Pending), fmt.Sprint(h.Retrying), fmt.Sprint(h.Parked), moment(h.LastSuccess.Time), trouble,
-		})
-	}
-	a.table(rows)
 }
 
 // showParked prints nothing when there is nothing, so that wait is silent when all is well.

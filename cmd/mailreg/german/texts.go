@@ -187,6 +187,7 @@ schreibt, fallen weg und werden genannt.`,
 	{"only the entry with this `UUID`", "nur der Eintrag mit dieser `UUID`"},
 	{"Try one parked entry again, or everything that waits for another try", "Versucht einen geparkten Eintrag noch einmal, oder alles, was auf einen neuen Versuch wartet"},
 	{"Tell whether the daemon is in step with the directory", "Sagt, ob der Dienst im Gleichschritt mit dem Verzeichnis ist"},
+	{"go on until Ctrl-C; with --json, one line for each change", "geht weiter bis Strg-C; mit --json eine Zeile für jede Änderung"},
 	{"Wait until everything is done that the directory holds now", "Wartet, bis alles getan ist, was das Verzeichnis jetzt enthält"},
 	{
 		`wait returns once every handler has done all that the directory held when wait was called. Parked
