@@ -92,10 +92,20 @@ func drain(first Event, events <-chan Event) []Event {
 }
 
 func (in *intake) take(ctx context.Context, batch []Event) error {
-	for i, event := range batch {
+	for len(batch) > 0 {
 		if in.refresh == nil {
-			return in.live(ctx, batch[i:])
+			live := batch
+			if at := slices.IndexFunc(batch, func(e Event) bool { return e.Kind == RefreshBegin }); at >= 0 {
+				live, in.refresh = batch[:at], newRefresh()
+			}
+			batch = batch[len(live):]
+			if err := in.live(ctx, live); err != nil {
+				return err
+			}
+			continue
 		}
+		event := batch[0]
+		batch = batch[1:]
 		if event.Kind != RefreshEnd {
 			in.refresh.add(event)
 			continue
@@ -130,6 +140,9 @@ type finding struct {
 // or in which a handler misses what it had acknowledged, is looked up first.
 func (in *intake) live(ctx context.Context, batch []Event) error {
 	findings, cookie := newest(batch)
+	if len(findings) == 0 && len(cookie) == 0 {
+		return nil
+	}
 	var doubtful []finding
 	strange := false
 	err := in.l.store.View(func(tx *store.Tx) error {

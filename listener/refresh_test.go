@@ -102,6 +102,22 @@ func TestSnapshotFindsDeletes(t *testing.T) {
 	}
 }
 
+func TestAnotherRefreshWithinTheSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newStopped(t, 3)
+		r.dir.delete(id(3))
+		end := Event{Kind: RefreshEnd, Snapshot: true}
+		r.pretend(nil, slices.Concat(content(crowd(3)...), []Event{end}, content(user(1, "new")), []Event{{Kind: RefreshBegin}},
+			content(user(1, "new"), user(2, "a2")), []Event{end}, content(user(4, "a4")))...)
+		r.start()
+		defer r.stop()
+		r.expectAny("add u4 a4", "change u1 a1 new", "remove u3 a3")
+		if n := r.replica(); n != 3 {
+			t.Errorf("%d entries in the replica", n)
+		}
+	})
+}
+
 func TestNothingIsDeletedUnverified(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := newStopped(t, 4)

@@ -41,6 +41,9 @@ const (
 	RefreshEnd
 	// Position moves the cookie without content: Cookie.
 	Position
+	// RefreshBegin begins another refresh within the session, which RefreshEnd ends: a source that is not told everything
+	// compares all of it now and then.
+	RefreshBegin
 )
 
 // Event is one message of a session.

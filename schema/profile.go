@@ -34,6 +34,12 @@ const (
 	proxyPrefix    = "smtp:"
 )
 
+// The classes of users and computers of Active Directory, where computers are users, too.
+const (
+	classUser     = "user"
+	classComputer = "computer"
+)
+
 // profiles are the tables by the values of ldap/profile. Mail domains have no class that everybody uses; RFC 4524's is in
 // the schema of all of these servers. Active Directory knows no home server, and dates entries by attributes of its own.
 var profiles = map[string]map[string]string{
@@ -152,7 +158,12 @@ func (p Profile) comparison(item string) string {
 	}
 	name, rest := item[:end], item[end:]
 	if strings.EqualFold(strings.TrimSpace(name), attrClass) {
-		if class := p.Attribute(strings.TrimPrefix(rest, "=")); class != "" && strings.HasPrefix(rest, "=") {
+		class := p.Attribute(strings.TrimPrefix(rest, "="))
+		switch {
+		case class == "" || !strings.HasPrefix(rest, "="):
+		case strings.EqualFold(class, classUser):
+			return "&(" + name + "=" + class + ")(!(" + name + "=" + classComputer + "))"
+		default:
 			return name + "=" + class
 		}
 		return item

@@ -30,7 +30,7 @@ func TestProfileFilter(t *testing.T) {
 		{name: "ucs", in: scope.Filter(), want: scope.Filter()},
 		{
 			name: "ad", in: scope.Filter(),
-			want: "(|(objectClass=user)(objectClass=domainRelatedObject)(objectClass=organizationalUnit)" +
+			want: "(|(&(objectClass=user)(!(objectClass=computer)))(objectClass=domainRelatedObject)(objectClass=organizationalUnit)" +
 				"(objectClass=organization)(objectClass=organizationalRole)(objectClass=container)(objectClass=nsContainer)" +
 				"(objectClass=builtinDomain)(objectClass=domain)(objectClass=locality)(objectClass=country)(objectClass=dcObject)" +
 				"(objectClass=univentionPolicyRegistry)(objectClass=mailregPolicy)" +
@@ -118,6 +118,16 @@ func TestVocabulary(t *testing.T) {
 	}
 	if _, err := profile(t, "ucs", nil).Vocabulary(canonical, schema.EntryUUID).UUID(nil); err == nil {
 		t.Error("an entry without UUID has one")
+	}
+}
+
+func TestComputersAreNoMailUsers(t *testing.T) {
+	words := profile(t, "ad", nil).Vocabulary([]string{"objectClass", "mailPrimaryAddress"}, schema.ObjectGUID)
+	entry := words.Entry(schema.UUID{1}, "cn=pc1", []schema.Attribute{
+		{Name: "objectclass", Values: []string{"top", "person", "user", "computer"}}, {Name: "mail", Values: []string{"pc1@x"}},
+	})
+	if schema.IsMailbox(entry) || !entry.HasClass("computer") {
+		t.Errorf("a computer is %+v", entry)
 	}
 }
 

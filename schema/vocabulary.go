@@ -82,6 +82,7 @@ func (v *Vocabulary) Entry(uuid UUID, dn string, attrs []Attribute) *Entry {
 func (v *Vocabulary) values(canonical string, values []string) []string {
 	prefix := v.profile.ValuePrefix(canonical)
 	isClass := strings.EqualFold(canonical, attrClass)
+	isComputer := isClass && slices.ContainsFunc(values, func(v string) bool { return strings.EqualFold(v, classComputer) })
 	if prefix == "" && !isClass {
 		return values
 	}
@@ -89,6 +90,8 @@ func (v *Vocabulary) values(canonical string, values []string) []string {
 	for _, value := range values {
 		names, named := v.classes[strings.ToLower(value)]
 		switch {
+		case isComputer && strings.EqualFold(value, classUser):
+			out = append(out, value) // it stands for nothing
 		case isClass && named:
 			out = append(out, names...)
 		case isClass && v.misleading(value):

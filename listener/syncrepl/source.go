@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"sync"
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
@@ -38,14 +37,11 @@ type Config struct {
 
 // Source is a provider to follow. It serves one session at a time.
 type Source struct {
+	*search.Connection
 	config Config
 	words  *schema.Vocabulary
 	search []byte // as the content of a message
 	log    *slog.Logger
-
-	mu        sync.Mutex
-	url       string        // of the current or last session
-	connected *connect.Conn // by Connect, for the next Events
 }
 
 var (
@@ -71,50 +67,7 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{config: c, words: words, search: operation, log: c.Logger}, nil
-}
-
-// URL is the address of the current session, or of the last one; "" before the first.
-func (s *Source) URL() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.url
-}
-
-// Connect connects for the next Events, so that the caller can choose the cookie of the address that was reached.
-func (s *Source) Connect(ctx context.Context) (string, error) {
-	conn, err := connect.Open(ctx, s.config.Server)
-	if err != nil {
-		return "", err
-	}
-	s.Use(conn)
-	return conn.URL, nil
-}
-
-// Use hands over a connection that is bound and idle, for the next Events.
-func (s *Source) Use(conn *connect.Conn) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.connected != nil {
-		_ = s.connected.Close() // nobody has used it
-	}
-	s.connected, s.url = conn, conn.URL
-}
-
-// take returns the connection made by Connect, else a new one.
-func (s *Source) take(ctx context.Context) (*connect.Conn, error) {
-	for {
-		s.mu.Lock()
-		conn := s.connected
-		s.connected = nil
-		s.mu.Unlock()
-		if conn != nil {
-			return conn, nil
-		}
-		if _, err := s.Connect(ctx); err != nil {
-			return nil, err
-		}
-	}
+	return &Source{Connection: search.NewConnection(c.Server), config: c, words: words, search: operation, log: c.Logger}, nil
 }
 
 // Events runs a session: from the cookie on when there is one, else from the beginning. Its last element is an error,
@@ -130,7 +83,7 @@ func (s *Source) take(ctx context.Context) (*connect.Conn, error) {
 // The cookie must be one from the address that is reached: see Connect.
 func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.Event, error] {
 	return func(yield func(listener.Event, error) bool) {
-		conn, err := s.take(ctx)
+		conn, err := s.Take(ctx)
 		if err != nil {
 			yield(listener.Event{}, err)
 			return

@@ -185,10 +185,14 @@ func (d *Directory) Delete(dn string) {
 	}
 }
 
+func (d *Directory) id() schema.Identity {
+	return schema.Identity(or(string(d.identity), string(schema.EntryUUID)))
+}
+
 // UUID returns an entry's UUID.
 func (d *Directory) UUID(dn string) string {
 	d.t.Helper()
-	identity := schema.Identity(or(string(d.identity), string(schema.EntryUUID)))
+	identity := d.id()
 	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
 		"(objectClass=*)", []string{string(identity)}, nil)
 	result, err := d.Conn.Search(req)
@@ -222,14 +226,15 @@ func (d *Directory) Mailboxes() map[string]string {
 // Entries returns the entries below the base that match, with the attributes asked for, in the form of the replica.
 func (d *Directory) Entries(filter string, names ...string) []*schema.Entry {
 	d.t.Helper()
-	req := ldap.NewSearchRequest(BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter, names, nil)
+	req := ldap.NewSearchRequest(BaseDN, ldap.ScopeWholeSubtree, ldap.NeverDerefAliases, 0, 0, false, filter,
+		append([]string{string(d.id())}, names...), nil)
 	result, err := d.Conn.Search(req)
 	if err != nil {
 		d.t.Fatalf("searching %s: %v", filter, err)
 	}
 	entries := make([]*schema.Entry, 0, len(result.Entries))
 	for _, found := range result.Entries {
-		uuid, err := schema.ParseUUID(found.GetAttributeValue("entryUUID"))
+		uuid, err := d.id().Parse(string(found.GetRawAttributeValue(string(d.id()))))
 		if err != nil {
 			d.t.Fatalf("reading %s: %v", found.DN, err)
 		}

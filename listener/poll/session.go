@@ -1,0 +1,120 @@
+package poll
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/search"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// ahead is how far a time of change may lie in the future before it is taken for a mistake: to ask from it on would find
+// nothing until it has come.
+const ahead = time.Hour
+
+// session asks on one connection.
+type session struct {
+	source  *Source
+	conn    *connect.Conn
+	decoder *search.Decoder
+	newest  stamp
+}
+
+// run asks until something fails.
+func (s *session) run(ctx context.Context, yield func(listener.Event) bool) error {
+	for first := true; ; first = false {
+		if !first && !yield(listener.Event{Kind: listener.RefreshBegin}) {
+			return errStopped
+		}
+		if err := s.ask(ctx, s.source.compare, s.content(yield)); err != nil {
+			return err
+		}
+		if !yield(listener.Event{Kind: listener.RefreshEnd, Snapshot: true}) {
+			return errStopped
+		}
+		if err := s.poll(ctx, yield); err != nil {
+			return err
+		}
+	}
+}
+
+// poll asks for what has changed until it is time to compare everything.
+func (s *session) poll(ctx context.Context, yield func(listener.Event) bool) error {
+	config := s.source.config
+	tick := time.NewTicker(config.Interval)
+	defer tick.Stop()
+	due := time.NewTimer(config.Compare)
+	defer due.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-due.C:
+			return nil
+		case <-tick.C:
+		}
+		if err := s.ask(ctx, s.changes(), s.selected(yield)); err != nil {
+			return err
+		}
+	}
+}
+
+// changes is the question for what has changed: of all entries when it is decided here which of them count.
+func (s *session) changes() search.Query {
+	q := s.source.compare
+	if s.source.config.Selects != nil {
+		q.Filter = "(objectClass=*)"
+	}
+	if from := s.newest.before(s.source.config.Overlap); from != "" {
+		q.Filter = "(&" + q.Filter + "(" + s.source.dated + ">=" + from + "))"
+	}
+	return q
+}
+
+// ask asks one question and takes each entry of the answer.
+func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Entry) bool) error {
+	newest := s.newest
+	for value, err := range search.Scan(ctx, s.conn, q) {
+		if err != nil {
+			return err
+		}
+		dn, attrs, err := s.decoder.Attributes(value)
+		if err != nil {
+			return err
+		}
+		uuid, err := s.source.words.UUID(attrs)
+		if err != nil {
+			return err
+		}
+		for _, a := range attrs {
+			if strings.EqualFold(a.Name, s.source.dated) {
+				newest = newest.later(parseStamp(a.Values[0]), s.source.config.Now().Add(ahead))
+			}
+		}
+		if !take(s.source.words.Entry(uuid, dn, attrs)) {
+			return errStopped
+		}
+	}
+	s.newest = newest // not before all of it has come
+	return nil
+}
+
+// content hands out entries as they are.
+func (s *session) content(yield func(listener.Event) bool) func(*schema.Entry) bool {
+	return func(e *schema.Entry) bool { return yield(listener.Event{Kind: listener.Content, Entry: e}) }
+}
+
+// selected hands out entries as they are, and tells of those that are not selected that they are gone.
+func (s *session) selected(yield func(listener.Event) bool) func(*schema.Entry) bool {
+	selects := s.source.config.Selects
+	content := s.content(yield)
+	return func(e *schema.Entry) bool {
+		if selects != nil && !selects(e) {
+			return yield(listener.Event{Kind: listener.Gone, UUIDs: []schema.UUID{e.UUID}})
+		}
+		return content(e)
+	}
+}
