@@ -84,6 +84,9 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
+// PID is the process's number.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Running reports whether the process has not ended.
 func (p *Process) Running() bool {
 	select {

@@ -27,33 +27,50 @@ import (
 // and live in another time when files below the root say so, and with short pauses. It is a process of its own so that it
 // can be killed.
 func runChild(ctx context.Context, root string) (err error) {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	l, end, err := newChild(root, logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	socket, err := server.Listen(filepath.Join(root, "run/mailreg/control.sock"))
+	if err != nil {
+		return err
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return server.Serve(ctx, socket, l, logger) })
+	tasks.Go(func() error { return l.Run(ctx) })
+	return tasks.Wait()
+}
+
+// newChild returns the listener of the child, and a function that closes what it works with, with further handlers.
+func newChild(root string, logger *slog.Logger, more ...listener.Handler) (l *listener.Listener, end func() error, err error) {
 	reg := registry.Open(root)
 	view, err := reg.View()
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	f := faults{root: root, fuse: &fuse{}}
-	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	scope := schema.Scope{Base: view.String("ldap/base"), Host: view.String("ldap/hostdn")}
 	directory := connect.FromSettings(view, true)
-	state, err := store.Open(filepath.Join(root, "var/lib/mailreg/listener.db"))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, state.Close()) }()
 	source, err := syncrepl.New(syncrepl.Config{Server: directory, Base: scope.Base, Filter: scope.Filter(), Attributes: scope.Attributes(), Logger: logger})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
 	asker, err := probe.New(probe.Config{Server: directory, Base: scope.Base, Attributes: scope.Attributes(), URL: source.URL})
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, asker.Close()) }()
+	state, err := store.Open(filepath.Join(root, "var/lib/mailreg/listener.db"))
+	if err != nil {
+		return nil, nil, err
+	}
+	end = func() error { return errors.Join(asker.Close(), state.Close()) }
 	mailboxes := mailbox.New(mailbox.Config{Root: root, View: reg.View, Logger: logger, Now: f.now})
-	l, err := listener.New(listener.Config{
+	handlers := []listener.Handler{&mortalMailbox{mailboxes, f}, &journal{dir: filepath.Join(root, "journal"), f: f}}
+	l, err = listener.New(listener.Config{
 		Store: state, Source: mortalSource{source, f}, Probe: mortalProbe{asker, f},
-		Handlers:    []listener.Handler{&mortalMailbox{mailboxes, f}, &journal{dir: filepath.Join(root, "journal"), f: f}},
+		Handlers:    append(handlers, more...),
 		Fingerprint: fmt.Sprint(scope), Kind: "syncrepl", URL: directory.URLs[0], InFilter: scope.Selects,
 		Guard: func() (int, int) {
 			view, err := reg.View()
@@ -67,14 +84,7 @@ func runChild(ctx context.Context, root string) (err error) {
 		Now:      f.now, Logger: logger, Observer: mortalObserver{f},
 	})
 	if err != nil {
-		return err
+		err = errors.Join(err, end())
 	}
-	socket, err := server.Listen(filepath.Join(root, "run/mailreg/control.sock"))
-	if err != nil {
-		return err
-	}
-	tasks, ctx := errgroup.WithContext(ctx)
-	tasks.Go(func() error { return server.Serve(ctx, socket, l, logger) })
-	tasks.Go(func() error { return l.Run(ctx) })
-	return tasks.Wait()
+	return l, end, err
 }
