@@ -5,6 +5,7 @@ import (
 	"maps"
 	"time"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -46,6 +47,18 @@ func (w *worker) trouble() (string, time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.lastErr, w.lastErrAt
+}
+
+// targetsDown returns the targets that are down, with the numbers of changes that wait for them.
+func (w *worker) targetsDown(waiting map[string]int) (list []control.TargetStatus) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, s := range w.down {
+		list = append(list, control.TargetStatus{
+			Name: s.Target, Since: control.Moment{Time: s.Since}, Waiting: waiting[s.Target], Reason: s.Reason,
+		})
+	}
+	return list
 }
 
 // backlog counts changes that are not done and picks the one that tells most about the reason: one that the handler has

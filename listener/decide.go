@@ -19,6 +19,8 @@ const (
 	skip verb = iota
 	// later: nothing before a time.
 	later
+	// rest: nothing before a target is up.
+	rest
 	// wait: nothing before another entry is through.
 	wait
 	// acknowledge without a call, because there is nothing to do.
@@ -101,8 +103,11 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 	switch {
 	case !ok || busy || m.Generation > v.tx.State().Generation || m.Class == store.Parked || m.Class == store.Held:
 		return d, false
-	case m.Class == store.Retry && soon(m.Next, v.w.l.cfg.Now()):
-		d.verb, d.at = later, m.Next
+	case m.Class == store.Retry && v.due(m).After(time.Now()):
+		d.verb, d.at = later, v.due(m)
+		return d, false
+	case m.Target != "" && !v.w.targets.Admits(m.Target, uuid):
+		d.verb = rest
 		return d, false
 	}
 	v.load(&d)
@@ -126,8 +131,18 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 	return d, false
 }
 
-// soon reports whether a retry is still to come. One that is far ahead is due: the clock was set back.
-func soon(next, now time.Time) bool { return next.After(now) && next.Before(now.Add(maxDelay)) }
+// deadline is when a mark is due that failed, as time.Now tells it; next says of which failure.
+type deadline struct{ next, at time.Time }
+
+// due says when a mark is due that failed. Only a restart goes by the wall clock, which may have jumped: then it is early by
+// no more than its pause, and late by none.
+func (v view) due(m store.Mark) time.Time {
+	if d, ok := v.w.retries[m.UUID]; ok && d.next.Equal(m.Next) {
+		return d.at
+	}
+	left := m.Next.Sub(v.w.l.cfg.Now())
+	return time.Now().Add(min(max(left, 0), m.Delay))
+}
 
 func (v view) load(d *decision) {
 	acked := v.h.Acked(d.change.UUID)

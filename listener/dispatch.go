@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"github.com/mailreg/mailreg/listener/breaker"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -12,8 +13,8 @@ import (
 // launch decides about what is due, oldest first, and starts calls while there is room. What a person must see is
 // written at once, a batch at a time.
 func (w *worker) launch(work context.Context) error {
-	now := w.l.cfg.Now()
-	for uuid, ok := w.timers.due(now); ok; uuid, ok = w.timers.due(now) {
+	now := time.Now()
+	for uuid, ok := w.timers.Due(now); ok; uuid, ok = w.timers.Due(now) {
 		w.touch(uuid)
 	}
 	if err := w.absorb(); err != nil {
@@ -25,7 +26,8 @@ func (w *worker) launch(work context.Context) error {
 	}
 	var settle []schema.UUID
 	for w.room() > len(settle) {
-		uuid, ok := w.queue.pop()
+		w.enqueue(w.targets.Probes())
+		uuid, _, ok := w.queue.Pop()
 		if !ok {
 			break
 		}
@@ -50,7 +52,7 @@ func (w *worker) launch(work context.Context) error {
 // but not stored: decisions without a call cost nothing and could pile up.
 func (w *worker) room() int {
 	switch {
-	case w.paused, w.pause.until.After(w.l.cfg.Now()), w.running >= w.workers:
+	case w.paused, w.pause.until.After(time.Now()), w.running >= w.workers:
 		return 0
 	case w.pause.backoff != nil && (w.committing || w.running+len(w.done) > 0):
 		return 0 // after a pause one call is tried alone
@@ -68,11 +70,18 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 	if !d.edge.By.IsZero() && (d.verb == wait || d.change.UUID != uuid) {
 		w.claims.Wait(uuid, d.edge)
 	}
+	_, busy := w.busy[uuid]
+	if called := (d.verb == call || d.verb == setAside) && d.change.UUID == uuid; !called && !busy {
+		w.targets.Release(uuid)
+	}
 	switch d.verb {
+	case rest:
+		w.targets.Wait(d.mark.Target, d.mark.First, uuid)
 	case wait:
 		return d.mark.BlockedBy != d.edge.By
 	case later:
-		w.timers.push(d.at, uuid)
+		w.retries[uuid] = deadline{next: d.mark.Next, at: d.at}
+		w.timers.Push(d.at, uuid)
 	case acknowledge, fail:
 		w.occupy(d) // until that is stored
 		w.done = append(w.done, outcome{decision: d, err: d.err})
@@ -85,6 +94,13 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 		return true
 	}
 	return false
+}
+
+// enqueue puts entries into the queue that have waited for a target.
+func (w *worker) enqueue(list []breaker.Waiting) {
+	for _, waiting := range list {
+		w.queue.Push(waiting.First, waiting.UUID)
+	}
 }
 
 // occupy keeps others from what the decision may touch, from now until its outcome is stored.
@@ -186,7 +202,7 @@ func (w *worker) flush(ctx, work context.Context) {
 	if len(w.done) == 0 || w.committing {
 		return
 	}
-	full := len(w.done) >= maxBatch || w.room() <= 0 || len(w.queue.items.list) == 0 || ctx.Err() != nil
+	full := len(w.done) >= maxBatch || w.room() <= 0 || w.queue.Len() == 0 || ctx.Err() != nil
 	full = full || w.reconcile // which waits for what is done to be stored, and nothing else begins before it
 	if w.flusher != nil && (w.running > 0 || !full) {
 		return
@@ -207,7 +223,7 @@ func (w *worker) commit(work context.Context, batch []outcome) error {
 			case single:
 				batch[i].err = faults[batch[i].change.UUID]
 			default:
-				batch[i].err = err
+				batch[i].err, batch[i].whole = err, true
 			}
 		}
 	}
@@ -245,6 +261,7 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 		// Of a call that was cut off by the end of the process, or whose entry has changed since, nothing is known but that
 		// it may have had an effect; the mark says so already.
 		if m, ok := h.Mark(o.change.UUID); ok && m.Last == o.mark.Last && !aborted {
+			m.Target = o.target()
 			parked = e.fail(w, m, o.err)
 		}
 		e.touch(w, o.change.UUID)
@@ -293,6 +310,7 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 		w.pause = pause{}
 	}
 	for _, o := range c.batch {
+		w.meet(o)
 		w.touch(o.change.UUID) // it may have changed while it was called
 		if o.err == nil && o.verb != setAside || errors.Is(o.err, schema.ErrInvalid) && !o.mark.Doubt {
 			delete(w.tried, o.change.UUID)
@@ -303,15 +321,15 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 
 // note logs an outcome, and rests when a target is down.
 func (w *worker) note(o outcome) {
-	down, isDown := errors.AsType[*schema.TargetDown](o.err)
 	attrs := []any{"op", o.op(), "dn", o.change.DN(), "uuid", o.change.UUID.String()}
 	switch {
-	case isDown:
-		if w.pause.reason != down.Error() {
+	case o.target() != "": // meet has told
+	case isDown(o.err):
+		if w.pause.reason != o.err.Error() {
 			w.log.Warn("target is down", append(attrs, "err", o.err)...)
 		}
-		if !w.pause.until.After(w.l.cfg.Now()) {
-			w.rest(down.Error())
+		if !w.pause.until.After(time.Now()) {
+			w.rest(o.err.Error())
 		}
 	case o.parked:
 		w.log.Warn("waits for a person", append(attrs, "err", o.err)...)
@@ -330,6 +348,36 @@ func (w *worker) note(o outcome) {
 		w.failed(o.err)
 	}
 	w.observeOutcome(o)
+}
+
+// target returns the target that the call has met down, "" for none. What was down for all of a handler's work rests all of
+// it and counts as none.
+func (o outcome) target() string {
+	down, ok := errors.AsType[*schema.TargetDown](o.err)
+	if !ok || o.whole {
+		return ""
+	}
+	return down.Target
+}
+
+// meet takes in what a call has shown of its targets: the one that it has met down now, and the one that it was to try.
+func (w *worker) meet(o outcome) {
+	defer w.targets.Release(o.change.UUID) // also of one that has changed since, which shows nothing
+	if o.verb != call && o.verb != setAside {
+		return
+	}
+	attrs := []any{"op", o.op(), "dn", o.change.DN(), "uuid", o.change.UUID.String()}
+	now := o.target()
+	if now != "" && w.targets.Down(now, o.change.UUID, o.err.Error(), w.l.cfg.Now()) {
+		w.log.Warn("target is down", append(attrs, "target", now, "err", o.err)...)
+	}
+	if was := o.mark.Target; was != "" && was != now {
+		waiting, up := w.targets.Answered(was, o.change.UUID)
+		w.enqueue(waiting)
+		if up {
+			w.log.Info("target is up", append(attrs, "target", was, "waiting", len(waiting))...)
+		}
+	}
 }
 
 func (o outcome) op() string {

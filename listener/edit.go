@@ -55,7 +55,7 @@ func (e *edit) mark(w *worker, uuid schema.UUID, generation uint64, before *sche
 	if generation > e.tx.State().Generation {
 		m.Known = 0
 	}
-	m.Approved, m.Checked = false, false
+	m.Approved, m.Checked, m.Target = false, false, ""
 	m = e.ready(w, m)
 	e.rearm(w, uuid)
 	return m
@@ -152,7 +152,7 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	case m.Last == d.mark.Last:
 		h.DeleteMark(uuid)
 	default:
-		m.First, m.Attempts, m.SetAside, m.Doubt = d.mark.Last+1, 0, false, false
+		m.First, m.Attempts, m.SetAside, m.Doubt, m.Target = d.mark.Last+1, 0, false, false, ""
 		m.Tried, m.Before = nil, nil
 		h.PutMark(m)
 	}
@@ -233,7 +233,8 @@ func (e *edit) fail(w *worker, m store.Mark, err error) bool {
 		e.park(w, m, err.Error(), schema.UUID{})
 		return true
 	}
-	m.Class, m.Next, m.Reason = store.Retry, e.now.Add(e.l.cfg.delay(m.Attempts)), err.Error()
+	m.Class, m.Delay, m.Reason = store.Retry, e.l.cfg.delay(m.Attempts), err.Error()
+	m.Next = e.now.Add(m.Delay)
 	m.BlockedBy = schema.UUID{}
 	e.put(w, m)
 	return false

@@ -45,7 +45,7 @@ type Config struct {
 	Grace time.Duration
 	// Backoff returns a new sequence of delays. Nil: exponential with jitter, 1 s to 60 s, without end.
 	Backoff func() backoff.BackOff
-	// Now is the clock. Nil: time.Now.
+	// Now is the wall clock, for what is stored and shown; pauses go by time.Now. Nil: time.Now.
 	Now func() time.Time
 	// Observer is told what happens. Nil: nobody is.
 	Observer Observer
@@ -90,9 +90,6 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// maxDelay is more than any pause that was meant.
-const maxDelay = time.Hour
-
 func exponential() backoff.BackOff {
 	b := backoff.NewExponentialBackOff()
 	b.InitialInterval, b.Multiplier, b.MaxInterval = time.Second, 2, time.Minute
@@ -107,7 +104,7 @@ func (c Config) delay(failures int) time.Duration {
 	for range failures - 1 {
 		d = b.NextBackOff()
 	}
-	return min(max(d, 0), maxDelay/2)
+	return max(d, 0)
 }
 
 // Listener follows a source and drives handlers. It implements control.API.

@@ -72,10 +72,10 @@ func TestLog(t *testing.T) {
 		breakWith(&schema.TargetDown{Target: "dovecot", Err: errors.New("refused")})
 		r.dir.set(user(30, "b"))
 		pass(time.Hour)
-		expect(`level=WARN msg="target is down" handler=target op=add dn="uid=u30,ou=people" err="dovecot is down: refused"`)
+		expect(`level=WARN msg="target is down" handler=target op=add dn="uid=u30,ou=people" target=dovecot err="dovecot is down: refused"`)
 		breakWith(nil)
 		pass(2 * time.Minute)
-		expect(`level=INFO msg="goes on" handler=target op=add after="dovecot is down: refused"`)
+		expect(`level=INFO msg="target is up" handler=target op=add dn="uid=u30,ou=people" target=dovecot waiting=0`)
 
 		breakWith(errors.New("no luck"))
 		r.dir.set(user(32, "d"))

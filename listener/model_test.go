@@ -29,7 +29,7 @@ var ops = []string{
 	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
 	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
 	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync",
-	"guard", "approve", "minutes", "undelete", "undelete", "slow",
+	"pause", "resume", "jump", "back", "guard", "approve", "minutes", "undelete", "undelete", "slow",
 }
 
 func steps() *rapid.Generator[[]step] {
@@ -49,10 +49,13 @@ type world struct {
 	// faults is what the next calls do: fail before the effect, or lose the answer after it.
 	mu              sync.Mutex
 	failing, losing map[schema.UUID]bool
-	down, slow      bool
-	deleted         map[schema.UUID]*schema.Entry
-	listener        *Listener
-	stop            func()
+	down            map[string]bool
+	slow            bool
+	// skew is how much the wall clock is wrong, in nanoseconds.
+	skew     *atomic.Int64
+	deleted  map[schema.UUID]*schema.Entry
+	listener *Listener
+	stop     func()
 	// dead makes every transaction of the running listener fail, as if the process had ended; crashIn counts down to it.
 	dead       *atomic.Bool
 	crashIn    *atomic.Int64
@@ -82,6 +85,7 @@ func newWorldWith(path string, change func(*world)) *world {
 		dir: newDirectory(user(9, "stays")), target: newTarget(), store: st, guard: &atomic.Int64{},
 		deleted: map[schema.UUID]*schema.Entry{}, failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
 		dead: &atomic.Bool{}, see: func(bool) error { return nil },
+		down: map[string]bool{}, skew: &atomic.Int64{},
 	}
 	change(w)
 	w.target.fail = func(c schema.Change) error {
@@ -93,9 +97,9 @@ func newWorldWith(path string, change func(*world)) *world {
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		switch {
-		case w.down:
-			return &schema.TargetDown{Target: "t", Err: errCut}
+		switch t := serverOf(c.UUID); {
+		case w.down[t]:
+			return &schema.TargetDown{Target: t, Err: errCut}
 		case w.failing[c.UUID]:
 			return errors.New("failing")
 		}
@@ -113,6 +117,9 @@ func newWorldWith(path string, change func(*world)) *world {
 	return w
 }
 
+// serverOf says which of two targets has an entry's store.
+func serverOf(uuid schema.UUID) string { return fmt.Sprintf("t%d", uuid[15]%2) }
+
 func (w *world) start() {
 	dead, crashIn := &atomic.Bool{}, &atomic.Int64{}
 	w.dead, w.crashIn = dead, crashIn
@@ -125,6 +132,7 @@ func (w *world) start() {
 		Store: w.store, Source: w.dir, Probe: w.dir, Handlers: handlers, Fingerprint: "f",
 		InFilter: func(e *schema.Entry) bool { return e.HasClass(schema.ClassMail) },
 		Guard:    func() (int, int) { return int(w.guard.Load()), 0 },
+		Now:      func() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) },
 		fault: func(committed bool) error {
 			if !dead.Load() && committed == after && crashIn.Load() > 0 && crashIn.Add(-1) == 0 {
 				dead.Store(true)
@@ -251,13 +259,17 @@ func (w *world) do(s step) {
 	case "lose":
 		w.fault(func() { w.losing[id(s.A)] = true })
 	case "down":
-		w.fault(func() { w.down = true })
+		w.fault(func() { w.down[serverOf(id(s.A))] = true })
 	case "blind":
 		w.dir.change(func() { w.dir.verifyErr = errCut })
 	case "disk":
 		w.dead.Store(true)
 		time.Sleep(2 * time.Second)
 		w.dead.Store(false)
+	case "jump":
+		w.skew.Add(int64(time.Duration(s.A) * 17 * time.Minute))
+	case "back":
+		w.skew.Add(-int64(time.Duration(s.A) * 23 * time.Minute))
 	case "heal":
 		w.heal()
 	case "retry":
@@ -284,7 +296,8 @@ func (w *world) heal() {
 	w.fault(func() {
 		clear(w.failing)
 		clear(w.losing)
-		w.down, w.slow = false, false
+		clear(w.down)
+		w.slow = false
 	})
 	w.dir.change(func() { w.dir.verifyErr = nil })
 }
@@ -323,6 +336,7 @@ func (w *world) drop() {
 func (w *world) settle() {
 	w.heal()
 	w.dead.Store(false)
+	w.must(nil, w.listener.Resume(context.Background(), "target"))
 	time.Sleep(3 * time.Minute)
 	list, err := w.listener.Parked(context.Background())
 	w.must(nil, err)

@@ -63,12 +63,14 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 	// everything else has stopped.
 	old := l.cfg.Now().Add(-l.cfg.ReadyLag())
 	late := v.newBacklog()
+	waiting := map[string]int{}
 	for m := range v.h.Marks() {
 		switch m.Class {
 		case store.Ready:
 			hs.Pending++
 		case store.Retry, store.Paused:
 			hs.Retrying++
+			waiting[m.Target]++
 		case store.Parked:
 			hs.Parked++
 			continue
@@ -88,6 +90,7 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 		age := fmt.Sprintf("older than %s", l.cfg.ReadyLag())
 		status.Reasons = append(status.Reasons, late.describe(v, age))
 	}
+	hs.Targets = w.targetsDown(waiting)
 	status.Handlers = append(status.Handlers, hs)
 }
 

@@ -11,6 +11,8 @@ import (
 
 	"github.com/cenkalti/backoff/v5"
 
+	"github.com/mailreg/mailreg/listener/agenda"
+	"github.com/mailreg/mailreg/listener/breaker"
 	"github.com/mailreg/mailreg/listener/claims"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -59,14 +61,19 @@ type worker struct {
 	// lastErr and lastErrAt are guarded by mu: the last error, for the status.
 	lastErr   string
 	lastErrAt time.Time
+	// down is guarded by mu: the targets that are down, for the status.
+	down []breaker.State
 	// open is guarded by mu: calls of the handler without an answer yet, and since when.
 	open map[schema.UUID]time.Time
 
 	// What follows belongs to the goroutine of run.
 
-	queue  queue
-	timers timers
-	claims *claims.Graph
+	queue   agenda.Queue
+	timers  agenda.Timers
+	targets *breaker.Targets
+	claims  *claims.Graph
+	// retries says when marks are due that failed.
+	retries map[schema.UUID]deadline
 	// busy holds what is being called or waits for its acknowledgement to be stored.
 	busy map[schema.UUID]decision
 	// tried holds what may have been called without being acknowledged: since the start, or before.
@@ -95,6 +102,8 @@ type outcome struct {
 	err error
 	// parked is set when the error has left the mark to a person.
 	parked bool
+	// whole is set when the error is that of Flush, which is about all of a burst.
+	whole bool
 	// took is how long the call took.
 	took time.Duration
 }
@@ -116,7 +125,7 @@ func newWorker(l *Listener, h Handler) *worker {
 		results: make(chan outcome, workers), committed: make(chan commitment, 1),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
 		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, all: true,
-		open: map[schema.UUID]time.Time{},
+		open: map[schema.UUID]time.Time{}, retries: map[schema.UUID]deadline{}, targets: breaker.New(l.cfg.Backoff),
 	}
 	w.claimer, _ = h.(Claimer)
 	w.aside, _ = h.(SetAsider)
@@ -165,6 +174,7 @@ func (w *worker) run(ctx, work context.Context) error {
 // step does all that can be done without waiting.
 func (w *worker) step(ctx, work context.Context) error {
 	err := w.absorb()
+	w.enqueue(w.targets.Probes()) // also while nothing may begin: else their time would keep the worker awake
 	if err == nil && ctx.Err() == nil {
 		err = w.launch(work)
 	}
@@ -175,6 +185,9 @@ func (w *worker) step(ctx, work context.Context) error {
 		w.distrust("store", err)
 	}
 	w.flush(ctx, work)
+	w.mu.Lock()
+	w.down = w.targets.States()
+	w.mu.Unlock()
 	return nil
 }
 
@@ -229,12 +242,16 @@ func (w *worker) rest(reason string) {
 		w.pause.backoff = w.l.cfg.Backoff()
 	}
 	w.pause.reason = reason
-	w.pause.until = w.l.cfg.Now().Add(max(w.pause.backoff.NextBackOff(), 0))
+	w.pause.until = time.Now().Add(max(w.pause.backoff.NextBackOff(), 0))
 }
 
 // reset forgets the index but what is being worked on.
 func (w *worker) reset() {
-	w.queue, w.timers, w.claims = newQueue(), timers{}, claims.NewGraph()
+	w.queue, w.timers, w.claims = agenda.NewQueue(), agenda.Timers{}, claims.NewGraph()
+	w.targets.ReleaseAll(func(probe schema.UUID) bool {
+		_, busy := w.busy[probe]
+		return !busy
+	})
 	for uuid, d := range w.busy {
 		w.claims.Use(uuid, d.resources())
 	}
@@ -246,6 +263,7 @@ func (w *worker) absorb() error {
 	touched, all := w.touched, w.all
 	if w.retryNow {
 		w.pause.until = time.Time{}
+		w.targets.Hurry()
 	}
 	w.touched, w.all, w.retryNow = nil, false, false
 	w.mu.Unlock()
@@ -257,10 +275,15 @@ func (w *worker) absorb() error {
 		generation := tx.State().Generation
 		if all {
 			w.reset()
+			before := w.retries
+			w.retries = map[schema.UUID]deadline{}
 			state := h.State()
 			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
 			w.paused = !state.Paused.IsZero()
 			for m := range h.Marks() {
+				if d, ok := before[m.UUID]; ok {
+					w.retries[m.UUID] = d
+				}
 				w.index(tx, m, generation)
 			}
 			return nil
@@ -271,6 +294,7 @@ func (w *worker) absorb() error {
 				w.index(tx, m, generation)
 			} else {
 				w.claims.Forget(uuid)
+				delete(w.retries, uuid)
 			}
 		}
 		return nil
@@ -285,17 +309,20 @@ func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 		w.claims.Want(m.UUID, wanted, slices.Sorted(maps.Keys(trials(m))))
 	}
 	w.claims.Unwait(m.UUID)
+	if m.Class != store.Retry {
+		delete(w.retries, m.UUID)
+	}
 	due := m.Generation <= generation && m.Class != store.Parked && m.Class != store.Held
 	if _, busy := w.busy[m.UUID]; !due || busy {
 		return
 	}
-	w.queue.push(m.First, m.UUID)
+	w.queue.Push(m.First, m.UUID)
 }
 
 // wakeWaiting puts those that wait for an entry back into the queue.
 func (w *worker) wakeWaiting(uuid schema.UUID) {
 	for _, waiting := range w.claims.Woken(uuid) {
-		w.queue.push(waiting.First, waiting.UUID)
+		w.queue.Push(waiting.First, waiting.UUID)
 	}
 }
 
@@ -305,9 +332,12 @@ func (w *worker) untilNext(ctx context.Context) time.Duration {
 	if ctx.Err() != nil {
 		return time.Hour
 	}
-	now := w.l.cfg.Now()
+	now := time.Now()
 	next := now.Add(time.Hour)
-	if at, ok := w.timers.next(); ok && at.Before(next) {
+	if at, ok := w.timers.Next(); ok && at.Before(next) {
+		next = at
+	}
+	if at, ok := w.targets.Next(); ok && at.Before(next) {
 		next = at
 	}
 	if w.pause.until.After(now) && w.pause.until.Before(next) {

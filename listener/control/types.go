@@ -98,6 +98,17 @@ type HandlerStatus struct {
 	LastErrorAt Moment `json:"last_error_at"`
 	// Paused is since when a person keeps the handler from being called; what comes meanwhile is pending.
 	Paused Moment `json:"paused,omitzero"`
+	// Targets are those that are down; what waits for them is among the retrying.
+	Targets []TargetStatus `json:"targets,omitempty"`
+}
+
+// TargetStatus is a target of a handler that is down.
+type TargetStatus struct {
+	Name  string `json:"name"`
+	Since Moment `json:"since"`
+	// Waiting is how many changes wait for it, Reason what the last call met.
+	Waiting int    `json:"waiting"`
+	Reason  string `json:"reason"`
 }
 
 // WaitResult lists what counts as done but waits for a person.

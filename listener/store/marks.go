@@ -63,6 +63,10 @@ type Mark struct {
 	Doubt bool
 	// Tried are the claims of earlier states that such a call may have taken; they are free once the entry is acknowledged.
 	Tried []Trial
+	// Delay is how long the pause before Next is meant to be: clocks may jump meanwhile.
+	Delay time.Duration
+	// Target is the target that was down when the handler was last called, "" for none.
+	Target string
 	// Before is the last such state, kept when the handler has acknowledged nothing: it must be undone all the same.
 	Before *schema.Entry
 }
@@ -106,6 +110,7 @@ func (h *Handler) mark(uuid schema.UUID, d *decoder) (Mark, bool) {
 	if before {
 		m.Before = d.entry()
 	}
+	m.Delay, m.Target = time.Duration(d.uint()), d.str()
 	h.t.fail(d.end())
 	return m, h.t.err == nil
 }
@@ -137,6 +142,8 @@ func (h *Handler) PutMark(m Mark) {
 	if m.Before != nil {
 		e.entry(m.Before)
 	}
+	e.uint(uint64(m.Delay))
+	e.str(m.Target)
 	h.t.put(h.dirty, m.UUID[:], e.seal(m.UUID[:]))
 }
 

@@ -27,7 +27,9 @@ func TestStatus(t *testing.T) {
 		Source: control.SourceStatus{Kind: "syncrepl", URL: "ldap://l1", Phase: "refresh", RefreshEntries: 5, LastMessage: before(3 * time.Second), LastError: "cut"},
 		Handlers: []control.HandlerStatus{
 			{Name: "mailbox", Pending: 1200, Running: 4, Parked: 1, Held: 2, Oldest: before(95 * time.Second), LastSuccess: before(time.Minute), LastError: "a\nb", LastErrorAt: before(time.Hour)},
-			{Name: "domain", Paused: before(time.Hour)},
+			{Name: "domain", Paused: before(time.Hour), Targets: []control.TargetStatus{
+				{Name: "dovecot", Since: before(time.Hour), Waiting: 3, Reason: "dovecot is down: refused"},
+			}},
 		},
 	}, now()))
 	want := []string{
@@ -44,6 +46,7 @@ func TestStatus(t *testing.T) {
 		`mailbox             1200        4         0       1     2  1 min   1 min ago`,
 		`  last error 1 h ago: a\nb`,
 		`domain (paused)        0        0         0       0     0  -       never`,
+		`  down for 1 h, 3 waiting: dovecot is down: refused`,
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))

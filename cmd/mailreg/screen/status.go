@@ -105,6 +105,9 @@ func handlers(all []control.HandlerStatus, now time.Time) []Line {
 			mood = Bad
 		}
 		lines = append(lines, Line{texts[i+1], mood})
+		for _, t := range h.Targets {
+			lines = append(lines, Line{plain.Line(fmt.Sprintf("  down for %s, %d waiting: %s", Rough(now.Sub(t.Since.Time)), t.Waiting, t.Reason)), Bad})
+		}
 		if h.LastError != "" {
 			lines = append(lines, Line{plain.Line(fmt.Sprintf("  last error %s: %s", Ago(h.LastErrorAt.Time, now), h.LastError)), Quiet})
 		}

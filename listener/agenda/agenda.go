@@ -1,4 +1,6 @@
-package listener
+// Package agenda holds in memory what is to be looked at: now, oldest change first, or later, at a time. Times are compared
+// as they come; with those of time.Now the wall clock plays no part.
+package agenda
 
 import (
 	"container/heap"
@@ -7,15 +9,20 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// queue holds what is to be looked at, oldest change first, each entry once.
-type queue struct {
+// Queue holds what is to be looked at, oldest change first, each entry once.
+type Queue struct {
 	items itemHeap[uint64]
 	has   map[schema.UUID]struct{}
 }
 
-func newQueue() queue { return queue{has: map[schema.UUID]struct{}{}} }
+// NewQueue returns an empty queue.
+func NewQueue() Queue { return Queue{has: map[schema.UUID]struct{}{}} }
 
-func (q *queue) push(first uint64, uuid schema.UUID) {
+// Len returns the number of entries in it.
+func (q *Queue) Len() int { return len(q.items.list) }
+
+// Push adds an entry by the number of its first change, unless it is there.
+func (q *Queue) Push(first uint64, uuid schema.UUID) {
 	if _, ok := q.has[uuid]; ok {
 		return
 	}
@@ -23,32 +30,35 @@ func (q *queue) push(first uint64, uuid schema.UUID) {
 	q.items.add(first, uuid, func(a, b uint64) bool { return a < b })
 }
 
-func (q *queue) pop() (schema.UUID, bool) {
+// Pop takes out the one with the oldest change, and returns it with the number of that.
+func (q *Queue) Pop() (uuid schema.UUID, first uint64, ok bool) {
 	if len(q.items.list) == 0 {
-		return schema.UUID{}, false
+		return schema.UUID{}, 0, false
 	}
 	it := q.items.take()
 	delete(q.has, it.uuid)
-	return it.uuid, true
+	return it.uuid, it.key, true
 }
 
-// timers holds what is to be looked at later. An entry may be in it several times; looking once too often does no harm.
-type timers struct {
+// Timers holds what is to be looked at later. An entry may be in it several times; looking once too often does no harm.
+type Timers struct {
 	items itemHeap[time.Time]
 }
 
-func (t *timers) push(at time.Time, uuid schema.UUID) { t.items.add(at, uuid, time.Time.Before) }
+// Push adds an entry.
+func (t *Timers) Push(at time.Time, uuid schema.UUID) { t.items.add(at, uuid, time.Time.Before) }
 
-func (t *timers) next() (time.Time, bool) {
+// Next returns the first time, and whether there is one.
+func (t *Timers) Next() (time.Time, bool) {
 	if len(t.items.list) == 0 {
 		return time.Time{}, false
 	}
 	return t.items.list[0].key, true
 }
 
-// due takes out one entry whose time has come.
-func (t *timers) due(now time.Time) (schema.UUID, bool) {
-	if at, ok := t.next(); !ok || at.After(now) {
+// Due takes out one entry whose time has come.
+func (t *Timers) Due(now time.Time) (schema.UUID, bool) {
+	if at, ok := t.Next(); !ok || at.After(now) {
 		return schema.UUID{}, false
 	}
 	return t.items.take().uuid, true
