@@ -34,7 +34,12 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 			return nil, nil, err
 		}
 		place = url
-		l.setSession(func(s *sessionState) { s.url = url })
+		kind := l.cfg.Kind
+		if chooser, ok := source.(Chooser); ok {
+			chosen, identity := chooser.Chosen()
+			kind, place = chosen, url+"\n"+chosen+" by "+identity
+		}
+		l.setSession(func(s *sessionState) { s.url, s.kind = url, kind })
 	}
 	in.fingerprint = store.Fingerprint(l.cfg.Fingerprint, place)
 	err := l.store.View(func(tx *store.Tx) error {

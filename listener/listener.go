@@ -134,7 +134,7 @@ func New(cfg Config) (*Listener, error) {
 		cfg: cfg, log: cfg.Logger, store: cfg.Store,
 		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
 	}
-	l.session.phase, l.session.url = phaseConnecting, cfg.URL
+	l.session.phase, l.session.url, l.session.kind = phaseConnecting, cfg.URL, cfg.Kind
 	var names []string
 	for _, h := range cfg.Handlers {
 		if slices.Contains(names, h.Name()) {

@@ -34,8 +34,8 @@ type sessionState struct {
 	err       error
 	// begun counts sessions; ended is the number of the last session whose refresh has ended.
 	begun, ended uint64
-	// url is the address that was reached.
-	url string
+	// url is the address that was reached, kind how it is followed.
+	url, kind string
 	// origin is what is written comes from.
 	origin origin
 	// reload is the fingerprint of what rejected its cookie: the next session with it begins without one.

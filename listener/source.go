@@ -22,6 +22,13 @@ type Connecter interface {
 	Connect(ctx context.Context) (url string, err error)
 }
 
+// Chooser is a Connecter that decides at each Connect how the provider is followed. A cookie belongs to that as well.
+type Chooser interface {
+	Connecter
+	// Chosen returns the kind of the source in use and the attribute that identifies entries there.
+	Chosen() (kind, identity string)
+}
+
 // ErrCookie says that the provider does not accept the cookie or has lost what it stands for: the next session must
 // begin without one.
 var ErrCookie = errors.New("the provider cannot resume from the cookie")

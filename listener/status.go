@@ -20,7 +20,7 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 	l.mu.Unlock()
 	status := control.Status{
 		Reasons:  []string{},
-		Source:   control.SourceStatus{Kind: l.cfg.Kind, URL: s.url, Phase: s.phase, LastMessage: control.Moment{Time: s.last}},
+		Source:   control.SourceStatus{Kind: s.kind, URL: s.url, Phase: s.phase, LastMessage: control.Moment{Time: s.last}},
 		Handlers: []control.HandlerStatus{},
 	}
 	status.Source.PositionStored.Time = s.stored

@@ -22,8 +22,12 @@ type Config struct {
 	// URL returns the address that the source has reached, so that the same server is asked: another one may lag behind.
 	// The first usable of Server is asked when it is nil or returns "".
 	URL func() string
-	// Attributes are asked for; schema.Attributes() when there are none.
+	// Attributes are asked for, by canonical names; schema.Attributes() when there are none.
 	Attributes []string
+	// Profile is what the directory calls them.
+	Profile schema.Profile
+	// Identity returns what identifies the entries of the source's server; entryUUID when it is nil.
+	Identity func() schema.Identity
 	// Timeout bounds one question to the server; 30 s when zero.
 	Timeout time.Duration
 }
@@ -42,6 +46,7 @@ type conn struct {
 	*ldap.Conn
 	url      string
 	contexts []string // the server's naming contexts
+	words    *schema.Vocabulary
 }
 
 var _ listener.Probe = (*Probe)(nil)
@@ -110,7 +115,7 @@ func (p *Probe) connect(ctx context.Context) error {
 			server.URLs = []string{url}
 		}
 	}
-	if p.conn != nil && !p.conn.IsClosing() && slices.Contains(server.URLs, p.conn.url) {
+	if p.conn != nil && !p.conn.IsClosing() && slices.Contains(server.URLs, p.conn.url) && p.conn.words.Identity == p.identity() {
 		return nil
 	}
 	_ = p.drop() // whatever it answers, it is the wrong one
@@ -121,8 +126,15 @@ func (p *Probe) connect(ctx context.Context) error {
 	c := ldap.NewConn(raw, false)
 	c.SetTimeout(p.config.Timeout)
 	c.Start()
-	p.conn = &conn{Conn: c, url: raw.URL}
+	p.conn = &conn{Conn: c, url: raw.URL, words: p.config.Profile.Vocabulary(p.config.Attributes, p.identity())}
 	return nil
+}
+
+func (p *Probe) identity() schema.Identity {
+	if p.config.Identity == nil {
+		return schema.EntryUUID
+	}
+	return p.config.Identity()
 }
 
 // watch closes the connection under the questions when the context ends: go-ldap's searches know none.

@@ -56,9 +56,10 @@ func TestOnlyBrokenConnectionsAreReplaced(t *testing.T) {
 	}
 }
 
-func TestEntryOf(t *testing.T) {
+func TestEntry(t *testing.T) {
 	uuid := schema.UUID{1}
-	e := entryOf(uuid, ldap.NewEntry("uid=a", map[string][]string{"mailPrimaryAddress": {"a@b"}}))
+	c := &conn{words: schema.Profile{}.Vocabulary(schema.Attributes(), schema.EntryUUID)}
+	e := c.entry(uuid, ldap.NewEntry("uid=a", map[string][]string{"mailPrimaryAddress": {"a@b"}}))
 	if e.UUID != uuid || e.DN != "uid=a" || e.First("MAILPRIMARYADDRESS") != "a@b" {
 		t.Errorf("entry %+v", e)
 	}

@@ -32,16 +32,16 @@ func (p *Probe) Verify(ctx context.Context, uuid schema.UUID, lastDN string) (li
 }
 
 func (p *Probe) verify(c *conn, uuid schema.UUID, lastDN string) (listener.Verdict, *schema.Entry, error) {
-	filter := "(entryUUID=" + uuid.String() + ")"
+	filter := c.words.Identity.Filter(uuid)
 	// A base that is hidden is an error like others: it is no reason to delete what was below it.
 	found, err := c.search(query{
-		dn: p.config.Base, scope: ldap.ScopeWholeSubtree, filter: filter, attrs: p.config.Attributes,
+		dn: p.config.Base, scope: ldap.ScopeWholeSubtree, filter: filter, attrs: c.words.Ask,
 	})
 	if err != nil {
 		return 0, nil, err
 	}
 	if len(found) > 0 {
-		return listener.InScope, entryOf(uuid, found[0]), nil
+		return listener.InScope, c.entry(uuid, found[0]), nil
 	}
 	elsewhere, err := c.elsewhere(filter)
 	if err != nil {
@@ -81,8 +81,7 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 	if lastDN == "" {
 		return listener.Deleted, nil, nil
 	}
-	attributes := append([]string{"entryUUID"}, p.config.Attributes...)
-	found, err := c.read(lastDN, attributes...)
+	found, err := c.read(lastDN, c.words.Ask...)
 	switch {
 	case forbidden(err):
 		return listener.OutOfScope, nil, nil
@@ -94,12 +93,12 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 		}
 		return listener.Deleted, nil, nil
 	}
-	shown := found[0].GetEqualFoldAttributeValue("entryUUID")
+	shown := found[0].GetEqualFoldAttributeValue(string(c.words.Identity))
 	if shown == "" {
 		// Its identity is hidden: it may be the entry, and cannot be followed.
 		return listener.OutOfScope, nil, nil
 	}
-	if other, err := schema.ParseUUID(shown); err != nil || other != uuid {
+	if other, err := c.words.Identity.Parse(shown); err != nil || other != uuid {
 		return listener.Deleted, nil, err
 	}
 	dn, err := ldap.ParseDN(found[0].DN)
@@ -109,8 +108,8 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 	if !p.base.EqualFold(dn) && !p.base.AncestorOfFold(dn) {
 		return listener.OutOfScope, nil, nil
 	}
-	// It can be read, but entryUUID not be searched.
-	return listener.InScope, entryOf(uuid, found[0]), nil
+	// It can be read, but its identity not be searched.
+	return listener.InScope, c.entry(uuid, found[0]), nil
 }
 
 // mayHide reports whether an entry that seems to be gone may merely be hidden, with all that is below an entry above it. An
@@ -132,11 +131,25 @@ func (p *Probe) mayHide(c *conn, dn string) (bool, error) {
 		if !hides {
 			continue
 		}
-		below := "(&(entryUUID=*)(entryDN:dnSubtreeMatch:=" + ldap.EscapeFilter(at.String()) + "))"
-		shown, err := c.search(query{dn: p.config.Base, scope: ldap.ScopeWholeSubtree, limit: 1, filter: below, attrs: []string{"1.1"}})
-		return len(shown) == 0, err
+		shown, err := c.showsBelow(p.config.Base, at)
+		return !shown, err
 	}
 	return false, nil
+}
+
+// showsBelow reports whether anything is to be seen below an entry that is hidden. OpenLDAP does not search below one, but
+// knows what lies there; other servers search.
+func (c *conn) showsBelow(base string, at *ldap.DN) (bool, error) {
+	q := query{dn: base, scope: ldap.ScopeWholeSubtree, limit: 1, attrs: []string{"1.1"}}
+	q.filter = "(&(entryUUID=*)(entryDN:dnSubtreeMatch:=" + ldap.EscapeFilter(at.String()) + "))"
+	if c.words.Identity != schema.EntryUUID {
+		q.dn, q.filter = at.String(), "("+string(c.words.Identity)+"=*)"
+	}
+	shown, err := c.search(q)
+	if c.words.Identity != schema.EntryUUID && hidden(err) {
+		return false, nil
+	}
+	return len(shown) > 0, err
 }
 
 // hides reports whether the server answers for a DN otherwise than for one beside it that never was.
@@ -169,14 +182,19 @@ func (c *conn) missing(dn string) (string, error) {
 // Lacks asks by a Compare: an attribute that we may not see is refused, one that is not there is said to be so.
 func (p *Probe) Lacks(ctx context.Context, dn, name, value string) (lacks bool, err error) {
 	err = p.ask(ctx, func(c *conn) error {
-		equal, err := c.Compare(dn, name, value)
+		own := p.config.Profile.Attribute(name)
+		if own == "" {
+			lacks = true // the directory has no such attribute
+			return nil
+		}
+		equal, err := c.Compare(dn, own, p.config.Profile.ValuePrefix(name)+value)
 		switch {
 		case err == nil:
 			lacks = !equal
 		case ldap.IsErrorWithCode(err, ldap.LDAPResultNoSuchAttribute):
 			lacks = true
 		case ldap.IsErrorWithCode(err, ldap.LDAPResultInappropriateMatching):
-			lacks, err = c.without(dn, name)
+			lacks, err = c.without(dn, own)
 			return err
 		case answered(err):
 			lacks = false // it does not say so, for whatever reason
@@ -198,9 +216,9 @@ func (c *conn) without(dn, name string) (bool, error) {
 	return len(found) > 0, err
 }
 
-// canSearchUUIDs demands that an entry below the base is found by having an entryUUID.
+// canSearchUUIDs demands that an entry below the base is found by having an identity.
 func (p *Probe) canSearchUUIDs(c *conn) error {
-	const filter = "(entryUUID=*)"
+	filter := "(" + string(c.words.Identity) + "=*)"
 	found, err := c.search(query{
 		dn: p.config.Base, scope: ldap.ScopeWholeSubtree, limit: 1, filter: filter, attrs: []string{"1.1"},
 	})
@@ -210,11 +228,11 @@ func (p *Probe) canSearchUUIDs(c *conn) error {
 	return err
 }
 
-// entryOf turns an entry of the library's into one of ours.
-func entryOf(uuid schema.UUID, e *ldap.Entry) *schema.Entry {
+// entry turns an entry of the library's into one of ours.
+func (c *conn) entry(uuid schema.UUID, e *ldap.Entry) *schema.Entry {
 	attrs := make([]schema.Attribute, 0, len(e.Attributes))
 	for _, a := range e.Attributes {
 		attrs = append(attrs, schema.Attribute{Name: a.Name, Values: a.Values})
 	}
-	return schema.NewEntry(uuid, e.DN, attrs...)
+	return c.words.Entry(uuid, e.DN, attrs)
 }

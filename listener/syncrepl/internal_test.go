@@ -24,7 +24,7 @@ func TestRequest(t *testing.T) {
 	if string(s.search) != want {
 		t.Errorf("operation %q, want %q", s.search, want)
 	}
-	const control = "\x30\x28\x04\x18" + oidRequest + "\x01\x01\xff\x04\x09\x30\x07\x0a\x01\x03\x04\x02ck"
+	const control = "\x30\x28\x04\x18" + OID + "\x01\x01\xff\x04\x09\x30\x07\x0a\x01\x03\x04\x02ck"
 	if got := controls([]byte("ck")); string(got[0]) != control {
 		t.Errorf("control %q, want %q", got[0], control)
 	}

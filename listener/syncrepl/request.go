@@ -7,10 +7,10 @@ import (
 
 // The object identifiers of RFC 4533 §2.
 const (
-	oidRequest = "1.3.6.1.4.1.4203.1.9.1.1"
-	oidState   = "1.3.6.1.4.1.4203.1.9.1.2"
-	oidDone    = "1.3.6.1.4.1.4203.1.9.1.3"
-	oidInfo    = "1.3.6.1.4.1.4203.1.9.1.4"
+	OID      = "1.3.6.1.4.1.4203.1.9.1.1"
+	oidState = "1.3.6.1.4.1.4203.1.9.1.2"
+	oidDone  = "1.3.6.1.4.1.4203.1.9.1.3"
+	oidInfo  = "1.3.6.1.4.1.4203.1.9.1.4"
 )
 
 const refreshAndPersist = 3
@@ -22,7 +22,7 @@ func controls(cookie []byte) [][]byte {
 		sync = append(sync, wire.Element(wire.TagOctets, cookie))
 	}
 	return [][]byte{
-		wire.Control(oidRequest, true, wire.Element(wire.TagSequence, sync...)),
+		wire.Control(OID, true, wire.Element(wire.TagSequence, sync...)),
 		wire.Control(search.OIDManageDsaIT, false, nil),
 	}
 }
