@@ -158,11 +158,13 @@ type query struct {
 	limit  int // of entries; 0 means all
 	filter string
 	attrs  []string
+	// controls go with the request.
+	controls []ldap.Control
 }
 
 // search returns the entries that a query finds, at most its limit.
 func (c *conn) search(q query) ([]*ldap.Entry, error) {
-	request := ldap.NewSearchRequest(q.dn, q.scope, ldap.NeverDerefAliases, q.limit, 0, false, q.filter, q.attrs, nil)
+	request := ldap.NewSearchRequest(q.dn, q.scope, ldap.NeverDerefAliases, q.limit, 0, false, q.filter, q.attrs, q.controls)
 	result, err := c.Search(request)
 	if q.limit > 0 && ldap.IsErrorWithCode(err, ldap.LDAPResultSizeLimitExceeded) && len(result.Entries) > 0 {
 		return result.Entries, nil

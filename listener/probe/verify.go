@@ -50,6 +50,11 @@ func (p *Probe) verify(c *conn, uuid schema.UUID, lastDN string) (listener.Verdi
 	if elsewhere {
 		return listener.OutOfScope, nil, nil
 	}
+	if c.words.Identity == schema.ObjectGUID {
+		if dead, err := c.tombstone(uuid); err != nil || dead {
+			return listener.Deleted, nil, err
+		}
+	}
 	verdict, entry, err := p.atLastDN(c, uuid, lastDN)
 	if err != nil || verdict != listener.Deleted {
 		return verdict, entry, err
@@ -88,7 +93,11 @@ func (p *Probe) atLastDN(c *conn, uuid schema.UUID, lastDN string) (listener.Ver
 	case err != nil && !hidden(err):
 		return 0, nil, err
 	case len(found) == 0:
-		if hides, err := p.mayHide(c, lastDN); err != nil || hides {
+		mayHide := p.mayHide
+		if c.words.Identity == schema.ObjectGUID {
+			mayHide = p.mayConceal
+		}
+		if hides, err := mayHide(c, lastDN); err != nil || hides {
 			return listener.OutOfScope, nil, err
 		}
 		return listener.Deleted, nil, nil

@@ -97,11 +97,7 @@ func provisioned(t T) string {
 		for i := range args {
 			args[i] = strings.ReplaceAll(args[i], "@", " ")
 		}
-		cmd := exec.Command(Program(t, "samba-tool"), append(args, "--configfile="+conf)...)
-		cmd.Env = append(os.Environ(), noSync)
-		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("samba-tool %s: %v\n%s", args[0], err, out)
-		}
+		s.tool(append(args, "--configfile="+conf)...)
 	}
 	if err := os.Rename(scratch, dir); err != nil && !errors.Is(err, os.ErrExist) && !errors.Is(err, syscall.ENOTEMPTY) {
 		t.Fatalf("provisioning a domain: %v", err)
@@ -182,6 +178,23 @@ func (s *Samba) Stop() {
 func (s *Samba) Kill() {
 	s.process.Kill()
 	s.disconnect()
+}
+
+// tool runs samba-tool.
+func (s *Samba) tool(args ...string) {
+	s.t.Helper()
+	cmd := exec.Command(Program(s.t, "samba-tool"), args...)
+	cmd.Env = append(os.Environ(), noSync)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("samba-tool %s: %v\n%s", args[0], err, out)
+	}
+}
+
+// ACL adds an access rule in SDDL to an entry.
+func (s *Samba) ACL(dn, sddl string) {
+	s.t.Helper()
+	s.tool("dsacl", "set", "--objectdn="+dn, "--sddl="+sddl,
+		"--URL=tdb://"+filepath.Join(s.Dir, "private/sam.ldb"), "--configfile="+s.conf(s.Dir))
 }
 
 // AddUser adds a user below ou=people, with a mail address unless it is empty, and returns its UUID.
