@@ -9,10 +9,11 @@ import (
 	"github.com/mailreg/mailreg/listener/wire"
 )
 
-const (
-	oidDirSync     = "1.2.840.113556.1.4.841"
-	oidShowDeleted = "1.2.840.113556.1.4.417"
-)
+// OID is that of the control; servers that know it name it among their supportedControl.
+const OID = "1.2.840.113556.1.4.841"
+
+// oidShowDeleted is the control by which searches find tombstones, too.
+const oidShowDeleted = "1.2.840.113556.1.4.417"
 
 const (
 	// objectSecurity has the server show what searches would show us, instead of demanding the right to replicate.
@@ -23,7 +24,7 @@ const (
 
 // request encodes the control. It must be critical: a server that ignores it would send everything each time.
 func request(cookie []byte) []byte {
-	return wire.Control(oidDirSync, true, wire.Element(wire.TagSequence,
+	return wire.Control(OID, true, wire.Element(wire.TagSequence,
 		wire.Integer(wire.TagInteger, objectSecurity), wire.Integer(wire.TagInteger, maxBytes),
 		wire.Element(wire.TagOctets, cookie)))
 }
@@ -35,7 +36,7 @@ type answer struct {
 }
 
 func parseAnswer(m wire.Message) (a answer, err error) {
-	value, found, err := m.Control(oidDirSync)
+	value, found, err := m.Control(OID)
 	switch {
 	case err != nil:
 		return answer{}, err

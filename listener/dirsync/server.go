@@ -35,7 +35,7 @@ func readRoot(ctx context.Context, conn *connect.Conn) (rootDSE, error) {
 		return rootDSE{}, err
 	}
 	e := schema.NewEntry(schema.UUID{}, "", attrs...)
-	if !slices.Contains(e.Values("supportedControl"), oidDirSync) {
+	if !slices.Contains(e.Values("supportedControl"), OID) {
 		return rootDSE{}, errors.New("the server does not know the DirSync control: it is no Active Directory")
 	}
 	r := rootDSE{contexts: e.Values("namingContexts"), service: e.First("dsServiceName")}

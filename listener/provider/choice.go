@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/dirsync"
 	"github.com/mailreg/mailreg/listener/psearch"
 	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/listener/syncrepl"
@@ -32,7 +33,7 @@ var kinds = []struct {
 	oid  string
 }{
 	{Syncrepl, syncrepl.OID},
-	{DirSync, "1.2.840.113556.1.4.841"},
+	{DirSync, dirsync.OID},
 	{PSearch, psearch.OID},
 	{Poll, ""},
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/dirsync"
 	"github.com/mailreg/mailreg/listener/poll"
 	"github.com/mailreg/mailreg/listener/psearch"
 	"github.com/mailreg/mailreg/listener/search"
@@ -141,6 +142,10 @@ func (s *Source) follow(kind Kind, identity schema.Identity) (session, error) {
 			Server: c.Server, Base: c.Base, Filter: c.Filter, Attributes: c.Attributes, Profile: c.Profile, Identity: identity,
 			Logger: c.Logger,
 		})
+	case DirSync:
+		return dirsync.New(dirsync.Config{
+			Server: c.Server, Base: c.Base, Filter: c.Filter, Attributes: c.Attributes, Profile: c.Profile, Logger: c.Logger,
+		})
 	case PSearch:
 		return psearch.New(psearch.Config{
 			Server: c.Server, Base: c.Base, Filter: c.Filter, Selects: c.Selects, Attributes: c.Attributes, Profile: c.Profile,
@@ -152,7 +157,7 @@ func (s *Source) follow(kind Kind, identity schema.Identity) (session, error) {
 			Identity: identity, Interval: c.Interval, Compare: c.Compare, Logger: c.Logger,
 		})
 	default:
-		return nil, fmt.Errorf("%s is not served yet: set ldap/source to poll", kind)
+		return nil, fmt.Errorf("ldap/source %q is none", kind)
 	}
 }
 
@@ -197,10 +202,10 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 }
 
 // judge remembers a kind that a server announces and refuses: OpenLDAP announces the sync control of a module that no
-// database need have.
+// database need have. That it refuses a cookie says nothing of the kind; Samba has the same code for it.
 func (s *Source) judge(kind Kind, err error) {
 	var result *wire.Result
-	if s.config.Kind != Auto || !errors.As(err, &result) || result.Code != ldap.LDAPResultUnavailableCriticalExtension {
+	if s.config.Kind != Auto || errors.Is(err, listener.ErrCookie) || !errors.As(err, &result) || result.Code != ldap.LDAPResultUnavailableCriticalExtension {
 		return
 	}
 	s.mu.Lock()
