@@ -14,28 +14,39 @@ func malformed(format string, args ...any) error {
 
 // Next takes the first element off b.
 func Next(b string) (tag byte, value, rest string, err error) {
-	if len(b) < 2 {
-		return 0, "", "", malformed("an element ends after %d bytes", len(b))
-	}
-	if b[0]&0x1f == 0x1f {
-		return 0, "", "", malformed("tag %#x goes on in the next byte", b[0])
-	}
-	length, header := int(b[1]), 2
-	if length >= 0x80 {
-		count := length & 0x7f
-		if count == 0 || count > 4 || len(b) < 2+count {
-			return 0, "", "", malformed("a length of %d bytes", count)
-		}
-		header += count
-		length = 0
-		for i := 2; i < header; i++ {
-			length = length<<8 | int(b[i])
-		}
+	tag, header, length, err := head(b)
+	if err != nil {
+		return 0, "", "", err
 	}
 	if length > len(b)-header {
 		return 0, "", "", malformed("length %d with %d bytes left", length, len(b)-header)
 	}
-	return b[0], b[header : header+length], b[header+length:], nil
+	return tag, b[header : header+length], b[header+length:], nil
+}
+
+// head reads the tag and length of the element that begins in b, and how many bytes they take. The content need not be
+// there.
+func head(b string) (tag byte, header, length int, err error) {
+	if len(b) < 2 {
+		return 0, 0, 0, malformed("an element ends after %d bytes", len(b))
+	}
+	if b[0]&0x1f == 0x1f {
+		return 0, 0, 0, malformed("tag %#x goes on in the next byte", b[0])
+	}
+	length, header = int(b[1]), 2
+	if length < 0x80 {
+		return b[0], header, length, nil
+	}
+	count := length & 0x7f
+	if count == 0 || count > 4 || len(b) < 2+count {
+		return 0, 0, 0, malformed("a length of %d bytes", count)
+	}
+	header += count
+	length = 0
+	for i := 2; i < header; i++ {
+		length = length<<8 | int(b[i])
+	}
+	return b[0], header, length, nil
 }
 
 // Expect takes the first element off b and demands its tag.

@@ -15,6 +15,7 @@ const (
 	SearchDone       = 0x65
 	SearchReference  = 0x73
 	AbandonRequest   = 0x50
+	UnbindRequest    = 0x42
 	ExtendedRequest  = 0x77
 	ExtendedResponse = 0x78
 	Intermediate     = 0x79
@@ -24,7 +25,7 @@ const (
 	tagResponseName = 0x8a
 )
 
-// NoticeOfDisconnection names the message by which a server announces that it closes the connection (RFC 4511 §4.4.1).
+// NoticeOfDisconnection names the notice by which a server announces that it closes the connection.
 const NoticeOfDisconnection = "1.3.6.1.4.1.1466.20036"
 
 // Message is a received message. Its strings share the memory of the whole.
@@ -50,12 +51,16 @@ func ParseMessage(body string) (m Message, err error) {
 	if m.Operation, m.Value, rest, err = Next(rest); err != nil {
 		return Message{}, err
 	}
+	err = m.takeControls(rest)
+	return m, err
+}
+
+// takeControls reads what follows the operation.
+func (m *Message) takeControls(rest string) (err error) {
 	if rest != "" {
-		if m.controls, _, err = Expect(rest, tagControls); err != nil {
-			return Message{}, err
-		}
+		m.controls, _, err = Expect(rest, tagControls)
 	}
-	return m, nil
+	return err
 }
 
 // Control returns the value of a control by its OID, and whether the message has it. Without a value it is "".
@@ -93,6 +98,8 @@ type Result struct {
 	Message string
 	// Name is the OID of an extended response, "" in others.
 	Name string
+	// Referral holds the URLs at which to ask instead.
+	Referral []string
 }
 
 // Result reads the message's value as a result.
@@ -117,11 +124,54 @@ func (m Message) Result() (*Result, error) {
 		if tag, value, rest, err = Next(rest); err != nil {
 			return nil, err
 		}
-		if tag == tagResponseName && m.Operation == ExtendedResponse {
+		switch {
+		case tag == tagReferral:
+			if r.Referral, err = URLs(value); err != nil {
+				return nil, err
+			}
+		case tag == tagResponseName && m.Operation == ExtendedResponse:
 			r.Name = value
 		}
 	}
 	return r, nil
+}
+
+// URLs reads the content of a referral or of a search result reference (RFC 4511 §4.1.10, §4.5.3).
+func URLs(list string) (urls []string, err error) {
+	for list != "" {
+		var url string
+		if url, list, err = Expect(list, TagOctets); err != nil {
+			return nil, err
+		}
+		urls = append(urls, url)
+	}
+	return urls, nil
+}
+
+// Disconnection is a notice by which a server announces that it closes the connection (RFC 4511 §4.4.1). It is not a
+// Result: its code does not answer a request.
+type Disconnection struct {
+	Code int64
+	// Text is the server's own.
+	Text string
+}
+
+// Error gives the code with its name and the server's text.
+func (d *Disconnection) Error() string {
+	return "the server disconnects: " + (&Result{Code: d.Code, Message: d.Text}).Error()
+}
+
+// Notice reads the message as an unsolicited notification, which has ID 0: a Disconnection, or else nil with the OID of the
+// notice, which may be ignored.
+func (m Message) Notice() (gone *Disconnection, oid string, err error) {
+	result, err := m.Result()
+	if err != nil {
+		return nil, "", err
+	}
+	if result.Name != NoticeOfDisconnection {
+		return nil, result.Name, nil
+	}
+	return &Disconnection{Code: result.Code, Text: result.Message}, result.Name, nil
 }
 
 // Err returns nil for success, else the result.

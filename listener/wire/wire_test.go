@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -101,7 +102,7 @@ func TestMessageReadsBack(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &wire.Result{Code: 53, Message: "no"}
+	want := &wire.Result{Code: 53, Message: "no", Referral: []string{"ldap://elsewhere"}}
 	if diff := cmp.Diff(want, result); diff != "" {
 		t.Errorf("result (-want +got):\n%s", diff)
 	}
@@ -150,6 +151,61 @@ func TestReaderRefuses(t *testing.T) {
 	}
 }
 
+// TestReaderPassesWhatIsTooLarge proves that one message beyond the bound costs neither memory nor the session, and tells
+// what it was.
+func TestReaderPassesWhatIsTooLarge(t *testing.T) {
+	operation := wire.Element(wire.SearchEntry, wire.Octets(wire.TagOctets, "uid=a"), make([]byte, 300<<10))
+	stream := wire.Request(7, operation, wire.Control("1.2.3", false, []byte("value")))
+	size := len(stream) - 6
+	stream = append(stream, wire.Request(8, wire.Element(wire.SearchDone))...)
+	r := wire.NewReader(bytes.NewReader(stream), 64<<10)
+	_, err := r.Next()
+	big, ok := errors.AsType[*wire.TooLarge](err)
+	if !ok {
+		t.Fatalf("error %v", err)
+	}
+	dn, _, err := wire.Expect(big.Message.Value, wire.TagOctets)
+	value, _, _ := big.Message.Control("1.2.3")
+	if big.Size != size || big.Limit != 64<<10 || big.Message.ID != 7 || dn != "uid=a" || err != nil || value != "value" {
+		t.Errorf("%v: id %d, DN %q, control %q, %v", big, big.Message.ID, dn, value, err)
+	}
+	body, err := r.Next()
+	if m, parseErr := wire.ParseMessage(body); err != nil || parseErr != nil || m.ID != 8 {
+		t.Errorf("the next message %+v, %v, %v", m, err, parseErr)
+	}
+}
+
+func TestRawReaderKeepsTheBound(t *testing.T) {
+	small, big := wire.Octets(wire.TagSequence, "small"), wire.Octets(wire.TagSequence, strings.Repeat("x", 2000))
+	r := wire.NewReader(iotest.HalfReader(bytes.NewReader(slices.Concat(small, small, big))), 1024)
+	got, err := io.ReadAll(r)
+	if refused := r.Beyond(); string(got) != strings.Repeat(string(small), 2) || refused == nil || !errors.Is(err, refused) || refused.Size != 2000 {
+		t.Errorf("%q, then %v, %v", got, err, refused)
+	}
+	r = wire.NewReader(bytes.NewReader(append(small, 0x30)), 0)
+	if got, err := io.ReadAll(r); string(got) != string(small) || !errors.Is(err, io.ErrUnexpectedEOF) || r.Beyond() != nil {
+		t.Errorf("%q, then %v", got, err)
+	}
+}
+
+func TestNotices(t *testing.T) {
+	parse := func(name string) wire.Message {
+		m, err := wire.ParseMessage(string(wire.Request(0, wire.Element(wire.ExtendedResponse, wire.Integer(wire.TagEnumerated, 51),
+			wire.Octets(wire.TagOctets, ""), wire.Octets(wire.TagOctets, "later"), wire.Octets(0x8a, name)))[2:]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	gone, _, err := parse(wire.NoticeOfDisconnection).Notice()
+	if err != nil || gone == nil || gone.Code != 51 || gone.Error() != "the server disconnects: result 51 (Busy): later" {
+		t.Errorf("%v, %v", gone, err)
+	}
+	if gone, oid, err := parse("1.2.3").Notice(); gone != nil || oid != "1.2.3" || err != nil {
+		t.Errorf("%v, %q, %v", gone, oid, err)
+	}
+}
+
 func TestClaimedLengthReservesNoMemory(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -167,6 +223,8 @@ func FuzzMessage(f *testing.F) {
 	f.Add(wire.Request(1, wire.Element(wire.SearchDone, wire.Integer(wire.TagEnumerated, 0),
 		wire.Octets(wire.TagOctets, ""), wire.Octets(wire.TagOctets, "")), wire.Control("1.2.3", true, nil)))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		_, _ = io.Copy(io.Discard, wire.NewReader(bytes.NewReader(data), 64))
+		_, _ = wire.NewReader(bytes.NewReader(data), 64).Next()
 		body, err := wire.NewReader(bytes.NewReader(data), 1<<20).Next()
 		if err != nil {
 			return
@@ -176,6 +234,7 @@ func FuzzMessage(f *testing.F) {
 			return
 		}
 		_, _ = m.Result()
+		_, _, _ = m.Notice()
 		_, _, _ = m.Control("1.2.3")
 	})
 }
