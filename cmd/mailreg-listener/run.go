@@ -85,7 +85,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
 		Notes: func() []string {
-			return slices.Concat(site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
+			return slices.Concat(set.server.Memory.Notes(), site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
 		},
 		Observer: outlook,
 		Logger:   logger,

@@ -8,6 +8,9 @@ import (
 	"net"
 	"time"
 
+	"github.com/go-ldap/ldap/v3"
+
+	"github.com/mailreg/mailreg/listener/refusal"
 	"github.com/mailreg/mailreg/listener/wire"
 )
 
@@ -35,15 +38,18 @@ func (c *Conn) Send(operation []byte, controls ...[]byte) (int, error) {
 	return c.lastID, nil
 }
 
-// Open connects to the first usable address and binds. When none is usable, the error holds that of each. The context
-// bounds Open only.
+// Open connects to the first usable address and binds. When none is usable, the error holds that of each; a
+// *refusal.Error among them says what a server has refused. The context bounds Open only.
 func Open(ctx context.Context, s Server) (*Conn, error) {
 	if len(s.URLs) == 0 {
 		return nil, errors.New("no address of the directory is set")
 	}
 	var errs []error
-	for _, text := range s.URLs {
+	for _, text := range s.Memory.order(s.URLs) {
 		conn, err := open(ctx, s, text)
+		if ctx.Err() == nil {
+			s.Memory.tried(text, err)
+		}
 		if err == nil {
 			return conn, nil
 		}
@@ -121,7 +127,7 @@ const (
 func (c *Conn) askTLS(s Server) (bool, error) {
 	request := wire.Element(wire.ExtendedRequest, wire.Octets(tagRequestName, nameStartTLS))
 	err := c.call(wire.ExtendedResponse, request)
-	if refused := (*wire.Result)(nil); s.StartTLS == Try && errors.As(err, &refused) {
+	if _, refused := errors.AsType[*wire.Result](err); refused && s.StartTLS == Try {
 		s.logger().Warn("the directory refuses TLS; going on in the clear", "url", c.URL, "err", err)
 		return false, nil
 	}
@@ -130,22 +136,37 @@ func (c *Conn) askTLS(s Server) (bool, error) {
 
 // bind binds as the configured identity (RFC 4511 §4.2).
 func (c *Conn) bind(s Server, at address) error {
-	var credentials []byte
+	_, encrypted := c.Conn.(*tls.Conn)
 	switch {
 	case s.BindDN != "":
 		password, err := s.password()
 		if err != nil {
 			return err
 		}
-		credentials = wire.Octets(tagSimple, password)
-	case at.scheme == "ldapi":
-		credentials = wire.Element(tagSASL, wire.Octets(wire.TagOctets, "EXTERNAL"), wire.Octets(wire.TagOctets, ""))
+		if err := s.Memory.mayLogIn(c.URL, password); err != nil {
+			return err
+		}
+		err = c.bindWith(s, wire.Octets(tagSimple, password))
+		if refused, ok := errors.AsType[*refusal.Error](err); ok && refused.Result.Code == ldap.LDAPResultInvalidCredentials || err == nil {
+			s.Memory.loggedIn(c.URL, password, err)
+		}
+		return err
+	case at.scheme == "ldapi", encrypted && s.CertFile != "":
+		return c.bindWith(s, wire.Element(tagSASL, wire.Octets(wire.TagOctets, "EXTERNAL"), wire.Octets(wire.TagOctets, "")))
 	default:
 		return nil
 	}
+}
+
+// bindWith sends the bind request with its authentication choice.
+func (c *Conn) bindWith(s Server, choice []byte) error {
 	request := wire.Element(wire.BindRequest,
-		wire.Integer(wire.TagInteger, 3), wire.Octets(wire.TagOctets, s.BindDN), credentials)
-	if err := c.call(wire.BindResponse, request); err != nil {
+		wire.Integer(wire.TagInteger, 3), wire.Octets(wire.TagOctets, s.BindDN), choice)
+	err := c.call(wire.BindResponse, request)
+	if result, refused := errors.AsType[*wire.Result](err); refused {
+		err = refusal.Of(result, refusal.Asked{Who: s.Identity()})
+	}
+	if err != nil {
 		return fmt.Errorf("binding as %s: %w", s.Identity(), err)
 	}
 	return nil
@@ -157,28 +178,32 @@ func (c *Conn) call(answer byte, request []byte) error {
 	if err != nil {
 		return err
 	}
-	body, err := c.Reader.Next()
-	if err != nil {
-		return fmt.Errorf("reading the answer: %w", err)
-	}
-	m, err := wire.ParseMessage(body)
-	if err != nil {
-		return err
-	}
-	if m.ID == 0 {
-		// An unsolicited notice says why the server will not go on; whatever its result, it is no answer.
-		notice, err := m.Result()
+	for {
+		body, err := c.Reader.Next()
+		if err != nil {
+			return fmt.Errorf("reading the answer: %w", err)
+		}
+		m, err := wire.ParseMessage(body)
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("the server disconnects: %s", notice.Error())
+		if m.ID == 0 {
+			// An unsolicited notice says why the server will not go on; whatever its result, it is no answer.
+			switch gone, _, err := m.Notice(); {
+			case err != nil:
+				return err
+			case gone != nil:
+				return gone
+			}
+			continue // RFC 4511 §4.4: what is not known is passed over
+		}
+		if m.ID != int64(id) || m.Operation != answer {
+			return fmt.Errorf("%w: operation %#x with id %d as answer to %d", wire.ErrFormat, m.Operation, m.ID, id)
+		}
+		result, err := m.Result()
+		if err != nil {
+			return err
+		}
+		return result.Err()
 	}
-	if m.ID != int64(id) || m.Operation != answer {
-		return fmt.Errorf("%w: operation %#x with id %d as answer to %d", wire.ErrFormat, m.Operation, m.ID, id)
-	}
-	result, err := m.Result()
-	if err != nil {
-		return err
-	}
-	return result.Err()
 }

@@ -146,12 +146,27 @@ func TestNothingInTheClearPassesForTLS(t *testing.T) {
 	}
 }
 
+// disconnection is a Notice of Disconnection with code 52.
+var disconnection = wire.Element(wire.ExtendedResponse, wire.Integer(wire.TagEnumerated, 52), wire.Octets(wire.TagOctets, ""),
+	wire.Octets(wire.TagOctets, ""), wire.Octets(0x8a, wire.NoticeOfDisconnection))
+
+func TestUnknownNoticesArePassedOver(t *testing.T) {
+	url := serve(t, func(c net.Conn) {
+		if _, err := wire.NewReader(c, 0).Next(); err == nil {
+			_, _ = c.Write(append(wire.Request(0, result(wire.ExtendedResponse, 0)), wire.Request(1, result(wire.BindResponse, 0))...))
+		}
+	})
+	if err := open(t, listener(url)); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAnswersThatAreNone(t *testing.T) {
 	for name, tt := range map[string]struct {
 		send []byte
 		want string
 	}{
-		"notice":            {wire.Request(0, result(wire.ExtendedResponse, 52)), "the server disconnects: result 52"},
+		"notice":            {wire.Request(0, disconnection), "the server disconnects: result 52"},
 		"another operation": {wire.Request(1, result(wire.SearchDone, 0)), "malformed"},
 		"another request":   {wire.Request(7, result(wire.BindResponse, 0)), "malformed"},
 		"no LDAP":           {[]byte("220 mail.example.test ESMTP\r\n"), "malformed"},

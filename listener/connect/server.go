@@ -35,8 +35,10 @@ type Server struct {
 	StartTLS StartTLS
 	// CAFile holds the PEM certificates that the server's must be signed by; the system's when empty.
 	CAFile string
-	// BindDN is who we are. When it is empty we are the user of our process on ldapi:// (SASL EXTERNAL), and nobody
-	// elsewhere.
+	// CertFile and KeyFile are our own certificate and its key (PEM), shown to a server that asks for one; none when empty.
+	CertFile, KeyFile string
+	// BindDN is who we are. When it is empty we are the user of our process on ldapi:// (SASL EXTERNAL), the subject of
+	// CertFile over TLS (the same), and nobody elsewhere.
 	BindDN string
 	// Password returns the password of BindDN.
 	Password func() (string, error)
@@ -44,6 +46,9 @@ type Server struct {
 	Timeout time.Duration
 	// MaxMessage is the largest message in bytes that is accepted from the server; wire.MaxMessage when zero.
 	MaxMessage int
+	// Memory keeps refused passwords from being offered again at once, and servers that do not serve us from being asked first;
+	// nothing is remembered when nil. All who use the same servers should share one.
+	Memory *Memory
 	// Logger is for what is not an error; discarded when nil.
 	Logger *slog.Logger
 }
@@ -61,7 +66,7 @@ func PasswordFile(path string) func() (string, error) {
 
 // Identity names who binds, for the fingerprint that a cookie belongs to.
 func (s Server) Identity() string {
-	return cmp.Or(s.BindDN, "EXTERNAL")
+	return cmp.Or(s.BindDN, strings.TrimSpace("EXTERNAL "+s.CertFile))
 }
 
 func (s Server) logger() *slog.Logger {
@@ -102,6 +107,13 @@ func (s Server) password() (string, error) {
 // tlsConfig is the configuration for a host.
 func (s Server) tlsConfig(host string) (*tls.Config, error) {
 	config := &tls.Config{ServerName: host, MinVersion: tls.VersionTLS12}
+	if s.CertFile != "" {
+		own, err := tls.LoadX509KeyPair(s.CertFile, s.KeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("reading our certificate: %w", err)
+		}
+		config.Certificates = []tls.Certificate{own}
+	}
 	if s.CAFile == "" {
 		return config, nil
 	}

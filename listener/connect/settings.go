@@ -14,9 +14,12 @@ type Settings interface {
 // explicit, not by its default: then it is Auto.
 func FromSettings(s Settings, explicitStartTLS bool) Server {
 	server := Server{
-		URLs:   s.List("ldap/uri"),
-		CAFile: s.String("ldap/cafile"),
-		BindDN: s.String("ldap/hostdn"),
+		URLs:     s.List("ldap/uri"),
+		CAFile:   s.String("ldap/cafile"),
+		CertFile: s.String("ldap/certfile"),
+		KeyFile:  s.String("ldap/keyfile"),
+		BindDN:   s.String("ldap/hostdn"),
+		Memory:   NewMemory(),
 	}
 	if explicitStartTLS {
 		server.StartTLS = StartTLS(s.String("ldap/starttls"))
