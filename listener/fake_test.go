@@ -162,7 +162,7 @@ func (d *directory) refresh(cookie string) ([]Event, int) {
 	at := len(d.log)
 	from := 0
 	if cookie != "" {
-		from = positionOf(cookie)
+		from = min(positionOf(cookie), at)
 	}
 	changed := map[schema.UUID]bool{}
 	for _, uuid := range d.log[from:] {

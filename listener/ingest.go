@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/mailreg/mailreg/listener/store"
@@ -16,6 +17,8 @@ type intake struct {
 	serial  uint64
 	origin
 	connected func()
+	// alarms is how many there were when the session began, -1 when it is the answer to one of them.
+	alarms int
 }
 
 // open connects, and finds the cookie to go on from: that of what was reached, unless the last session with it failed
@@ -24,9 +27,11 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 	in := &intake{l: l, refresh: newRefresh()}
 	place, reload := "", ""
 	l.setSession(func(s *sessionState) {
-		s.phase, s.url = phaseConnecting, l.cfg.URL
+		if !s.between {
+			s.phase, s.url = phaseConnecting, l.cfg.URL
+		}
 		s.begun++
-		in.serial, reload = s.begun, s.reload
+		in.serial, reload, in.alarms = s.begun, s.reload, len(s.alarms)
 	})
 	if source, ok := l.cfg.Source.(Connecter); ok {
 		url, err := source.Connect(ctx)
@@ -49,7 +54,13 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 		}
 		return nil
 	})
-	l.setSession(func(s *sessionState) { s.origin = in.origin })
+	l.setSession(func(s *sessionState) {
+		s.origin = in.origin
+		s.rewound = s.fallen == in.fingerprint
+		if s.reload == in.fingerprint {
+			in.alarms = -1
+		}
+	})
 	return in, in.from, err
 }
 
@@ -115,7 +126,7 @@ func (in *intake) take(ctx context.Context, batch []Event) error {
 			in.refresh.add(event)
 			continue
 		}
-		if err := in.writeRefresh(); err != nil {
+		if err := in.writeRefresh(ctx); err != nil {
 			return err
 		}
 		if err := in.endRefresh(ctx, event); err != nil {
@@ -126,7 +137,7 @@ func (in *intake) take(ctx context.Context, batch []Event) error {
 		return nil
 	}
 	in.l.mentioned(len(in.refresh.seen))
-	return in.writeRefresh()
+	return in.writeRefresh(ctx)
 }
 
 // finding is what is newly known of one entry.
@@ -137,6 +148,11 @@ type finding struct {
 	// outside is set, with the last known DN, when it exists but is out of reach.
 	outside bool
 	dn      string
+	// unreadable is why an entry that is outside cannot be taken in, "" when that is not the reason.
+	unreadable string
+	// known is the state that is known, kept says that it is to stay: the provider lags behind it.
+	known *schema.Entry
+	kept  bool
 	// losers are the handlers for which single attributes count, with what they have acknowledged.
 	losers []loss
 }
@@ -161,6 +177,10 @@ func (in *intake) live(ctx context.Context, batch []Event) error {
 	}
 	verified, err := in.l.verify(ctx, doubtful)
 	if err != nil {
+		return err
+	}
+	in.l.distrust(findings, verified)
+	if findings, err = in.timelyFindings(ctx, findings); err != nil {
 		return err
 	}
 	moved := 0
@@ -242,6 +262,8 @@ func newest(batch []Event) ([]finding, []byte) {
 			for _, uuid := range event.UUIDs {
 				add(finding{uuid: uuid})
 			}
+		case Unreadable:
+			add(unreadable(event))
 		}
 		if len(event.Cookie) > 0 {
 			cookie = event.Cookie
@@ -250,8 +272,19 @@ func newest(batch []Event) ([]finding, []byte) {
 	return findings, cookie
 }
 
+// unreadable is what is known of an entry that exists and cannot be taken in: it waits as out of scope.
+func unreadable(event Event) finding {
+	return finding{uuid: event.UUIDs[0], outside: true, dn: event.DN, unreadable: event.Reason}
+}
+
 // record writes a finding and marks the handlers that it concerns. What is known already makes no marks.
 func (e *edit) record(f finding, generation uint64) {
+	if f.kept {
+		return
+	}
+	if f.unreadable != "" {
+		e.l.alarm(fmt.Sprintf("%q cannot be taken in: %s", f.dn, f.unreadable))
+	}
 	known := e.tx.Entry(f.uuid)
 	_, wasOutside := e.tx.Outside(f.uuid)
 	if known.Equal(f.entry) && wasOutside == f.outside {

@@ -25,10 +25,12 @@ type refresh struct {
 	// containers are written at the end, together with the names of what is below them: written earlier, a crash would hide
 	// that they were renamed.
 	containers []*schema.Entry
+	// unreadable are entries that exist and cannot be taken in.
+	unreadable map[schema.UUID]finding
 }
 
 func newRefresh() *refresh {
-	return &refresh{begun: time.Now(), seen: map[schema.UUID]bool{}, gone: map[schema.UUID]struct{}{}}
+	return &refresh{begun: time.Now(), seen: map[schema.UUID]bool{}, gone: map[schema.UUID]struct{}{}, unreadable: map[schema.UUID]finding{}}
 }
 
 func (r *refresh) add(event Event) {
@@ -44,6 +46,10 @@ func (r *refresh) add(event Event) {
 		for _, uuid := range event.UUIDs {
 			r.exists(uuid, false)
 		}
+	case Unreadable:
+		f := unreadable(event)
+		r.exists(f.uuid, false)
+		r.unreadable[f.uuid] = f
 	case Gone:
 		for _, uuid := range event.UUIDs {
 			delete(r.seen, uuid)
@@ -58,10 +64,13 @@ func (r *refresh) exists(uuid schema.UUID, sent bool) {
 }
 
 // writeRefresh writes the content that has come.
-func (in *intake) writeRefresh() error {
-	content := in.refresh.content
-	if len(content) == 0 {
+func (in *intake) writeRefresh(ctx context.Context) error {
+	if len(in.refresh.content) == 0 {
 		return nil
+	}
+	content, err := in.timely(ctx, in.refresh.content)
+	if err != nil {
+		return err
 	}
 	in.refresh.content = nil
 	return in.l.update(func(e *edit) error {
@@ -90,10 +99,17 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	if err != nil {
 		return err
 	}
+	if err := in.contradicted(verified, end); err != nil {
+		return err
+	}
+	if in.refresh.containers, err = in.timely(ctx, in.refresh.containers); err != nil {
+		return err
+	}
 	moved := 0
 	err = l.update(func(e *edit) error {
 		state := e.tx.State()
 		moved = in.conclude(e, candidates, verified)
+		e.takeUnreadable(in.refresh.unreadable, state.Generation+1)
 		for _, w := range l.workers {
 			e.brake(w, state.Generation+1)
 		}
@@ -120,6 +136,12 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 		s.phase, s.err, s.ended, s.origin.persists = phasePersist, nil, in.serial, true
 		if s.reload == in.fingerprint {
 			s.reload = ""
+		}
+		if s.fallen == in.fingerprint {
+			s.fallen = ""
+		}
+		if len(s.alarms) == in.alarms {
+			s.alarms = nil // none was added
 		}
 	})
 	return nil

@@ -13,7 +13,7 @@ import (
 // box returns a container of a name.
 func box(n int, dn string) *schema.Entry {
 	return schema.NewEntry(id(n), dn, attr("objectClass", "organizationalUnit"),
-		attr("createTimestamp", "20260101000000Z"), attr("entryCSN", "20260101000000.000000Z#000000#000#000000"))
+		attr("createTimestamp", "20260101000000Z"), attr("entryCSN", csnAt(1)))
 }
 
 // below returns a user under another name.

@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -40,6 +41,15 @@ type sessionState struct {
 	origin origin
 	// reload is the fingerprint of what rejected its cookie: the next session with it begins without one.
 	reload string
+	// fallen is the same when it did so because the provider has fallen behind what it told before; rewound is set in the
+	// session in which that is loaded anew, and makes its word count although it is older.
+	fallen  string
+	rewound bool
+	// between is set from the end of a session that asks for the next one until a session fails. Until then what the phase
+	// says holds.
+	between bool
+	// alarms are what a person should know of the provider.
+	alarms []string
 }
 
 func (l *Listener) setSession(change func(*sessionState)) {
@@ -68,23 +78,58 @@ func (l *Listener) follow(ctx context.Context) error {
 		case errors.Is(err, errRestart):
 			continue // somebody waits for it
 		}
-		if before := l.getSession().err; before == nil || before.Error() != err.Error() {
-			l.log.Warn("session ended", "op", "follow", "err", err)
-		}
-		l.cfg.Observer.Ended(err)
-		l.setSession(func(s *sessionState) {
-			s.phase, s.err = phaseDown, err
-			if errors.Is(err, ErrCookie) {
-				s.reload = s.origin.fingerprint
+		delay := max(pause.NextBackOff(), 0)
+		if again, ok := errors.AsType[*Again](err); ok {
+			delay = again.After
+			l.setSession(func(s *sessionState) { s.between = true })
+		} else {
+			l.failed(err)
+			if slow, ok := errors.AsType[Delayer](err); ok {
+				delay = max(delay, slow.Delay())
 			}
-		})
+		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-time.After(max(pause.NextBackOff(), 0)):
+		case <-time.After(delay):
 		case <-l.kick:
 		}
 	}
+}
+
+// failed tells why a session has ended, and remembers what follows from it for the next one.
+func (l *Listener) failed(err error) {
+	if before := l.getSession().err; before == nil || before.Error() != err.Error() {
+		l.log.Warn("session ended", "op", "follow", "err", err)
+	}
+	l.cfg.Observer.Ended(err)
+	l.setSession(func(s *sessionState) {
+		s.phase, s.err, s.between = phaseDown, err, false
+		if errors.Is(err, ErrCookie) {
+			s.reload = s.origin.fingerprint
+		}
+		if errors.Is(err, ErrRewound) {
+			s.fallen = s.origin.fingerprint
+		}
+	})
+	if errors.Is(err, ErrRewound) {
+		l.alarm(err.Error() + "; everything is loaded anew")
+	}
+}
+
+// maxAlarms bounds what the status says of one session.
+const maxAlarms = 8
+
+// alarm tells a person what the provider has done that it should not: in the log, and in the status until a session has gone
+// without one.
+func (l *Listener) alarm(text string) {
+	l.setSession(func(s *sessionState) {
+		if slices.Contains(s.alarms, text) || len(s.alarms) == maxAlarms {
+			return
+		}
+		s.alarms = append(s.alarms, text)
+		l.log.Warn("the directory is not to be trusted: "+text, "op", "follow")
+	})
 }
 
 // runSession opens a session from the stored cookie and takes in its events until it ends, with an error always. One

@@ -3,7 +3,9 @@ package listener
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
+	"time"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -33,6 +35,31 @@ type Chooser interface {
 // begin without one.
 var ErrCookie = errors.New("the provider cannot resume from the cookie")
 
+// ErrRewound is an ErrCookie whose reason is that the provider has fallen behind what it told before, as a restored backup
+// does. From the next session on its word counts although it is older.
+var ErrRewound = fmt.Errorf("%w: it comes from its future", ErrCookie)
+
+// Again is the error of a session that has ended in good order and asks for the next one: nothing is wrong. A source whose
+// server does not persist follows it in this way.
+type Again struct {
+	// After is the time until the next session.
+	After time.Duration
+	// Why says why the session has ended.
+	Why error
+}
+
+// Error says why.
+func (a *Again) Error() string { return a.Why.Error() }
+
+// Unwrap returns Why.
+func (a *Again) Unwrap() error { return a.Why }
+
+// Delayer is an error of a session that knows how long at least the next one had better wait.
+type Delayer interface {
+	error
+	Delay() time.Duration
+}
+
 // Kind tells events apart.
 type Kind int
 
@@ -51,6 +78,8 @@ const (
 	// RefreshBegin begins another refresh within the session, which RefreshEnd ends: a source that is not told everything
 	// compares all of it now and then.
 	RefreshBegin
+	// Unreadable names one entry that exists and cannot be taken in: UUIDs, DN and Reason.
+	Unreadable
 )
 
 // Event is one message of a session.
@@ -58,6 +87,8 @@ type Event struct {
 	Kind  Kind
 	Entry *schema.Entry
 	UUIDs []schema.UUID
+	// DN and Reason go with Unreadable.
+	DN, Reason string
 	// Cookie is the position after this event; empty means keep the old one. It counts only with RefreshEnd and after it.
 	Cookie []byte
 	// Snapshot is set on a RefreshEnd when everything mentioned neither by Content nor by Present is gone: a session begun

@@ -37,8 +37,11 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 		status.Store.LastError = storeErr.Error()
 		status.Reasons = append(status.Reasons, "store: "+storeErr.Error())
 	}
+	for _, alarm := range s.alarms {
+		status.Notes = append(status.Notes, "directory: "+alarm)
+	}
 	if l.cfg.Notes != nil {
-		status.Notes = l.cfg.Notes()
+		status.Notes = append(status.Notes, l.cfg.Notes()...)
 	}
 	err := l.store.View(func(tx *store.Tx) error {
 		status.Entries, status.Store.Bytes = tx.CountEntries(), tx.Size()

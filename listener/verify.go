@@ -17,7 +17,7 @@ func (l *Listener) remember(tx *store.Tx, uuid schema.UUID) (finding, bool) {
 	for _, w := range l.workers {
 		h := tx.Handler(w.name)
 		if acked := h.Acked(uuid); acked.Entry != nil {
-			f.dn, known = acked.Entry.DN, true
+			f.dn, f.known, known = acked.Entry.DN, acked.Entry, true
 			if w.loser != nil {
 				f.losers = append(f.losers, loss{w, acked.Entry})
 			}
@@ -27,7 +27,7 @@ func (l *Listener) remember(tx *store.Tx, uuid schema.UUID) (finding, bool) {
 		}
 	}
 	if entry := tx.Entry(uuid); entry != nil {
-		f.dn, known = entry.DN, true
+		f.dn, f.known, known = entry.DN, entry, true
 	}
 	return f, known
 }
@@ -37,7 +37,7 @@ func (l *Listener) remember(tx *store.Tx, uuid schema.UUID) (finding, bool) {
 func (l *Listener) doubtful(tx *store.Tx, findings []finding) []finding {
 	var list []finding
 	for _, f := range findings {
-		if f.entry != nil && !l.lost(tx, f.entry) {
+		if f.entry != nil && !l.lost(tx, f.entry) || f.unreadable != "" {
 			continue
 		}
 		if known, ok := l.remember(tx, f.uuid); ok {
@@ -102,8 +102,14 @@ func (l *Listener) hides(ctx context.Context, f finding, entry *schema.Entry) (s
 // is none at all.
 func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.UUID]finding, error) {
 	answers := make(map[schema.UUID]finding, len(findings))
+	vantage := l.vantage()
 	for _, f := range findings {
 		l.health.again()
+		if f.known != nil && f.known.First(schema.AttrEntryCSN) != "" {
+			if err := vantage.look(ctx); err != nil {
+				return nil, err
+			}
+		}
 		verdict, entry, err := l.cfg.Probe.Verify(ctx, f.uuid, f.dn)
 		if err != nil {
 			return nil, fmt.Errorf("verifying that %s has gone: %w", f.dn, err)
@@ -116,6 +122,8 @@ func (l *Listener) verify(ctx context.Context, findings []finding) (map[schema.U
 		}
 		answer := finding{uuid: f.uuid, dn: f.dn}
 		switch {
+		case (verdict == Deleted || older(entry, f.known)) && vantage.behind(f.known):
+			answer.kept, answer.entry = true, f.known
 		case hidden != "":
 			verdict, answer.outside = OutOfScope, true
 		case verdict == OutOfScope:

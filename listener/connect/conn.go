@@ -22,6 +22,8 @@ type Conn struct {
 	URL string
 	// Reader reads messages.
 	Reader *wire.Reader
+	// Cancel is set by who has read in the server's root DSE that it knows Cancel (RFC 3909).
+	Cancel bool
 
 	lastID int
 }

@@ -2,6 +2,7 @@ package connect
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -39,21 +40,42 @@ type remembered struct {
 // NewMemory returns an empty memory.
 func NewMemory() *Memory { return &Memory{at: map[string]*remembered{}} }
 
-// PassOver notes that an address was reached and did not serve us, so that others go first for a while. It reports whether
-// there are others.
-func (m *Memory) PassOver(s Server, url string, err error, pause time.Duration) bool {
+// PassOver notes that an address was reached and did not serve us, so that others go first for a while, and returns the
+// error that says so. When there are others, the error is a Delayer without delay: they need not wait for what this one had
+// better (listener.Delayer).
+func (s Server) PassOver(url string, err error) error {
+	m := s.Memory
 	if m == nil {
-		return false
+		return err
+	}
+	pause := firstLogin
+	if slow, ok := errors.AsType[interface {
+		error
+		Delay() time.Duration
+	}](err); ok {
+		pause = max(pause, slow.Delay())
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	now := time.Now()
 	r := m.of(url)
-	r.err, r.passed = err, now.Add(max(pause, firstLogin))
-	return slices.ContainsFunc(s.URLs, func(other string) bool {
-		return other != url && !now.Before(m.of(other).passed)
-	})
+	r.err, r.passed = err, now.Add(pause)
+	for _, other := range s.URLs {
+		if other != url && !now.Before(m.of(other).passed) {
+			return atOnce{err}
+		}
+	}
+	return err
 }
+
+// atOnce is an error without delay.
+type atOnce struct{ error }
+
+// Unwrap returns the error.
+func (e atOnce) Unwrap() error { return e.error }
+
+// Delay is none.
+func (e atOnce) Delay() time.Duration { return 0 }
 
 // Notes says of each address that could not be used when it was tried last, why.
 func (m *Memory) Notes() []string {

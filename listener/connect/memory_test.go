@@ -7,6 +7,9 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mailreg/mailreg/listener/refusal"
+	"github.com/mailreg/mailreg/listener/wire"
 )
 
 func TestRefusedPasswordIsNotOfferedAgainAtOnce(t *testing.T) {
@@ -49,8 +52,8 @@ func TestPassedOverAddressesGoLast(t *testing.T) {
 			}
 		}
 		expect("ldap://a", "ldap://b")
-		lacks := errors.New("result 32")
-		if !m.PassOver(s, "ldap://a", lacks, time.Minute) {
+		lacks := refusal.Of(&wire.Result{Code: 32}, refusal.Asked{Base: "dc=test"})
+		if slow, ok := s.PassOver("ldap://a", lacks).(atOnce); !ok || slow.Delay() != 0 || !errors.Is(slow, lacks) {
 			t.Error("there is another address")
 		}
 		expect("ldap://b", "ldap://a")
@@ -58,8 +61,8 @@ func TestPassedOverAddressesGoLast(t *testing.T) {
 		if notes := m.Notes(); len(notes) != 1 || !strings.Contains(notes[0], "ldap://a") || !strings.Contains(notes[0], "result 32") {
 			t.Errorf("notes %q", notes)
 		}
-		if m.PassOver(s, "ldap://b", lacks, time.Minute) {
-			t.Error("there is no other address")
+		if err := s.PassOver("ldap://b", lacks); err != error(lacks) {
+			t.Errorf("there is no other address, but %v", err)
 		}
 		expect("ldap://a", "ldap://b")
 		time.Sleep(2 * time.Minute)
@@ -75,7 +78,8 @@ func TestNoMemory(t *testing.T) {
 	var m *Memory
 	m.tried("ldap://a", nil)
 	m.loggedIn("ldap://a", "x", errors.New("no"))
-	if m.PassOver(Server{URLs: []string{"ldap://a", "ldap://b"}}, "ldap://a", nil, 0) || m.Notes() != nil ||
+	s := Server{URLs: []string{"ldap://a", "ldap://b"}}
+	if s.PassOver("ldap://a", nil) != nil || m.Notes() != nil ||
 		m.mayLogIn("ldap://a", "x") != nil || len(m.order([]string{"ldap://a"})) != 1 {
 		t.Error("nothing remembers something")
 	}

@@ -2,6 +2,7 @@ package search
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,9 @@ import (
 
 // OIDManageDsaIT is the control by which a server shows referral objects as entries (RFC 3296).
 const OIDManageDsaIT = "2.16.840.1.113730.3.4.2"
+
+// OIDCancel names the extended operation Cancel (RFC 3909) among a root DSE's supportedExtension.
+const OIDCancel = "1.3.6.1.1.8"
 
 // farewell bounds what is written when a search is over: the server may have stopped reading.
 const farewell = 100 * time.Millisecond
@@ -60,8 +64,12 @@ func (q Query) Operation() ([]byte, error) {
 
 // Stream is a search under way on a connection that nobody else uses meanwhile.
 type Stream struct {
+	// Notice is told of the unsolicited notices that are passed over, by their OID; nobody when nil.
+	Notice func(oid string)
+
 	conn *connect.Conn
 	id   int
+	done bool // the server has ended it
 }
 
 // Begin sends a search.
@@ -73,44 +81,69 @@ func Begin(conn *connect.Conn, operation []byte, controls ...[]byte) (*Stream, e
 	return &Stream{conn: conn, id: id}, nil
 }
 
-// Next returns the next answer. It fails when the connection does, when the server announces that it disconnects, and for
-// what is no answer to this search.
+// Next returns the next answer. It fails when the connection does, with a *wire.Disconnection when the server announces
+// that it disconnects, and for what is no answer to this search. After a *wire.TooLarge, which is an answer to it, the
+// next one can be read.
 func (s *Stream) Next() (wire.Message, error) {
-	body, err := s.conn.Reader.Next()
-	if err != nil {
-		return wire.Message{}, fmt.Errorf("reading from %s: %w", s.conn.URL, err)
+	for {
+		body, err := s.conn.Reader.Next()
+		if large, ok := errors.AsType[*wire.TooLarge](err); ok && large.Message.ID == int64(s.id) {
+			return wire.Message{}, large
+		}
+		if err != nil {
+			return wire.Message{}, fmt.Errorf("reading from %s: %w", s.conn.URL, err)
+		}
+		m, err := wire.ParseMessage(body)
+		switch {
+		case err != nil:
+			return wire.Message{}, err
+		case m.ID == 0:
+			if err := s.notice(m); err != nil {
+				return wire.Message{}, err
+			}
+			continue
+		case m.ID != int64(s.id):
+			return wire.Message{}, fmt.Errorf("%w: an answer to request %d, which is none of ours", wire.ErrFormat, m.ID)
+		}
+		s.done = s.done || m.Operation == wire.SearchDone
+		return m, nil
 	}
-	m, err := wire.ParseMessage(body)
-	switch {
-	case err != nil:
-		return wire.Message{}, err
-	case m.ID == 0:
-		return wire.Message{}, notice(m)
-	case m.ID != int64(s.id):
-		return wire.Message{}, fmt.Errorf("%w: an answer to request %d, which is none of ours", wire.ErrFormat, m.ID)
-	}
-	return m, nil
 }
 
-// notice turns an unsolicited notification into the error that ends the session. It is not a *wire.Result: its code does
-// not answer our search.
-func notice(m wire.Message) error {
-	result, err := m.Result()
+// notice takes an unsolicited notification: one of disconnection is the stream's end, what else may come is passed over
+// (RFC 4511 §4.4).
+func (s *Stream) notice(m wire.Message) error {
+	gone, oid, err := m.Notice()
 	switch {
 	case err != nil:
 		return err
-	case result.Name == wire.NoticeOfDisconnection:
-		return fmt.Errorf("the server disconnects: %s", result.Error())
-	default:
-		return fmt.Errorf("unknown notice %q: %s", result.Name, result.Error())
+	case gone != nil:
+		return gone
+	case s.Notice != nil:
+		s.Notice(oid)
 	}
+	return nil
 }
 
-// Close tells the server that nobody listens any more (RFC 4511 §4.11), as well as it goes, and closes the connection.
+// Close tells the server that nobody listens any more, as well as it goes, and closes the connection. The search is
+// cancelled where the server is known to be able to (RFC 3909), and abandoned elsewhere (RFC 4511 §4.11).
 func (s *Stream) Close() {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(farewell))
-	_, _ = s.conn.Send(wire.Integer(wire.AbandonRequest, s.id))
+	switch {
+	case s.done:
+	case s.conn.Cancel:
+		_, _ = s.conn.Send(cancelRequest(s.id))
+	default:
+		_, _ = s.conn.Send(wire.Integer(wire.AbandonRequest, s.id))
+	}
+	_, _ = s.conn.Send(wire.Element(wire.UnbindRequest))
 	_ = s.conn.Close()
+}
+
+// cancelRequest asks to end the request with an id (RFC 3909 §2).
+func cancelRequest(id int) []byte {
+	value := wire.Element(wire.TagSequence, wire.Integer(wire.TagInteger, id))
+	return wire.Element(wire.ExtendedRequest, wire.Octets(0x80, OIDCancel), wire.Element(0x81, value))
 }
 
 // Until closes the stream when the context ends, and also when the function that it returns is called, which returns once

@@ -25,10 +25,10 @@ func TestRequest(t *testing.T) {
 		t.Errorf("operation %q, want %q", s.search, want)
 	}
 	const control = "\x30\x28\x04\x18" + OID + "\x01\x01\xff\x04\x09\x30\x07\x0a\x01\x03\x04\x02ck"
-	if got := controls([]byte("ck")); string(got[0]) != control {
+	if got := controls(refreshAndPersist, []byte("ck")); string(got[0]) != control {
 		t.Errorf("control %q, want %q", got[0], control)
 	}
-	if got := controls(nil)[0]; string(got[len(got)-5:]) != "\x30\x03\x0a\x01\x03" {
+	if got := controls(refreshOnly, nil)[0]; string(got[len(got)-5:]) != "\x30\x03\x0a\x01\x01" {
 		t.Errorf("without cookie the control ends in %q", got)
 	}
 }
@@ -60,7 +60,7 @@ func FuzzSession(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, first, second string) {
-		session := &session{log: s.log, decoder: search.NewDecoder(s.words)}
+		session := &session{log: s.log, config: &s.config, decoder: search.NewDecoder(s.words)}
 		ends := 0
 		for _, body := range []string{first, second} {
 			m, err := wire.ParseMessage(body)

@@ -13,11 +13,15 @@ const (
 	oidInfo  = "1.3.6.1.4.1.4203.1.9.1.4"
 )
 
-const refreshAndPersist = 3
+// The modes of a session.
+const (
+	refreshOnly       = 1
+	refreshAndPersist = 3
+)
 
 // controls builds those of a session's search (RFC 4533 §2.2).
-func controls(cookie []byte) [][]byte {
-	sync := [][]byte{wire.Integer(wire.TagEnumerated, refreshAndPersist)}
+func controls(mode int, cookie []byte) [][]byte {
+	sync := [][]byte{wire.Integer(wire.TagEnumerated, mode)}
 	if len(cookie) > 0 {
 		sync = append(sync, wire.Element(wire.TagOctets, cookie))
 	}

@@ -2,38 +2,44 @@ package syncrepl
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"log/slog"
-
-	"github.com/go-ldap/ldap/v3"
+	"strings"
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/refusal"
 	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/listener/wire"
+	"github.com/mailreg/mailreg/schema"
 )
 
-// session is one search that persists.
+// session is one search.
 type session struct {
 	conn   *connect.Conn
 	log    *slog.Logger
+	config *Config
 	stream *search.Stream
 
-	phase   phase
-	decoder *search.Decoder
-	ended   bool // the server has ended the search
+	phase      phase
+	decoder    *search.Decoder
+	entries    int  // that have come
+	references int  // that were passed over
+	ended      bool // the server has ended the search
 }
 
 // run sends the search and yields what comes of it until it ends. It closes the connection.
-func (s *session) run(ctx context.Context, operation []byte, cookie []byte) iter.Seq2[listener.Event, error] {
+func (s *session) run(ctx context.Context, operation []byte, controls ...[]byte) iter.Seq2[listener.Event, error] {
 	return func(yield func(listener.Event, error) bool) {
-		stream, err := search.Begin(s.conn, operation, controls(cookie)...)
+		stream, err := search.Begin(s.conn, operation, controls...)
 		if err != nil {
 			_ = s.conn.Close() // it is broken
 			yield(listener.Event{}, err)
 			return
 		}
+		stream.Notice = func(oid string) { s.log.Info("passing over a notice of the directory", "op", "follow", "oid", oid) }
 		s.stream = stream
 		defer stream.Until(ctx)()
 		for {
@@ -54,14 +60,40 @@ func (s *session) run(ctx context.Context, operation []byte, cookie []byte) iter
 
 // next reads one message. It returns nil when the message means nothing to the listener.
 func (s *session) next() (*listener.Event, error) {
-	if s.ended {
+	switch {
+	case s.ended && s.phase.refreshed:
+		return nil, &listener.Again{After: s.config.Interval, Why: ErrEnded}
+	case s.ended:
 		return nil, ErrEnded
 	}
 	m, err := s.stream.Next()
+	if large, ok := errors.AsType[*wire.TooLarge](err); ok {
+		return s.tooLarge(large)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return s.message(m)
+}
+
+// tooLarge passes over an entry beyond the bound: the others must not wait for it. The listener is told, and keeps what it
+// has of it.
+func (s *session) tooLarge(large *wire.TooLarge) (*listener.Event, error) {
+	control, found, err := large.Message.Control(oidState)
+	if err != nil || !found || large.Message.Operation != wire.SearchEntry {
+		return nil, errors.Join(err, large)
+	}
+	state, err := parseState(control)
+	if err != nil {
+		return nil, err
+	}
+	dn, _, err := wire.Expect(large.Message.Value, wire.TagOctets)
+	if err != nil {
+		return nil, fmt.Errorf("entry %s: %w: %w", state.uuid, large, err)
+	}
+	e := s.phase.event(listener.Unreadable, state.cookie)
+	e.UUIDs, e.DN, e.Reason = []schema.UUID{state.uuid}, strings.Clone(dn), "it comes in "+large.Error()
+	return e, nil
 }
 
 // message takes an answer to the search.
@@ -95,24 +127,37 @@ func (s *session) searchEntry(m wire.Message) (*listener.Event, error) {
 	if state.change != changeAdd && state.change != changeModify {
 		return s.phase.mention(state), nil
 	}
+	s.entries++
 	entry, err := s.decoder.Entry(state.uuid, m.Value)
 	if err != nil {
 		return nil, fmt.Errorf("entry %s: %w", state.uuid, err)
 	}
+	if shown := entry.First(schema.AttrEntryUUID); shown != "" && !strings.EqualFold(shown, state.uuid.String()) {
+		return nil, fmt.Errorf("%w: %s is sent as entry %s, but its entryUUID is %s", wire.ErrFormat, entry.DN, state.uuid, shown)
+	}
 	return s.phase.entry(state, entry), nil
 }
 
-// searchReference passes over a reference to another server: what it points to is not in this one.
+// searchReference passes over a reference to another server: what it points to is not in this one. Referral objects
+// themselves come as entries, for the request asks for that (ManageDsaIT); a server that does not know how sends these.
 func (s *session) searchReference(m wire.Message) error {
-	control, found, err := m.Control(oidState)
-	if err != nil || !found {
-		return err
-	}
-	state, err := parseState(control)
+	urls, err := wire.URLs(m.Value)
 	if err != nil {
 		return err
 	}
-	s.log.Debug("passing over a reference", "uuid", state.uuid)
+	control, found, err := m.Control(oidState)
+	if err != nil {
+		return err
+	}
+	var state state
+	if found {
+		if state, err = parseState(control); err != nil {
+			return err
+		}
+	}
+	if s.references++; s.references == 1 {
+		s.log.Info("passing over references to other servers", "op", "follow", "url", urls, "uuid", state.uuid.String())
+	}
 	return nil
 }
 
@@ -134,13 +179,8 @@ func (s *session) searchDone(m wire.Message) (*listener.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	refused := result.Code == ldap.LDAPResultSyncRefreshRequired || result.Code == ldap.LDAPResultUnwillingToPerform
-	switch {
-	case refused && s.phase.resumed:
-		// 4096 is the protocol's; OpenLDAP says 53 to a cookie from its future, such as after a restored backup.
-		return nil, fmt.Errorf("%w: %w", listener.ErrCookie, result)
-	case result.Err() != nil:
-		return nil, result
+	if result.Err() != nil {
+		return nil, s.refused(result)
 	}
 	// Success: a server that does not persist ends the refresh with the search.
 	s.ended = true
@@ -153,4 +193,19 @@ func (s *session) searchDone(m wire.Message) (*listener.Event, error) {
 		return nil, err
 	}
 	return s.phase.done(done)
+}
+
+// refused turns a result that is no success into the session's error.
+func (s *session) refused(result *wire.Result) error {
+	e := refusal.Of(result, refusal.Asked{
+		Who: s.config.Server.Identity(), Base: s.config.Base, Entries: s.entries, Cookie: s.phase.resumed,
+	})
+	switch {
+	case e.Rewound:
+		return fmt.Errorf("%w: %w", listener.ErrRewound, e)
+	case e.Reload:
+		return fmt.Errorf("%w: %w", listener.ErrCookie, e)
+	default:
+		return e
+	}
 }

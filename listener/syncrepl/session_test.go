@@ -240,8 +240,10 @@ func TestMalformedMessagesEndTheSession(t *testing.T) {
 	raw := func(choice byte, parts ...[]byte) func(*peer) { return search(info(choice, parts...)) }
 	short := wire.Octets(wire.TagOctets, "short")
 	for name, script := range map[string]func(*peer){
-		"garbage":                 func(p *peer) { _, _ = p.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")) },
-		"a hostile length":        func(p *peer) { _, _ = p.Write([]byte("\x30\x84\x7f\xff\xff\xff\x02\x01")) },
+		"garbage": func(p *peer) { _, _ = p.Write([]byte("HTTP/1.1 200 OK\r\n\r\n")) },
+		"a hostile length": func(p *peer) {
+			_, _ = p.Write([]byte("\x30\x84\x7f\xff\xff\xff" + strings.Repeat("\x02", 32<<10)))
+		},
 		"an empty message":        func(p *peer) { _, _ = p.Write([]byte("\x30\x00")) },
 		"an answer to nobody":     func(p *peer) { p.id = 99; p.send(info(refreshDelete)) },
 		"another operation":       search(result(wire.BindResponse, 0, "")),

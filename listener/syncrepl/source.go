@@ -7,15 +7,18 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/refusal"
 	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/schema"
 )
 
-// ErrEnded says that the server has ended the session in good order, which a session that persists should not see.
-var ErrEnded = errors.New("the server has ended the session")
+// ErrEnded says that the server has ended the search in good order.
+var ErrEnded = errors.New("the server has ended the search")
 
 // Config says what is followed.
 type Config struct {
@@ -31,6 +34,8 @@ type Config struct {
 	// empty.
 	Profile  schema.Profile
 	Identity schema.Identity
+	// Interval is the time from one refresh to the next of a server that does not persist; 10 s when zero.
+	Interval time.Duration
 	// Logger is for what is no error; discarded when nil.
 	Logger *slog.Logger
 }
@@ -42,6 +47,9 @@ type Source struct {
 	words  *schema.Vocabulary
 	search []byte // as the content of a message
 	log    *slog.Logger
+
+	mu    sync.Mutex
+	modes map[string]int // by URL, of servers that would not persist
 }
 
 var (
@@ -57,6 +65,7 @@ func New(c Config) (*Source, error) {
 	if len(c.Attributes) == 0 {
 		c.Attributes = schema.Attributes()
 	}
+	c.Interval = cmp.Or(c.Interval, 10*time.Second)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -67,20 +76,26 @@ func New(c Config) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{Connection: search.NewConnection(c.Server), config: c, words: words, search: operation, log: c.Logger}, nil
+	return &Source{
+		Connection: search.NewConnection(c.Server), config: c, words: words, search: operation, log: c.Logger, modes: map[string]int{},
+	}, nil
 }
 
 // Events runs a session: from the cookie on when there is one, else from the beginning. Its last element is an error,
 // always:
 //
 //   - what connect.Open returned;
-//   - a *wire.Result when the server ended the search with a code, together with listener.ErrCookie when the cookie is
-//     the reason, or ErrEnded when it did so without one;
+//   - a *refusal.Error when the server ended the search with a code, together with listener.ErrCookie or
+//     listener.ErrRewound when the cookie is the reason;
+//   - a *listener.Again when the server ended the search in good order behind the refresh: it does not persist, or not for
+//     ever. ErrEnded without one when the refresh had no end;
+//   - a *wire.Disconnection when the server has announced that it closes the connection;
 //   - wire.ErrFormat for what is not RFC 4533, listener.ErrCookie when the server has silently ignored the cookie;
 //   - an error of the connection;
 //   - the context's cause when it was cancelled.
 //
-// The cookie must be one from the address that is reached: see Connect.
+// An address that does not serve us is passed over next time (connect.Memory). The cookie must be one from the address that
+// is reached: see Connect.
 func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.Event, error] {
 	return func(yield func(listener.Event, error) bool) {
 		conn, err := s.Take(ctx)
@@ -91,16 +106,50 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 		session := &session{
 			conn:    conn,
 			log:     s.log,
+			config:  &s.config,
 			phase:   phase{resumed: len(cookie) > 0},
 			decoder: search.NewDecoder(s.words),
 		}
-		for event, err := range session.run(ctx, s.search, cookie) {
+		for event, err := range session.run(ctx, s.search, controls(s.mode(conn.URL), cookie)...) {
 			if err != nil {
-				err = fmt.Errorf("following %s: %w", conn.URL, err)
+				err = s.judge(conn.URL, err)
 			}
 			if !yield(event, err) || err != nil {
 				return
 			}
 		}
 	}
+}
+
+// mode returns how the server at an address is asked.
+func (s *Source) mode(url string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return cmp.Or(s.modes[url], refreshAndPersist)
+}
+
+// judge draws the conclusions from the error that has ended a session: how the server is asked next, and whether others are
+// asked first.
+func (s *Source) judge(url string, err error) error {
+	told := fmt.Errorf("following %s: %w", url, err)
+	refused, ok := errors.AsType[*refusal.Error](err)
+	if !ok || refused.Reload {
+		return told
+	}
+	if refused.Persist && s.otherMode(url) == refreshOnly {
+		return told
+	}
+	return s.config.Server.PassOver(url, told)
+}
+
+// otherMode changes how the server at an address is asked, and returns it.
+func (s *Source) otherMode(url string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mode := refreshOnly
+	if s.modes[url] == refreshOnly {
+		mode = refreshAndPersist
+	}
+	s.modes[url] = mode
+	return mode
 }
