@@ -52,7 +52,7 @@ func (w *worker) launch(work context.Context) error {
 // but not stored: decisions without a call cost nothing and could pile up.
 func (w *worker) room() int {
 	switch {
-	case w.paused, w.pause.until.After(time.Now()), w.running >= w.workers:
+	case w.paused, w.l.cfg.Staging, w.pause.until.After(time.Now()), w.running >= w.workers:
 		return 0
 	case w.pause.backoff != nil && (w.committing || w.running+len(w.done) > 0):
 		return 0 // after a pause one call is tried alone

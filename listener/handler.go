@@ -96,3 +96,9 @@ type Versioned interface {
 	// more, what is not matched any more as a removal, and the brake counts what that takes away.
 	Version() string
 }
+
+// Planner is a handler that can tell what a call would do.
+type Planner interface {
+	// Steps are what Apply of the change would do, in words. It must be pure but for reading settings.
+	Steps(c schema.Change) []string
+}

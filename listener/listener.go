@@ -37,6 +37,8 @@ type Config struct {
 	ReadyLag func() time.Duration
 	// Notes returns what Status is to tell a person beside the listener's own state. Nil: nothing.
 	Notes func() []string
+	// Staging makes the listener follow and plan only: no handler is called, and nothing is acknowledged.
+	Staging bool
 	// Workers is the number of calls that each handler gets at once. 0: 4.
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.

@@ -29,7 +29,7 @@ var ops = []string{
 	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
 	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
 	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync",
-	"pause", "resume", "jump", "back", "guard", "approve", "minutes", "undelete", "undelete", "slow",
+	"pause", "resume", "jump", "back", "staging", "staging", "run", "guard", "approve", "minutes", "undelete", "undelete", "slow",
 }
 
 func steps() *rapid.Generator[[]step] {
@@ -64,6 +64,8 @@ type world struct {
 	// more are further handlers, unless without is set; see is asked at each transaction as well.
 	more    []Handler
 	without bool
+	// staging makes the next listeners plan only.
+	staging atomic.Bool
 	see     func(committed bool) error
 }
 
@@ -89,6 +91,9 @@ func newWorldWith(path string, change func(*world)) *world {
 	}
 	change(w)
 	w.target.fail = func(c schema.Change) error {
+		if w.staging.Load() {
+			w.fault(func() { w.errorf("called in staging: %s", describe("", c)) })
+		}
 		w.mu.Lock()
 		slow := w.slow
 		w.mu.Unlock()
@@ -129,7 +134,8 @@ func (w *world) start() {
 		handlers = append(handlers, w.more...)
 	}
 	l, err := New(Config{
-		Store: w.store, Source: w.dir, Probe: w.dir, Handlers: handlers, Fingerprint: "f",
+		Staging: w.staging.Load(),
+		Store:   w.store, Source: w.dir, Probe: w.dir, Handlers: handlers, Fingerprint: "f",
 		InFilter: func(e *schema.Entry) bool { return e.HasClass(schema.ClassMail) },
 		Guard:    func() (int, int) { return int(w.guard.Load()), 0 },
 		Now:      func() time.Time { return time.Now().Add(time.Duration(w.skew.Load())) },
@@ -266,6 +272,14 @@ func (w *world) do(s step) {
 		w.dead.Store(true)
 		time.Sleep(2 * time.Second)
 		w.dead.Store(false)
+	case "staging", "run":
+		w.stop()
+		w.staging.Store(s.Op == "staging")
+		w.start()
+		if w.staging.Load() {
+			_, err := w.listener.Planned(context.Background())
+			w.must(nil, err)
+		}
 	case "jump":
 		w.skew.Add(int64(time.Duration(s.A) * 17 * time.Minute))
 	case "back":
@@ -336,6 +350,9 @@ func (w *world) drop() {
 func (w *world) settle() {
 	w.heal()
 	w.dead.Store(false)
+	if w.staging.Load() {
+		w.do(step{Op: "run"})
+	}
 	w.must(nil, w.listener.Resume(context.Background(), "target"))
 	time.Sleep(3 * time.Minute)
 	list, err := w.listener.Parked(context.Background())

@@ -17,7 +17,7 @@ const page = 512
 // acknowledged, unless it claims, takes or flushes: such a handler is called for each entry all the same, so that neither
 // the claims nor the brake are passed by, and that what is wrong with an entry is found.
 func (w *worker) startReconcile(work context.Context) {
-	if w.paused || w.running > 0 || w.committing || len(w.done) > 0 || w.pause.until.After(time.Now()) {
+	if w.paused || w.l.cfg.Staging || w.running > 0 || w.committing || len(w.done) > 0 || w.pause.until.After(time.Now()) {
 		return
 	}
 	w.reconcile = false

@@ -89,7 +89,7 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 			late.add(m)
 		}
 	}
-	if late.count > 0 && state.Paused.IsZero() {
+	if late.count > 0 && state.Paused.IsZero() && !l.cfg.Staging {
 		age := fmt.Sprintf("older than %s", l.cfg.ReadyLag())
 		status.Reasons = append(status.Reasons, late.describe(v, age))
 	}

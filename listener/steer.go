@@ -77,6 +77,9 @@ func (l *Listener) absent(tx *store.Tx) []string {
 
 // stateNotes tell a person what was left in a state that only a person ends.
 func (l *Listener) stateNotes(tx *store.Tx) (notes []string) {
+	if l.cfg.Staging {
+		notes = append(notes, "staging: nothing is done; mailreg listener planned lists what would be, mailreg/mode=run and a restart do it")
+	}
 	for _, w := range l.workers {
 		if paused := tx.Handler(w.name).State().Paused; !paused.IsZero() {
 			notes = append(notes, fmt.Sprintf("handler %s is paused since %s: mailreg listener resume %s lets it go on",

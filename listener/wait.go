@@ -136,6 +136,9 @@ func (l *Listener) sourceProblem() string {
 
 // undone names a handler that is not through with what came up to a number, "" when all are.
 func (l *Listener) undone(tx *store.Tx, seq uint64) string {
+	if l.cfg.Staging {
+		return "" // to be planned is all that can be waited for
+	}
 	for _, w := range l.workers {
 		h := tx.Handler(w.name)
 		if state := h.State(); w.reconciler != nil && state.Reconcile {

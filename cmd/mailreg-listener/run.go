@@ -34,8 +34,10 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := recoverRegistry(ctx, reg, logger); err != nil {
-		return err
+	if !set.staging {
+		if err := recoverRegistry(ctx, reg, logger); err != nil {
+			return err
+		}
 	}
 	site, err := loadSite(opts.root, logger)
 	if err != nil {
@@ -87,6 +89,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		Notes: func() []string {
 			return slices.Concat(set.server.Memory.Notes(), site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
 		},
+		Staging:  set.staging,
 		Observer: outlook,
 		Logger:   logger,
 	})
@@ -103,8 +106,10 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Serve(ctx, socket, l, logger) })
 	tasks.Go(func() error { return l.Run(ctx) })
-	tasks.Go(func() error { return mailboxes.Run(ctx) })
-	tasks.Go(func() error { return edits.Run(ctx) })
+	if !set.staging { // else trash is not purged, and edits are not committed
+		tasks.Go(func() error { return mailboxes.Run(ctx) })
+		tasks.Go(func() error { return edits.Run(ctx) })
+	}
 	tasks.Go(func() error { return outlook.Run(ctx) })
 	tasks.Go(func() error { return notices.Run(ctx) })
 	tasks.Go(func() error { return feedWatchdog(ctx, l.Alive) })

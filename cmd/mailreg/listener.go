@@ -25,7 +25,7 @@ func newListenerCommand(a *app) *cobra.Command {
 		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a),
 		newParkedCommand(a), newRetryCommand(a), newDropCommand(a),
 		newHeldCommand(a), newApproveCommand(a), newRejectCommand(a),
-		newPauseCommand(a), newResumeCommand(a), newForgetCommand(a),
+		newPlannedCommand(a), newPauseCommand(a), newResumeCommand(a), newForgetCommand(a),
 	)
 	return command
 }
@@ -186,6 +186,17 @@ func newRejectCommand(a *app) *cobra.Command {
 	}, func(ctx context.Context, api control.API, args []string) (int, error) {
 		return api.Reject(ctx, args[0])
 	}, func(n int) { a.printf("Rejected: %d\n", n) })
+}
+
+// newPlannedCommand is for staging above all, where a person wants to see what would happen before it does.
+func newPlannedCommand(a *app) *cobra.Command {
+	return ask(a, &cobra.Command{
+		Use:   "planned",
+		Short: "List what the handlers would do next; with mailreg/mode=staging nothing of it is done",
+		Args:  cobra.NoArgs,
+	}, func(ctx context.Context, api control.API, _ []string) ([]control.Planned, error) {
+		return api.Planned(ctx)
+	}, a.showPlanned)
 }
 
 // newPauseCommand is for work on a mail server: what the directory changes meanwhile waits.

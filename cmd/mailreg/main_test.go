@@ -124,6 +124,10 @@ func (d fakeDaemon) Retry(context.Context, string) (int, error)   { return 1, ni
 func (d fakeDaemon) Approve(context.Context, string) (int, error) { return 2, nil }
 func (d fakeDaemon) Reject(context.Context, string) (int, error)  { return 2, nil }
 
+func (d fakeDaemon) Planned(context.Context) ([]control.Planned, error) {
+	return []control.Planned{{Handler: "mailbox", DN: "uid=anna", Op: "change", Takes: true, Steps: []string{"move a@x to b@x"}, Reason: "waits"}}, nil
+}
+
 func (d fakeDaemon) Pause(_ context.Context, handler string) error  { return d.known(handler) }
 func (d fakeDaemon) Resume(_ context.Context, handler string) error { return d.known(handler) }
 func (d fakeDaemon) Forget(_ context.Context, handler string) error { return d.known(handler) }

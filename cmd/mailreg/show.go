@@ -34,6 +34,24 @@ func (a *app) showParked(parked []control.Parked) {
 	}
 }
 
+// showPlanned prints a line for each change, with what would be done below it. Their number is for people and goes to stderr.
+func (a *app) showPlanned(planned []control.Planned) {
+	for _, p := range planned {
+		takes := ""
+		if p.Takes {
+			takes = " (takes mail away)"
+		}
+		a.printf("Planned: %s %s %s %s%s\n", p.Handler, p.Op, p.UUID, oneLine(p.DN), takes)
+		for _, step := range p.Steps {
+			a.printf("  %s\n", oneLine(step))
+		}
+		if p.Reason != "" {
+			a.printf("  %s\n", oneLine(p.Reason))
+		}
+	}
+	fmt.Fprintln(a.stderr, counted(len(planned), "change", "changes"))
+}
+
 // showHeld lists the entries of each batch: whoever approves must see whom it concerns.
 func (a *app) showHeld(held []control.Held) {
 	for _, h := range held {

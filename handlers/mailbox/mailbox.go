@@ -87,6 +87,26 @@ func (h *Handler) Takes(c schema.Change) bool {
 	return err == nil && Takes(Plan(old, new, s), new, s)
 }
 
+// Steps tells what Apply would do.
+func (h *Handler) Steps(c schema.Change) (steps []string) {
+	view, err := h.cfg.View()
+	if err != nil {
+		return nil
+	}
+	s, err := settings(view)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	old, new, err := sides(c)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	for _, a := range Plan(old, new, s) {
+		steps = append(steps, a.String())
+	}
+	return steps
+}
+
 // Keeps reports whether this host is the home of an entry's mailbox.
 func (h *Handler) Keeps(e *schema.Entry) bool {
 	view, err := h.cfg.View()

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/schema"
@@ -39,6 +40,25 @@ type Action struct {
 	Cause maildir.Cause
 	// Names are login names.
 	Names []string
+}
+
+// String tells the step in words, such as "move a@x to b@x".
+func (a Action) String() string {
+	text := string(a.Op)
+	if !a.From.IsZero() {
+		text += " " + a.From.String()
+	}
+	switch {
+	case a.To.IsZero():
+	case a.Op == Move:
+		text += " to " + a.To.String()
+	case a.From.IsZero():
+		text += " " + a.To.String()
+	}
+	if len(a.Names) > 0 {
+		text += " " + strings.Join(a.Names, ", ")
+	}
+	return text
 }
 
 // Settings are what a plan depends on beside the entry.

@@ -164,6 +164,11 @@ func (c *Client) Reject(ctx context.Context, id string) (int, error) {
 	return ask[int](ctx, c, "reject", Item{ID: id})
 }
 
+// Planned calls the operation of API.
+func (c *Client) Planned(ctx context.Context) ([]Planned, error) {
+	return ask[[]Planned](ctx, c, "planned", None{})
+}
+
 // Pause calls the operation of API.
 func (c *Client) Pause(ctx context.Context, handler string) error {
 	_, err := ask[None](ctx, c, "pause", HandlerName{Handler: handler})

@@ -21,6 +21,8 @@ type API interface {
 	// Approve lets a held batch run, Reject acknowledges it without effect; both return the number of entries.
 	Approve(ctx context.Context, id string) (int, error)
 	Reject(ctx context.Context, id string) (int, error)
+	// Planned lists what the handlers would do next; in staging that is all they ever do.
+	Planned(ctx context.Context) ([]Planned, error)
 	// Pause keeps a handler from being called until Resume, also over restarts.
 	Pause(ctx context.Context, handler string) error
 	Resume(ctx context.Context, handler string) error
@@ -126,6 +128,20 @@ type Parked struct {
 	Reason   string      `json:"reason"`
 	Since    time.Time   `json:"since"`
 	Attempts int         `json:"attempts"`
+}
+
+// Planned is a change as a handler would be called for it.
+type Planned struct {
+	Handler string      `json:"handler"`
+	UUID    schema.UUID `json:"uuid"`
+	DN      string      `json:"dn"`
+	// Op is add, change, remove or set aside, park or hold when it would be left to a person, fail when the handler cannot judge it.
+	Op string `json:"op"`
+	// Takes is set when it takes mail away from where it is.
+	Takes bool `json:"takes"`
+	// Steps are what the call would do, where the handler can tell; Reason is what is in its way.
+	Steps  []string `json:"steps,omitempty"`
+	Reason string   `json:"reason,omitempty"`
 }
 
 // Held is a batch of changes that the brake has stopped.

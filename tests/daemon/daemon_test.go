@@ -89,9 +89,7 @@ func TestNothingIsSet(t *testing.T) {
 
 func TestUnusableSettings(t *testing.T) {
 	host := newHost(t)
-	host.Must("set", "--no-reload", "mailreg/mode=staging")
-	refuses(t, host.Sandbox, 2, `mailreg/mode is "staging"`)
-	host.Must("unset", "--no-reload", "mailreg/mode", "ldap/uri")
+	host.Must("unset", "--no-reload", "ldap/uri")
 	refuses(t, host.Sandbox, 2, "not set: ldap/server/name (or ldap/uri); set them with mailreg set KEY=VALUE")
 }
 

@@ -100,6 +100,10 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 	}))
 	mux.Handle("POST /v1/approve", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Approve(ctx, a.ID) }))
 	mux.Handle("POST /v1/reject", operation(logger, func(ctx context.Context, a control.Item) (int, error) { return api.Reject(ctx, a.ID) }))
+	mux.Handle("/v1/planned", operation(logger, func(ctx context.Context, _ control.None) ([]control.Planned, error) {
+		planned, err := api.Planned(ctx)
+		return notNull(planned), err
+	}))
 	onHandler := func(call func(context.Context, string) error) http.Handler {
 		return operation(logger, func(ctx context.Context, a control.HandlerName) (control.None, error) {
 			return control.None{}, call(ctx, a.Handler)

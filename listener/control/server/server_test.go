@@ -40,6 +40,8 @@ func (f *fake) Retry(_ context.Context, id string) (int, error)      { f.lastID 
 func (f *fake) Approve(_ context.Context, id string) (int, error) { f.lastID = id; return 4, f.err }
 func (f *fake) Reject(_ context.Context, id string) (int, error)  { f.lastID = id; return 5, f.err }
 
+func (f *fake) Planned(context.Context) ([]control.Planned, error) { return nil, f.err }
+
 func (f *fake) Pause(_ context.Context, handler string) error {
 	f.lastID = "pause " + handler
 	return f.err
