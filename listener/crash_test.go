@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -233,6 +235,41 @@ func TestEveryTransaction(t *testing.T) {
 		}
 	}
 	t.Logf("%d transactions of %q", len(whole.names), reached)
+}
+
+// TestWaitAfterALostAnswer proves that what the disk has written, although it said no, is noticed: by those who wait, and by
+// the handler of what was approved.
+func TestWaitAfterALostAnswer(t *testing.T) {
+	for _, name := range []string{"(*worker).commit", "(*intake).live", "(*Listener).Retry"} {
+		synctest.Test(t, func(t *testing.T) {
+			r := newRig(t, user(1, "a"), user(2, "bad"))
+			armed := false
+			r.config.fault = func(committed bool) error {
+				if armed && committed && transaction() == name {
+					armed = false
+					return errDead
+				}
+				return nil
+			}
+			r.start()
+			armed = true
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			if name == "(*Listener).Retry" {
+				if _, err := r.Retry(ctx, ""); !errors.Is(err, errDead) {
+					t.Errorf("Retry: %v", err)
+				}
+			} else {
+				r.dir.set(user(1, "b"))
+			}
+			if _, err := r.Wait(ctx); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if armed {
+				t.Errorf("%s: no transaction was broken", name)
+			}
+		})
+	}
 }
 
 // memoryDir returns a folder in memory where there is one: what is proved here does not depend on the disk.

@@ -263,6 +263,7 @@ func (l *Listener) update(fn func(*edit) error) error {
 	l.storeErr = err
 	l.mu.Unlock()
 	if err != nil {
+		l.lookAgain()
 		return fmt.Errorf("writing the store: %w", err)
 	}
 	for _, b := range e.braked {
@@ -277,6 +278,15 @@ func (l *Listener) update(fn func(*edit) error) error {
 	}
 	l.news.send()
 	return nil
+}
+
+// lookAgain lets everybody look at the store anew after a transaction that failed: one whose last sync went wrong may have
+// been carried out all the same, and nobody would hear of what is in it.
+func (l *Listener) lookAgain() {
+	for _, w := range l.workers {
+		w.touchAll()
+	}
+	l.news.send()
 }
 
 // fatal reports whether no later attempt can succeed where this error came from.
