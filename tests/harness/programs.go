@@ -53,6 +53,12 @@ func Build(dir string) error {
 	return os.Setenv(binVariable, dir)
 }
 
+// Built returns the path of one of our programs, for tests that run it in another way.
+func Built(t T, name string) string {
+	t.Helper()
+	return built(t, name)
+}
+
 // built returns the path of one of our programs.
 func built(t T, name string) string {
 	t.Helper()

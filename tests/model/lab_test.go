@@ -61,6 +61,10 @@ type setup struct {
 	layout string
 	guard  int
 	more   []string
+	// strace runs the daemon under strace with these arguments: for calls on the store.
+	strace []string
+	// after looks at the lab when the story is over.
+	after func(*lab)
 }
 
 // lab is a directory, a proxy in front of it, and a listener with an empty store and spool, for one story.
@@ -76,6 +80,8 @@ type lab struct {
 	daemon  *harness.Listener
 	// stopped is set while the listener is not to run.
 	stopped bool
+	// trace is what strace has written.
+	trace string
 }
 
 func newLab(t harness.T, slapd *harness.Slapd, setup setup) *lab {
@@ -109,8 +115,15 @@ func newLab(t harness.T, slapd *harness.Slapd, setup setup) *lab {
 		}
 		program = []string{self, childFlag}
 	}
+	if len(setup.strace) > 0 {
+		l.trace = filepath.Join(sandbox.Dir, "log/trace")
+		program = append([]string{
+			harness.Program(t, "strace"), "-D", "-f", "-qq", "-o", l.trace, "-P", filepath.Join(l.root, "var/lib/mailreg/listener.db"),
+		}, setup.strace...)
+		program = append(program, harness.Built(t, "mailreg-listener"))
+	}
 	l.daemon = harness.StandIn(life, sandbox, program...)
-	l.daemon.Start()
+	l.daemon.Spawn()
 	return l
 }
 
@@ -135,6 +148,9 @@ func (l *lab) tell(name, text string) {
 func (l *lab) alive() {
 	l.t.Helper()
 	for !l.daemon.Running() {
+		if l.trace != "" {
+			l.daemon.Program = nil // it was killed by strace, or could not start, and goes on without
+		}
 		l.daemon.Spawn()
 		harness.Await(l.t, "the listener", func() bool {
 			_, err := l.control.Status(l.t.Context())

@@ -54,6 +54,9 @@ func tellStory(t harness.T, slapd *harness.Slapd, setup setup, list []step) (wro
 		if len(wrong) > 0 {
 			t.Logf("the listener's log is %s", s.daemon.Log())
 		}
+		if setup.after != nil {
+			setup.after(s.lab)
+		}
 		s.t.end()
 	}()
 	s.settle()
