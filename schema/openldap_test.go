@@ -21,7 +21,7 @@ func definitions(text, attribute, class string) []string {
 	return all
 }
 
-func TestOpenLDAPFormsAgree(t *testing.T) {
+func TestSchemaFormsAgree(t *testing.T) {
 	conf := definitions(schema.OpenLDAPSchema, "attributetype", "objectclass")
 	ldif := definitions(schema.OpenLDAPSchemaLDIF, "olcAttributeTypes:", "olcObjectClasses:")
 	if len(conf) < 40 {
@@ -29,6 +29,10 @@ func TestOpenLDAPFormsAgree(t *testing.T) {
 	}
 	if diff := cmp.Diff(conf, ldif); diff != "" {
 		t.Errorf("mailreg.schema and mailreg.ldif differ (-schema +ldif):\n%s", diff)
+	}
+	ds389 := definitions(schema.DS389Schema, "attributeTypes:", "objectClasses:")
+	if diff := cmp.Diff(conf, ds389); diff != "" {
+		t.Errorf("mailreg.schema and 98mailreg.ldif differ (-schema +ldif):\n%s", diff)
 	}
 }
 

@@ -2,6 +2,7 @@ package poll
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,9 @@ func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Ent
 			if strings.EqualFold(a.Name, s.source.dated) {
 				newest = newest.later(parseStamp(a.Values[0]), s.source.config.Now().Add(ahead))
 			}
+		}
+		if s.source.only {
+			attrs = slices.DeleteFunc(attrs, func(a schema.Attribute) bool { return strings.EqualFold(a.Name, s.source.dated) })
 		}
 		if !take(s.source.words.Entry(uuid, dn, attrs)) {
 			return errStopped

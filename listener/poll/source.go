@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/listener"
@@ -48,6 +50,7 @@ type Source struct {
 	config  Config
 	words   *schema.Vocabulary
 	dated   string // the attribute that dates entries
+	only    bool   // nobody but us wants it
 	compare search.Query
 }
 
@@ -71,8 +74,9 @@ func New(c Config) (*Source, error) {
 	}
 	words := c.Profile.Vocabulary(c.Attributes, cmp.Or(c.Identity, schema.EntryUUID))
 	s := &Source{Connection: search.NewConnection(c.Server), config: c, words: words, dated: c.Profile.Attribute(schema.AttrModified)}
+	s.only = !slices.ContainsFunc(words.Ask, func(name string) bool { return strings.EqualFold(name, s.dated) })
 	s.compare = search.Query{
-		Base: c.Base, Scope: search.Subtree, Filter: c.Profile.Filter(c.Filter), Attributes: append(words.Ask[:len(words.Ask):len(words.Ask)], s.dated),
+		Base: c.Base, Scope: search.Subtree, Filter: c.Profile.Filter(c.Filter), Attributes: slices.Concat(words.Ask, []string{s.dated}),
 	}
 	_, err := s.compare.Operation()
 	return s, err

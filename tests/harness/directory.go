@@ -234,7 +234,7 @@ func (d *Directory) Entries(filter string, names ...string) []*schema.Entry {
 	}
 	entries := make([]*schema.Entry, 0, len(result.Entries))
 	for _, found := range result.Entries {
-		uuid, err := d.id().Parse(string(found.GetRawAttributeValue(string(d.id()))))
+		uuid, err := d.id().Parse(string(found.GetEqualFoldRawAttributeValue(string(d.id()))))
 		if err != nil {
 			d.t.Fatalf("reading %s: %v", found.DN, err)
 		}
