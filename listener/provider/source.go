@@ -138,9 +138,13 @@ func (s *Source) follow(kind Kind, identity schema.Identity) (session, error) {
 	c := s.config
 	switch kind {
 	case Syncrepl:
+		var selects func(*schema.Entry) bool
+		if identity == schema.NSUniqueID {
+			selects = c.Selects
+		}
 		return syncrepl.New(syncrepl.Config{
 			Server: c.Server, Base: c.Base, Filter: c.Filter, Attributes: c.Attributes, Profile: c.Profile, Identity: identity,
-			Logger: c.Logger,
+			Selects: selects, Logger: c.Logger,
 		})
 	case DirSync:
 		return dirsync.New(dirsync.Config{

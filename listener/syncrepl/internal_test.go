@@ -67,7 +67,7 @@ func FuzzSession(f *testing.F) {
 			if err != nil {
 				continue
 			}
-			event, err := session.message(m)
+			event, err := session.message(t.Context(), m)
 			if err == nil && event != nil && event.Kind == listener.RefreshEnd {
 				ends++
 			}

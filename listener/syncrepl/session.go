@@ -28,6 +28,8 @@ type session struct {
 	entries    int  // that have come
 	references int  // that were passed over
 	ended      bool // the server has ended the search
+	// completer is nil where the server sends entries whole.
+	completer *completer
 }
 
 // run sends the search and yields what comes of it until it ends. It closes the connection.
@@ -42,8 +44,9 @@ func (s *session) run(ctx context.Context, operation []byte, controls ...[]byte)
 		stream.Notice = func(oid string) { s.log.Info("passing over a notice of the directory", "op", "follow", "oid", oid) }
 		s.stream = stream
 		defer stream.Until(ctx)()
+		defer s.completer.close()
 		for {
-			event, err := s.next()
+			event, err := s.next(ctx)
 			if ctx.Err() != nil {
 				err = context.Cause(ctx) // what reading gave is only that the connection is closed
 			}
@@ -59,7 +62,7 @@ func (s *session) run(ctx context.Context, operation []byte, controls ...[]byte)
 }
 
 // next reads one message. It returns nil when the message means nothing to the listener.
-func (s *session) next() (*listener.Event, error) {
+func (s *session) next(ctx context.Context) (*listener.Event, error) {
 	switch {
 	case s.ended && s.phase.refreshed:
 		return nil, &listener.Again{After: s.config.Interval, Why: ErrEnded}
@@ -73,7 +76,7 @@ func (s *session) next() (*listener.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.message(m)
+	return s.message(ctx, m)
 }
 
 // tooLarge passes over an entry beyond the bound: the others must not wait for it. The listener is told, and keeps what it
@@ -97,10 +100,10 @@ func (s *session) tooLarge(large *wire.TooLarge) (*listener.Event, error) {
 }
 
 // message takes an answer to the search.
-func (s *session) message(m wire.Message) (*listener.Event, error) {
+func (s *session) message(ctx context.Context, m wire.Message) (*listener.Event, error) {
 	switch m.Operation {
 	case wire.SearchEntry:
-		return s.searchEntry(m)
+		return s.searchEntry(ctx, m)
 	case wire.SearchReference:
 		return nil, s.searchReference(m)
 	case wire.Intermediate:
@@ -112,7 +115,7 @@ func (s *session) message(m wire.Message) (*listener.Event, error) {
 	}
 }
 
-func (s *session) searchEntry(m wire.Message) (*listener.Event, error) {
+func (s *session) searchEntry(ctx context.Context, m wire.Message) (*listener.Event, error) {
 	control, found, err := m.Control(oidState)
 	if err != nil {
 		return nil, err
@@ -135,7 +138,16 @@ func (s *session) searchEntry(m wire.Message) (*listener.Event, error) {
 	if shown := entry.First(schema.AttrEntryUUID); shown != "" && !strings.EqualFold(shown, state.uuid.String()) {
 		return nil, fmt.Errorf("%w: %s is sent as entry %s, but its entryUUID is %s", wire.ErrFormat, entry.DN, state.uuid, shown)
 	}
-	return s.phase.entry(state, entry), nil
+	if s.completer != nil && !s.phase.refreshed {
+		if entry, err = s.completer.complete(ctx, entry); err != nil {
+			return nil, err
+		}
+	}
+	event := s.phase.entry(state, entry)
+	if selects := s.config.Selects; selects != nil && !selects(entry) {
+		event.Kind, event.Entry, event.UUIDs = listener.Gone, nil, []schema.UUID{state.uuid}
+	}
+	return event, nil
 }
 
 // searchReference passes over a reference to another server: what it points to is not in this one. Referral objects

@@ -28,6 +28,9 @@ type Config struct {
 	Base string
 	// Filter picks the entries, in canonical names; that of a schema.Scope without a host when empty.
 	Filter string
+	// Selects decides the same as Filter about single entries, for servers that say nothing of an entry which has left the
+	// filter while nobody listened, as 389-ds: then all entries are asked for. The server decides when it is nil.
+	Selects func(*schema.Entry) bool
 	// Attributes are asked for, by canonical names; schema.Attributes() when there are none.
 	Attributes []string
 	// Profile is what the directory calls them, Identity what the UUIDs of the server's sync controls are; entryUUID when
@@ -69,9 +72,13 @@ func New(c Config) (*Source, error) {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	filter := c.Profile.Filter(c.Filter)
+	if c.Selects != nil {
+		filter = ""
+	}
 	words := c.Profile.Vocabulary(c.Attributes, cmp.Or(c.Identity, schema.EntryUUID))
 	operation, err := search.Query{
-		Base: c.Base, Scope: search.Subtree, Filter: c.Profile.Filter(c.Filter), Attributes: words.Ask,
+		Base: c.Base, Scope: search.Subtree, Filter: filter, Attributes: words.Ask,
 	}.Operation()
 	if err != nil {
 		return nil, err
@@ -109,6 +116,9 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 			config:  &s.config,
 			phase:   phase{resumed: len(cookie) > 0},
 			decoder: search.NewDecoder(s.words),
+		}
+		if len(cookie) > 0 && s.words.Identity == schema.NSUniqueID {
+			session.completer = &completer{source: s}
 		}
 		for event, err := range session.run(ctx, s.search, controls(s.mode(conn.URL), cookie)...) {
 			if err != nil {

@@ -14,7 +14,6 @@ import (
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
-	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/provider"
 	"github.com/mailreg/mailreg/listener/store"
@@ -37,25 +36,17 @@ type server interface {
 
 // memory is a handler that remembers what it was told last of each entry.
 type memory struct {
-	mu     sync.Mutex
-	has    map[schema.UUID]*schema.Entry
-	calls  int
-	faults []string
+	mu  sync.Mutex
+	has map[schema.UUID]*schema.Entry
 }
 
 func (*memory) Name() string               { return "memory" }
 func (*memory) Match(e *schema.Entry) bool { return schema.IsMailbox(e) }
 func (*memory) Takes(c schema.Change) bool { return c.New == nil }
-func (m *memory) count() (total, calls int) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return len(m.has), m.calls
-}
 
 func (m *memory) Apply(_ context.Context, c schema.Change) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.calls++
 	if c.New == nil {
 		delete(m.has, c.UUID)
 		return nil
@@ -70,6 +61,8 @@ type rig struct {
 	dir    *harness.Directory
 	server server
 	kind   provider.Kind
+	// identity is what identifies the directory's entries.
+	identity schema.Identity
 
 	store  string
 	memory *memory
@@ -90,7 +83,10 @@ func newRig(t *testing.T, s server, dir *harness.Directory, kind provider.Kind) 
 	t.Helper()
 	r := &rig{
 		t: t, dir: dir, server: s, kind: kind, store: filepath.Join(t.TempDir(), "listener.db"),
-		memory: &memory{has: map[schema.UUID]*schema.Entry{}},
+		memory: &memory{has: map[schema.UUID]*schema.Entry{}}, identity: schema.EntryUUID,
+	}
+	if _, ok := s.(*harness.DS389); ok {
+		r.identity = schema.NSUniqueID
 	}
 	r.start()
 	t.Cleanup(func() { r.stop() })
@@ -143,8 +139,9 @@ func (r *rig) start(changes ...func(*provider.Config)) {
 func (r *rig) want() map[schema.UUID]*schema.Entry {
 	r.t.Helper()
 	want := map[schema.UUID]*schema.Entry{}
-	for _, e := range r.dir.Entries("(&(objectClass=univentionMail)(mailPrimaryAddress=*))", schema.Attributes()...) {
-		want[e.UUID] = e
+	words := schema.Profile{}.Vocabulary(schema.Attributes(), r.identity)
+	for _, e := range r.dir.Entries("(&(objectClass=univentionMail)(mailPrimaryAddress=*))", words.Ask...) {
+		want[e.UUID] = words.Entry(e.UUID, e.DN, e.Attrs)
 	}
 	return want
 }
@@ -207,14 +204,4 @@ func (r *rig) problems() string {
 		reasons = append(reasons, "held: "+h.Reason)
 	}
 	return status.Source.Kind + " " + status.Source.LastError + " " + strings.Join(reasons, "; ")
-}
-
-// status returns the listener's status.
-func (r *rig) status() control.Status {
-	r.t.Helper()
-	status, err := r.Status(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
-	return status
 }
