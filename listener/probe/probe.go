@@ -44,6 +44,7 @@ type Probe struct {
 // conn is a connection with what was learnt about its server.
 type conn struct {
 	*ldap.Conn
+	raw      *connect.Conn // below it
 	url      string
 	contexts []string // the server's naming contexts
 	words    *schema.Vocabulary
@@ -98,7 +99,11 @@ func (p *Probe) ask(ctx context.Context, questions func(*conn) error) error {
 		if err == nil || answered(err) {
 			return err
 		}
+		large := p.conn.raw.Reader.Beyond()
 		_ = p.drop() // it is broken already
+		if large != nil {
+			return large
+		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -126,7 +131,7 @@ func (p *Probe) connect(ctx context.Context) error {
 	c := ldap.NewConn(raw, false)
 	c.SetTimeout(p.config.Timeout)
 	c.Start()
-	p.conn = &conn{Conn: c, url: raw.URL, words: p.config.Profile.Vocabulary(p.config.Attributes, p.identity())}
+	p.conn = &conn{Conn: c, raw: raw, url: raw.URL, words: p.config.Profile.Vocabulary(p.config.Attributes, p.identity())}
 	return nil
 }
 

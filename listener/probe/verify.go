@@ -9,6 +9,7 @@ import (
 	"github.com/go-ldap/ldap/v3"
 
 	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/wire"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -25,6 +26,9 @@ func (p *Probe) Verify(ctx context.Context, uuid schema.UUID, lastDN string) (li
 		verdict, entry, err = p.verify(c, uuid, lastDN)
 		return err
 	})
+	if _, tooLarge := errors.AsType[*wire.TooLarge](err); tooLarge {
+		return listener.OutOfScope, nil, nil // it is there, and cannot be read
+	}
 	if err != nil {
 		return 0, nil, fmt.Errorf("verifying %s: %w", uuid, err)
 	}

@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/syncrepl"
-	"github.com/mailreg/mailreg/listener/wire"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -60,7 +60,7 @@ func TestOnlineChangesComeOneByOne(t *testing.T) {
 	want("content bert2 bert@example.test")
 }
 
-func TestEntryLeavesTheFilterAndReturns(t *testing.T) {
+func TestOpenLDAP08EntryLeavesTheFilterAndReturns(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	n.add(s, "anna")
@@ -73,7 +73,7 @@ func TestEntryLeavesTheFilterAndReturns(t *testing.T) {
 	compare(t, "on returning", []string{"content anna anna@example.test"}, n.show(session.event()))
 }
 
-func TestEntryLeavesTheBase(t *testing.T) {
+func TestOpenLDAP08EntryLeavesTheBaseAndReturns(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	n.add(s, "anna")
@@ -85,7 +85,7 @@ func TestEntryLeavesTheBase(t *testing.T) {
 	compare(t, "on returning", []string{"content anna anna@example.test"}, n.show(session.event()))
 }
 
-func TestSubtreeRenameNamesOnlyTheParent(t *testing.T) {
+func TestOpenLDAP07SubtreeRenameNamesOnlyTheParent(t *testing.T) {
 	// Children's DNs change without a word, so DNs are data that a listener cannot rely on.
 	s := harness.NewSlapd(t)
 	n := names{}
@@ -103,7 +103,7 @@ func TestSubtreeRenameNamesOnlyTheParent(t *testing.T) {
 	}
 }
 
-func TestWriteOutsideTheFilterMovesThePosition(t *testing.T) {
+func TestOpenLDAP15WriteOutsideTheFilterMovesThePosition(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	n.add(s, "anna")
@@ -120,7 +120,7 @@ func TestWriteOutsideTheFilterMovesThePosition(t *testing.T) {
 	}
 }
 
-func TestReferralsAreEntries(t *testing.T) {
+func TestOpenLDAP14ReferralsAreEntries(t *testing.T) {
 	s := harness.NewSlapd(t)
 	names{}.add(s, "anna")
 	s.LDIF("dn: ou=elsewhere," + harness.BaseDN + "\nobjectClass: referral\nobjectClass: extensibleObject\nou: elsewhere\n" +
@@ -136,7 +136,7 @@ func TestReferralsAreEntries(t *testing.T) {
 	}
 }
 
-func TestServerDeathEndsTheSession(t *testing.T) {
+func TestGoLDAP06ServerDeathEndsTheSession(t *testing.T) {
 	ends := map[string]func(*harness.Slapd){
 		"SIGKILL": (*harness.Slapd).Kill,
 		"SIGTERM": (*harness.Slapd).Stop,
@@ -167,7 +167,7 @@ func TestServerDeathEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestCancelEndsTheSession(t *testing.T) {
+func TestGoLDAP06CancelEndsTheSessionWithItsCause(t *testing.T) {
 	s := harness.NewSlapd(t, func(c *harness.SlapdConfig) { c.Monitor = true })
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
@@ -187,7 +187,7 @@ func TestCancelEndsTheSession(t *testing.T) {
 	}
 }
 
-func TestKilledServerForgetsItsPosition(t *testing.T) {
+func TestOpenLDAP12KilledServerForgetsItsPosition(t *testing.T) {
 	// The position is in memory until a checkpoint. Killed before it, the server holds the change but not its position, and
 	// whoever has seen it comes from the future.
 	for name, tt := range map[string]struct {
@@ -224,7 +224,7 @@ func TestKilledServerForgetsItsPosition(t *testing.T) {
 	}
 }
 
-func TestLargeEntry(t *testing.T) {
+func TestGoLDAP12MessagesAreBounded(t *testing.T) {
 	s := harness.NewSlapd(t)
 	var aliases []string
 	for i := range 20000 {
@@ -235,8 +235,24 @@ func TestLargeEntry(t *testing.T) {
 	if len(events) != 1 || len(events[0].Entry.Values("mailAlternativeAddress")) != len(aliases) {
 		t.Errorf("%d events", len(events))
 	}
+	// Beyond the bound the entry is passed over, told, and does not keep the others from coming.
+	s.AddPerson(harness.Person{UID: "bert"})
 	small := newSource(t, s, func(c *syncrepl.Config) { c.Server.MaxMessage = 100 << 10 })
-	if events, err := follow(t, small, nil).err(); len(events) != 0 || !errors.Is(err, wire.ErrFormat) {
-		t.Errorf("beyond the bound: %d events, then %v", len(events), err)
+	events, end, _ := sync(t, small, nil)
+	if len(events) != 2 || events[0].Kind != listener.Unreadable || events[0].DN != harness.DN("anna") || !end.Snapshot ||
+		!strings.Contains(events[0].Reason, "more than 102400") || events[1].Entry == nil {
+		t.Errorf("beyond the bound: %+v", events)
+	}
+	bounded := server(s)
+	bounded.MaxMessage = 100 << 10
+	p, err := probe.New(probe.Config{Server: bounded, Base: harness.BaseDN})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	for range 2 {
+		if verdict, _, err := p.Verify(t.Context(), events[0].UUIDs[0], harness.DN("anna")); err != nil || verdict != listener.OutOfScope {
+			t.Errorf("verdict %s, %v", verdict, err)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func compare(t *testing.T, what string, want, got any) {
 	}
 }
 
-func TestInitialRefreshIsASnapshot(t *testing.T) {
+func TestOpenLDAP01InitialContentIsASnapshot(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	n.add(s, "anna", "bert")
@@ -51,7 +51,7 @@ func TestEmptyDirectoryIsASnapshotWithACookie(t *testing.T) {
 	}
 }
 
-func TestResumeUnchangedBringsAnEmptyCookie(t *testing.T) {
+func TestOpenLDAP02UnchangedBringsAnEmptyCookie(t *testing.T) {
 	s := harness.NewSlapd(t)
 	names{}.add(s, "anna")
 	_, _, cookie := sync(t, newSource(t, s), nil)
@@ -75,7 +75,7 @@ func offline(t *testing.T, s *harness.Slapd, n names) (cookie []byte) {
 	return cookie
 }
 
-func TestResumeWithSessionLogNamesWhatIsGone(t *testing.T) {
+func TestOpenLDAP04SessionLogNamesWhatIsGone(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	cookie := offline(t, s, n)
@@ -95,7 +95,7 @@ func TestResumeWithSessionLogNamesWhatIsGone(t *testing.T) {
 	}
 }
 
-func TestResumeWithoutSessionLogNamesWhatIsPresent(t *testing.T) {
+func TestOpenLDAP03NoSessionLogIsAPresentPhase(t *testing.T) {
 	tests := map[string]struct {
 		log     func(*harness.SlapdConfig)
 		restart bool
@@ -130,7 +130,7 @@ func TestResumeWithoutSessionLogNamesWhatIsPresent(t *testing.T) {
 	}
 }
 
-func TestManyPresentEntriesComeInSeveralSets(t *testing.T) {
+func TestOpenLDAP03PresentEntriesComeInSets(t *testing.T) {
 	s := harness.NewSlapd(t, noSessionLog, func(c *harness.SlapdConfig) { c.LDIF = people(1000) })
 	_, _, cookie := sync(t, newSource(t, s), nil)
 	s.Delete(harness.DN("user000007"))
@@ -149,7 +149,7 @@ func TestManyPresentEntriesComeInSeveralSets(t *testing.T) {
 	}
 }
 
-func TestCookieOfAnotherBaseBringsNoContent(t *testing.T) {
+func TestOpenLDAP09CookieOfAWiderBaseBringsNothing(t *testing.T) {
 	// The reason why a cookie is bound to its base: the server answers that nothing has changed, and what the wider search
 	// would find beside it never comes.
 	s := harness.NewSlapd(t)
@@ -162,7 +162,7 @@ func TestCookieOfAnotherBaseBringsNoContent(t *testing.T) {
 	}
 }
 
-func TestCookieFromTheFutureIsRefused(t *testing.T) {
+func TestOpenLDAP11CookieFromTheFutureIsRefused(t *testing.T) {
 	s := harness.NewSlapd(t)
 	names{}.add(s, "anna")
 	cookie := []byte("rid=000,csn=20990101000000.000000Z#000000#000#000000")
@@ -176,7 +176,7 @@ func TestCookieFromTheFutureIsRefused(t *testing.T) {
 	}
 }
 
-func TestCookieFromThePastIsASnapshot(t *testing.T) {
+func TestOpenLDAP10CookieFromThePastIsASnapshot(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	n.add(s, "anna")
@@ -187,7 +187,7 @@ func TestCookieFromThePastIsASnapshot(t *testing.T) {
 	}
 }
 
-func TestGarbageCookieIsNoticed(t *testing.T) {
+func TestOpenLDAP10GarbageCookieIsNoticed(t *testing.T) {
 	// The server takes no offence: it sends everything and ends with an empty cookie, as if nothing had been deleted.
 	s := harness.NewSlapd(t)
 	n := names{}
@@ -199,7 +199,7 @@ func TestGarbageCookieIsNoticed(t *testing.T) {
 	}
 }
 
-func TestSizeLimitIsNoEndOfARefresh(t *testing.T) {
+func TestOpenLDAP13SizeLimitIsNoEndOfARefresh(t *testing.T) {
 	s := harness.NewSlapd(t, func(c *harness.SlapdConfig) {
 		c.LDIF, c.Limits = people(50), "size=10"
 	})
@@ -215,7 +215,7 @@ func TestSizeLimitIsNoEndOfARefresh(t *testing.T) {
 	}
 }
 
-func TestSwapWhileAwayShowsOnlyItsEnd(t *testing.T) {
+func TestOpenLDAP06SwapShowsOnlyItsEnd(t *testing.T) {
 	s := harness.NewSlapd(t)
 	n := names{}
 	n.add(s, "anna", "bert")
