@@ -177,13 +177,13 @@ func (r reads) program(t *testing.T, name, text string) {
 }
 
 // argument notes a key, or a prefix to which something is added. Others have methods of these names, too: only what is
-// written like a key counts.
+// written like a key or a prefix counts.
 func (r reads) argument(arg ast.Expr, name string) {
 	sum, isSum := arg.(*ast.BinaryExpr)
 	if isSum {
 		arg = sum.X
 	}
-	if s, ok := literal(arg); ok && keyForm.MatchString(s) && isSum == strings.HasSuffix(s, "/") {
+	if s, ok := literal(arg); ok && keyForm.MatchString(s) && (!isSum || strings.HasSuffix(s, "/")) {
 		r.add(s, name)
 	}
 }

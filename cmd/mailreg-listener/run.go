@@ -20,10 +20,11 @@ import (
 	"github.com/mailreg/mailreg/listener/control/server"
 	"github.com/mailreg/mailreg/listener/notice"
 	"github.com/mailreg/mailreg/listener/probe"
+	"github.com/mailreg/mailreg/listener/provider"
 	"github.com/mailreg/mailreg/listener/store"
-	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/registry/watch"
+	"github.com/mailreg/mailreg/schema"
 )
 
 // run is the daemon from its start to its end: settings, store, what follows the directory, what acts on changes, the
@@ -54,15 +55,13 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	}
 	defer func() { err = errors.Join(err, state.Close()) }()
 
-	source, err := syncrepl.New(syncrepl.Config{
-		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(),
-		Attributes: set.scope.Attributes(), Logger: logger,
-	})
+	source, err := newSource(set, logger)
 	if err != nil {
 		return err
 	}
 	asker, err := probe.New(probe.Config{
 		Server: set.server, Base: set.scope.Base, Attributes: set.scope.Attributes(), URL: source.URL,
+		Profile: set.profile, Identity: source.Identity,
 	})
 	if err != nil {
 		return err
@@ -81,7 +80,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		Probe:       asker,
 		Handlers:    append([]listener.Handler{mailboxes, domains, policies}, site.handlers...),
 		Fingerprint: fingerprint(set),
-		Kind:        "syncrepl",
+		Kind:        string(set.source),
 		URL:         set.server.URLs[0],
 		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
@@ -164,10 +163,20 @@ func announce(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) e
 	return notify(daemon.SdNotifyStopping)
 }
 
-// fingerprint is all that a cookie depends on, but for the address of the server, which the source knows.
+// newSource returns what follows the directory.
+func newSource(set settings, logger *slog.Logger) (*provider.Source, error) {
+	return provider.New(provider.Config{
+		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), Selects: set.scope.Selects,
+		Attributes: set.scope.Attributes(), Profile: set.profile, Kind: set.source, Homes: set.homes, Interval: set.interval,
+		Logger: logger,
+	})
+}
+
+// fingerprint is all that a cookie depends on, but for what the source knows: the address of the server, the kind of its
+// cookies, and what identifies entries.
 func fingerprint(set settings) string {
-	return fmt.Sprintf("base=%q scope=sub filter=%q attributes=%q bind=%q id=entryUUID",
-		set.scope.Base, set.scope.Filter(), strings.Join(set.scope.Attributes(), ","), set.server.Identity())
+	return fmt.Sprintf("base=%q scope=sub filter=%q attributes=%q bind=%q", set.scope.Base, set.profile.Filter(set.scope.Filter()),
+		strings.Join(set.profile.Attributes(set.scope.Attributes(), schema.EntryUUID), ","), set.server.Identity())
 }
 
 // guard reads the limits of the brake anew for each question; unreadable settings brake as the defaults do.

@@ -2,9 +2,13 @@ package main
 
 import (
 	"fmt"
+	"path"
 	"strings"
+	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/provider"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -28,6 +32,12 @@ type settings struct {
 	server connect.Server
 	// staging says that nothing but the daemon's own store may be touched.
 	staging bool
+	// profile is what the directory calls things, source how it is followed, interval the time between two questions where it
+	// does not tell by itself; homes is what must identify its entries, "" when anything may.
+	profile  schema.Profile
+	source   provider.Kind
+	interval time.Duration
+	homes    schema.Identity
 	// listen is where metrics and the status page are served, "" for nowhere.
 	listen string
 }
@@ -60,5 +70,21 @@ func readSettings(view *registry.View) (settings, error) {
 	}
 	s.host = host
 	s.staging = view.String("mailreg/mode") == "staging"
+	if s.profile, err = readProfile(view); err != nil {
+		return s, settingsError{err}
+	}
+	s.source, s.interval = provider.Kind(view.String("ldap/source")), view.Duration("ldap/interval")
+	if view.String("mail/dovecot/location/key") == string(maildir.ByUUID) {
+		s.homes = schema.EntryUUID
+	}
 	return s, nil
+}
+
+// readProfile returns what the directory calls attributes and classes.
+func readProfile(view *registry.View) (schema.Profile, error) {
+	own := map[string]string{}
+	for _, pair := range view.Prefix("ldap/attribute/") {
+		own[path.Base(pair.Key)] = pair.Value
+	}
+	return schema.NewProfile(view.String("ldap/profile"), own)
 }

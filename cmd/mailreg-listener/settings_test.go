@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -78,6 +79,28 @@ func TestMissingSettings(t *testing.T) {
 	want := "not set: domainname, ldap/base, ldap/server/name (or ldap/uri); set them with mailreg set KEY=VALUE"
 	if err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
+func TestProfile(t *testing.T) {
+	lines := []string{
+		"hostname: mail1", "domainname: example.test", "ldap/base: dc=example,dc=test", "ldap/uri: ldapi:///",
+		"ldap/profile: ad", "ldap/attribute/mailPrimaryAddress: userPrincipalName", "mail/dovecot/location/key: address",
+		"ldap/source: dirsync", "ldap/interval: 2s",
+	}
+	s, err := readSettings(viewOf(t, t.TempDir(), lines...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if name := s.profile.Attribute("mailPrimaryAddress"); name != "userPrincipalName" || s.profile.Attribute("uid") != "sAMAccountName" {
+		t.Errorf("the address is in %s", name)
+	}
+	if s.source != "dirsync" || s.interval != 2*time.Second || s.homes != "" {
+		t.Errorf("source %s, interval %s, homes %q", s.source, s.interval, s.homes)
+	}
+	_, err = readSettings(viewOf(t, t.TempDir(), append(lines, "ldap/attribute/entryUUID: uidNumber")...))
+	if err == nil || !strings.Contains(err.Error(), "identifies no entries") {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -40,7 +40,7 @@ type Config struct {
 	Kind Kind
 	// Homes is the identity that names mail homes, when something does (layout uuid): a server with another one is refused.
 	Homes schema.Identity
-	// Interval and Compare are those of polling and of persistent search.
+	// Interval is that of polling and DirSync, Compare that of polling and persistent search.
 	Interval, Compare time.Duration
 	// Logger is for what is no error; discarded when nil.
 	Logger *slog.Logger
@@ -148,7 +148,8 @@ func (s *Source) follow(kind Kind, identity schema.Identity) (session, error) {
 		})
 	case DirSync:
 		return dirsync.New(dirsync.Config{
-			Server: c.Server, Base: c.Base, Filter: c.Filter, Attributes: c.Attributes, Profile: c.Profile, Logger: c.Logger,
+			Server: c.Server, Base: c.Base, Filter: c.Filter, Attributes: c.Attributes, Profile: c.Profile,
+			Interval: c.Interval, Logger: c.Logger,
 		})
 	case PSearch:
 		return psearch.New(psearch.Config{
