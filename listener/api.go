@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -43,6 +44,14 @@ func (l *Listener) Retry(ctx context.Context, id string) (int, error) {
 		w.endPause()
 	}
 	return max(count, again), nil // what was looked up may be done by now
+}
+
+// Advise looks at the directory server.
+func (l *Listener) Advise(ctx context.Context) ([]control.Advice, error) {
+	if l.cfg.Advise == nil {
+		return nil, nil
+	}
+	return l.cfg.Advise(ctx)
 }
 
 func unknownID(id string) error { return fmt.Errorf("nothing is called %q", id) }

@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -39,6 +40,8 @@ type Config struct {
 	Notes func() []string
 	// Staging makes the listener follow and plan only: no handler is called, and nothing is acknowledged.
 	Staging bool
+	// Advise looks at the directory server for what its administrator should change. Nil: it is not looked at.
+	Advise func(context.Context) ([]control.Advice, error)
 	// Workers is the number of calls that each handler gets at once. 0: 4.
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.

@@ -17,6 +17,8 @@ import (
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/advice"
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/control/server"
 	"github.com/mailreg/mailreg/listener/notice"
 	"github.com/mailreg/mailreg/listener/probe"
@@ -88,7 +90,12 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		Notes: func() []string {
 			return slices.Concat(set.server.Memory.Notes(), site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
 		},
-		Staging:  set.staging,
+		Staging: set.staging,
+		Advise: func(ctx context.Context) ([]control.Advice, error) {
+			return advice.Examine(ctx, advice.Config{
+				Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), URL: source.URL,
+			})
+		},
 		Observer: outlook,
 		Logger:   logger,
 	})

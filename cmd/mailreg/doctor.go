@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -40,6 +41,9 @@ func (a *app) doctor(ctx context.Context, quiet bool) error {
 		a.printf("%-8s %s: %s\n", f.Level, f.Check, oneLine(f.Message))
 		if f.Do != "" {
 			a.printf("%9s-> %s\n", "", oneLine(f.Do))
+		}
+		for line := range strings.Lines(f.LDIF) {
+			a.printf("%12s%s\n", "", oneLine(strings.TrimSuffix(line, "\n")))
 		}
 	}
 	if a.json {

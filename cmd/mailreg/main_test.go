@@ -150,6 +150,10 @@ func (d fakeDaemon) Entries(context.Context, control.Selection) ([]control.Entry
 	return nil, nil
 }
 
+func (d fakeDaemon) Advise(context.Context) ([]control.Advice, error) {
+	return []control.Advice{{Check: "index", Level: "warning", Message: "no index of entryUUID", LDIF: "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\n"}}, nil
+}
+
 func (d fakeDaemon) Explain(context.Context, control.Selection) ([]control.Explanation, error) {
 	return nil, nil
 }

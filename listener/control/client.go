@@ -201,3 +201,8 @@ func (c *Client) Entries(ctx context.Context, s Selection) ([]Entry, error) {
 func (c *Client) Explain(ctx context.Context, s Selection) ([]Explanation, error) {
 	return ask[[]Explanation](ctx, c, "explain", s)
 }
+
+// Advise calls the operation of API.
+func (c *Client) Advise(ctx context.Context) ([]Advice, error) {
+	return ask[[]Advice](ctx, c, "advise", None{})
+}

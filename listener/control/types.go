@@ -34,6 +34,8 @@ type API interface {
 	Entries(ctx context.Context, s Selection) ([]Entry, error)
 	// Explain tells what is known of the entries that match a selection now, or did when a handler last did something for them.
 	Explain(ctx context.Context, s Selection) ([]Explanation, error)
+	// Advise looks at the directory server, and says what its administrator should change.
+	Advise(ctx context.Context) ([]Advice, error)
 }
 
 // Status is the daemon's state.
@@ -239,6 +241,16 @@ type HandlerName struct {
 type Patience struct {
 	// Timeout is a duration such as "30s"; none when empty.
 	Timeout string `json:"timeout,omitempty"`
+}
+
+// Advice is what is to be said about the directory server.
+type Advice struct {
+	// Check is what was looked at; Level is ok, unknown (it could not be looked at), warning or problem.
+	Check   string `json:"check"`
+	Level   string `json:"level"`
+	Message string `json:"message"`
+	// LDIF is what the directory's administrator can apply to mend it, "" when there is no such thing.
+	LDIF string `json:"ldif,omitempty"`
 }
 
 // None stands for no arguments or no result.

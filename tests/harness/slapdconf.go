@@ -55,6 +55,8 @@ type SlapdConfig struct {
 	ACL []string
 	// Limits replaces the limits of the listener; "time=unlimited size=unlimited" when empty.
 	Limits string
+	// Index replaces the attributes that have an equality index.
+	Index string
 	// Global, Database and Overlay are further lines for slapd.conf: before the first database, in ours, behind our
 	// overlay (there also further databases).
 	Global, Database, Overlay []string
@@ -102,7 +104,7 @@ func (s *Slapd) render() string {
 	if !c.Sync {
 		line("envflags nosync")
 	}
-	line("index objectClass,entryUUID,entryCSN,uid,cn,mailPrimaryAddress,mailAlternativeAddress eq")
+	line("index %s eq", or(c.Index, "objectClass,entryUUID,entryCSN,uid,cn,mailPrimaryAddress,mailAlternativeAddress"))
 	line("limits dn.exact=%q %s", ListenerDN, or(c.Limits, "time=unlimited size=unlimited"))
 	for _, acl := range s.acl() {
 		line("access %s", acl)

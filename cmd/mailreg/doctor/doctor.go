@@ -31,6 +31,8 @@ type Finding struct {
 	// Message says what was found, Do what to do about it ("" when nothing is to be done).
 	Message string `json:"message"`
 	Do      string `json:"do"`
+	// LDIF is what the directory's administrator can apply to mend it, "" when there is no such thing.
+	LDIF string `json:"ldif,omitempty"`
 }
 
 // check is one check. fine is what it says when it finds nothing. What it needs is left out of the snapshot when it could
@@ -74,6 +76,7 @@ func checks() []check {
 		{"backend", "nothing else serves the spool", nothing, backend},
 		{"disk", "there is room on the disks", nothing, disks},
 		{"daemon", "the daemon is in step with the directory", nothing, daemon},
+		{"directory", "the directory server can be followed well", theDaemon, directory},
 		{"addresses", "no address belongs to two entries, and all their domains are hosted", theDaemon, addresses},
 	}
 }

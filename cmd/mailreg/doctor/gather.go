@@ -240,4 +240,5 @@ func (s *Snapshot) gatherDaemon(ctx context.Context, api control.API) {
 		entries = append(entries, e.Schema())
 	}
 	s.Daemon.Mailboxes = mailboxes(entries)
+	s.Daemon.Advice, s.Daemon.Unadvised = api.Advise(ctx)
 }

@@ -146,6 +146,28 @@ func daemon(s *Snapshot) []Finding {
 	return found
 }
 
+// directory reports what the administrator of the directory should change. What nobody could look at is no fault.
+func directory(s *Snapshot) []Finding {
+	if s.Daemon.Unadvised != nil {
+		return []Finding{warning("mailreg listener status", "the directory server cannot be looked at: %v", s.Daemon.Unadvised)}
+	}
+	var found []Finding
+	for _, a := range s.Daemon.Advice {
+		f := Finding{Level: OK, Message: a.Check + ": " + a.Message, LDIF: a.LDIF}
+		switch a.Level {
+		case "warning":
+			f.Level = Warning
+		case "problem":
+			f.Level = Problem
+		}
+		if a.LDIF != "" {
+			f.Do = "have the directory's administrator apply this by ldapmodify:"
+		}
+		found = append(found, f)
+	}
+	return found
+}
+
 // addresses reports what the directory says that cannot work.
 func addresses(s *Snapshot) []Finding {
 	hosted := map[string]bool{}

@@ -82,6 +82,9 @@ type Daemon struct {
 	Err error
 	// Mailboxes are the mail users of the replica.
 	Mailboxes []schema.Mailbox
+	// Advice is what it says about the directory server, Unadvised why it says nothing.
+	Advice    []control.Advice
+	Unadvised error
 }
 
 // enabled reports whether the files of a service are generated.

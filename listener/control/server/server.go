@@ -121,6 +121,10 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 		all, err := api.Explain(ctx, s)
 		return notNull(all), err
 	}))
+	mux.Handle("/v1/advise", operation(logger, func(ctx context.Context, _ control.None) ([]control.Advice, error) {
+		advice, err := api.Advise(ctx)
+		return notNull(advice), err
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, fmt.Errorf("operation %s %s: %w", r.Method, r.URL.Path, control.ErrNotFound), nil)
 	})

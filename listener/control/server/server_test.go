@@ -67,6 +67,8 @@ func (f *fake) Entries(_ context.Context, s control.Selection) ([]control.Entry,
 	return []control.Entry{{DN: "uid=a", Attrs: map[string][]string{"uid": {"a"}}}}, f.err
 }
 
+func (f *fake) Advise(context.Context) ([]control.Advice, error) { return nil, f.err }
+
 func (f *fake) Explain(_ context.Context, s control.Selection) ([]control.Explanation, error) {
 	f.lastSel = s
 	return nil, f.err
@@ -154,6 +156,9 @@ func TestOperations(t *testing.T) {
 	entries, err := client.Entries(ctx, control.Selection{DN: "uid=a"})
 	if err != nil || len(entries) != 1 || entries[0].Attrs["uid"][0] != "a" || api.lastSel.DN != "uid=a" {
 		t.Errorf("Entries = %v, %v with %v", entries, err, api.lastSel)
+	}
+	if all, err := client.Advise(ctx); err != nil || all == nil || len(all) != 0 {
+		t.Errorf("Advise = %v, %v", all, err)
 	}
 	if all, err := client.Explain(ctx, control.Selection{UUID: "x"}); err != nil || all == nil || len(all) != 0 || api.lastSel.UUID != "x" {
 		t.Errorf("Explain = %v, %v with %v", all, err, api.lastSel)
