@@ -65,7 +65,7 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 }
 
 // run returns nil when the events are over.
-func (in *intake) run(ctx context.Context, events <-chan Event) error {
+func (in *intake) run(ctx context.Context, events *ahead) error {
 	for {
 		kick := in.l.kick
 		if in.refresh != nil {
@@ -76,35 +76,21 @@ func (in *intake) run(ctx context.Context, events <-chan Event) error {
 			return ctx.Err()
 		case <-kick:
 			return errRestart
-		case event, ok := <-events:
+		case event, ok := <-events.events:
 			if !ok {
 				return nil
 			}
 			in.l.health.beat()
-			err := in.take(ctx, drain(event, events))
+			batch := events.drain(event)
+			room := weigh(batch)
+			err := in.take(ctx, batch)
+			events.free(room)
 			in.l.health.rest()
 			if err != nil {
 				return err
 			}
 		}
 	}
-}
-
-// drain returns the event and what else has queued up.
-func drain(first Event, events <-chan Event) []Event {
-	batch := []Event{first}
-	for len(batch) < readAhead {
-		select {
-		case event, ok := <-events:
-			if !ok {
-				return batch
-			}
-			batch = append(batch, event)
-		default:
-			return batch
-		}
-	}
-	return batch
 }
 
 func (in *intake) take(ctx context.Context, batch []Event) error {

@@ -22,9 +22,6 @@ const (
 	phaseDown       = "down"
 )
 
-// readAhead is the number of events that are read while a transaction runs; what has queued up goes into the next one.
-const readAhead = 512
-
 // sessionState is what others may know of the session.
 type sessionState struct {
 	phase string
@@ -142,11 +139,11 @@ func (l *Listener) runSession(ctx context.Context, connected func()) error {
 		return err
 	}
 	in.connected = connected
-	events := make(chan Event, readAhead)
+	events := newAhead()
 	var ended error
 	var reader sync.WaitGroup
 	reader.Go(func() {
-		defer close(events)
+		defer close(events.events)
 		ended = l.read(ctx, cookie, events)
 	})
 	err = in.run(ctx, events)
@@ -161,16 +158,14 @@ func (l *Listener) runSession(ctx context.Context, connected func()) error {
 	return err
 }
 
-func (l *Listener) read(ctx context.Context, cookie []byte, events chan<- Event) error {
+func (l *Listener) read(ctx context.Context, cookie []byte, events *ahead) error {
 	for event, err := range l.cfg.Source.Events(ctx, cookie) {
 		if err != nil {
 			return err
 		}
 		l.heard()
-		select {
-		case events <- event:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := events.put(ctx, event); err != nil {
+			return err
 		}
 	}
 	return errNoEnd
