@@ -111,6 +111,10 @@ var everyPoint = []step{
 	{"with", 0, 0},
 	{"resync", 0, 0},
 	{"wait", 0, 0},
+	{"slip", 1, 0},
+	{"audit", 0, 0},
+	{"audit", 0, 0}, // in case that the first one broke
+	{"wait", 0, 0},
 	{"disk", 0, 0},
 	{"restart", 0, 0},
 	{"wait", 0, 0},

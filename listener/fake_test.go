@@ -62,6 +62,9 @@ type directory struct {
 	secret map[string]bool
 	// verifyErr and positionErr are injected.
 	verifyErr, positionErr error
+	// during and scanErr are for Scan.
+	during  func()
+	scanErr error
 	// silent leaves the cookies of live events out.
 	silent   bool
 	sessions []string

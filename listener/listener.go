@@ -12,6 +12,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/mailreg/mailreg/listener/audit"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
@@ -42,6 +43,8 @@ type Config struct {
 	Staging bool
 	// Advise looks at the directory server for what its administrator should change. Nil: it is not looked at.
 	Advise func(context.Context) ([]control.Advice, error)
+	// Audit says when the replica is compared with the whole directory. Nil: never by the clock.
+	Audit func() audit.Schedule
 	// Workers is the number of calls that each handler gets at once. 0: 4.
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.
@@ -67,6 +70,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.ReadyLag == nil {
 		c.ReadyLag = func() time.Duration { return time.Minute }
+	}
+	if c.Audit == nil {
+		c.Audit = func() audit.Schedule { return audit.Schedule{} }
 	}
 	if c.Workers == 0 {
 		c.Workers = 4
@@ -122,6 +128,9 @@ type Listener struct {
 	news  *signal
 	kick  chan struct{}
 	ready chan struct{}
+	// auditing holds a value while an audit runs, suspicions the reason for one to come.
+	auditing   chan struct{}
+	suspicions chan string
 
 	mu sync.Mutex
 	// session is guarded by mu.
@@ -138,6 +147,7 @@ func New(cfg Config) (*Listener, error) {
 	l := &Listener{
 		cfg: cfg, log: cfg.Logger, store: cfg.Store,
 		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
+		auditing: make(chan struct{}, 1), suspicions: make(chan string, 1),
 	}
 	l.session.phase, l.session.url, l.session.kind = phaseConnecting, cfg.URL, cfg.Kind
 	var names []string
@@ -237,6 +247,7 @@ func (l *Listener) Run(ctx context.Context) error {
 		g.Go(func() error { return w.run(ctx, work) })
 	}
 	g.Go(func() error { return l.follow(ctx) })
+	g.Go(func() error { return l.audits(ctx) })
 	close(l.ready)
 	return g.Wait()
 }

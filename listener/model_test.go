@@ -28,7 +28,7 @@ type step struct {
 var ops = []string{
 	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
 	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
-	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync",
+	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync", "audit",
 	"pause", "resume", "jump", "back", "staging", "staging", "run", "guard", "approve", "minutes", "undelete", "undelete", "slow",
 }
 
@@ -288,6 +288,18 @@ func (w *world) do(s step) {
 		w.heal()
 	case "retry":
 		w.must(w.listener.Retry(context.Background(), ""))
+	case "slip": // of which the provider tells nobody
+		w.dir.change(func() {
+			if e := w.dir.entries[id(s.A)]; e != nil {
+				slipped := *e
+				slipped.DN += ",ou=slipped"
+				w.dir.entries[id(s.A)] = &slipped
+			}
+		})
+	case "audit":
+		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
+		defer cancel()
+		_, _ = w.listener.Audit(ctx, control.AuditRequest{}) // one that fails has changed nothing
 	case "resync":
 		w.must(w.listener.Resync(context.Background(), control.ResyncRequest{Handler: "target"}))
 	}

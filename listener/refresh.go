@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"maps"
 	"slices"
@@ -132,6 +133,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	l.advanced()
 	l.doubtNames(strange, moved)
 	l.log.Info("follows the directory", "op", "follow", "url", l.getSession().url)
+	refused := ""
 	l.setSession(func(s *sessionState) {
 		s.phase, s.err, s.ended, s.origin.persists = phasePersist, nil, in.serial, true
 		if s.reload == in.fingerprint {
@@ -143,7 +145,11 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 		if len(s.alarms) == in.alarms {
 			s.alarms = nil // none was added
 		}
+		refused, s.refused = s.refused, ""
 	})
+	if refused != "" {
+		l.suspect(refused)
+	}
 	return nil
 }
 
@@ -190,11 +196,23 @@ func (l *Listener) anyOwner(tx *store.Tx, uuids iter.Seq[schema.UUID]) bool {
 	return false
 }
 
+// manyStrangers is the number of entries beyond which a full load is quicker than looking them up.
+const manyStrangers = 10000
+
 // candidates lists what the refresh has not shown, or shown without what a handler had acknowledged, and what was out of
-// reach before. A snapshot without a single entry that owns something is not believed.
+// reach before; also what it calls unchanged and is not known here, as when an access rule has come to show it. A snapshot without a single entry that owns something is not believed.
 func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	ids := maps.Clone(in.refresh.gone)
+	strangers := map[schema.UUID]bool{}
 	if snapshot {
+		for uuid, sent := range in.refresh.seen {
+			if !sent && !tx.HasEntry(uuid) {
+				ids[uuid], strangers[uuid] = struct{}{}, true
+			}
+		}
+		if len(strangers) > manyStrangers {
+			return nil, fmt.Errorf("%w: it says of %d entries that they are as before, which were never here", ErrCookie, len(strangers))
+		}
 		for uuid := range tx.EntryIDs() {
 			if _, ok := in.refresh.seen[uuid]; !ok {
 				ids[uuid] = struct{}{}
@@ -232,7 +250,7 @@ func (in *intake) candidates(tx *store.Tx, snapshot bool) ([]finding, error) {
 	sorted := slices.SortedFunc(maps.Keys(ids), schema.UUID.Compare)
 	var list []finding
 	for _, uuid := range sorted {
-		if f, known := in.l.remember(tx, uuid); known {
+		if f, known := in.l.remember(tx, uuid); known || strangers[uuid] {
 			list = append(list, f)
 		}
 	}

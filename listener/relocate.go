@@ -128,8 +128,3 @@ func (l *Listener) doubtNames(strange bool, moved int) {
 		l.suspect("a container was renamed")
 	}
 }
-
-// suspect says that the replica may not be what the directory is.
-func (l *Listener) suspect(reason string) {
-	l.log.Info("the replica may differ from the directory", "op", "audit", "err", reason)
-}

@@ -47,6 +47,8 @@ type sessionState struct {
 	between bool
 	// alarms are what a person should know of the provider.
 	alarms []string
+	// refused is why the provider did not go on from the cookie, until that was made good.
+	refused string
 }
 
 func (l *Listener) setSession(change func(*sessionState)) {
@@ -103,7 +105,7 @@ func (l *Listener) failed(err error) {
 	l.setSession(func(s *sessionState) {
 		s.phase, s.err, s.between = phaseDown, err, false
 		if errors.Is(err, ErrCookie) {
-			s.reload = s.origin.fingerprint
+			s.reload, s.refused = s.origin.fingerprint, err.Error()
 		}
 		if errors.Is(err, ErrRewound) {
 			s.fallen = s.origin.fingerprint

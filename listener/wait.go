@@ -99,10 +99,7 @@ func (l *Listener) awaitProvider(ctx context.Context) error {
 // awaitRefresh begins a new session, and returns when its refresh has ended or the position is covered.
 func (l *Listener) awaitRefresh(ctx context.Context, position []string) error {
 	begun := l.getSession().begun
-	select {
-	case l.kick <- struct{}{}:
-	default: // somebody else has asked already
-	}
+	l.restart()
 	err := l.await(ctx, func() (bool, error) {
 		if l.getSession().ended > begun {
 			return true, nil
@@ -114,6 +111,14 @@ func (l *Listener) awaitRefresh(ctx context.Context, position []string) error {
 		return waitError(ctx, "a refresh: "+l.sourceProblem(), err)
 	}
 	return nil
+}
+
+// restart ends the session, so that another begins from where the replica is. A refresh is finished first.
+func (l *Listener) restart() {
+	select {
+	case l.kick <- struct{}{}:
+	default: // somebody else has asked already
+	}
 }
 
 // covered reports whether the stored cookie covers a position, and whether that can be told at all.

@@ -63,7 +63,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	}
 	asker, err := probe.New(probe.Config{
 		Server: set.server, Base: set.scope.Base, Attributes: set.scope.Attributes(), URL: source.URL,
-		Profile: set.profile, Identity: source.Identity,
+		Profile: set.profile, Identity: source.Identity, Filter: set.scope.Filter(),
 	})
 	if err != nil {
 		return err
@@ -87,6 +87,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		InFilter:    set.scope.Selects,
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
+		Audit:       auditSchedule(reg),
 		Notes: func() []string {
 			return slices.Concat(set.server.Memory.Notes(), site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
 		},

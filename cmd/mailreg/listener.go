@@ -22,7 +22,7 @@ func newListenerCommand(a *app) *cobra.Command {
 		Short: "Ask and steer the daemon that follows the directory",
 	}
 	command.AddCommand(
-		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a),
+		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a), newAuditCommand(a),
 		newParkedCommand(a), newRetryCommand(a), newDropCommand(a),
 		newHeldCommand(a), newApproveCommand(a), newRejectCommand(a),
 		newPlannedCommand(a), newPauseCommand(a), newResumeCommand(a), newForgetCommand(a),
@@ -32,10 +32,17 @@ func newListenerCommand(a *app) *cobra.Command {
 
 // ask returns a command that makes one call of the daemon and prints its result.
 func ask[T any](a *app, command *cobra.Command, call func(context.Context, control.API, []string) (T, error), show func(T)) *cobra.Command {
-	command.RunE = func(c *cobra.Command, args []string) error {
-		ctx, cancel := context.WithTimeoutCause(c.Context(), askLimit, fmt.Errorf("the daemon took longer than %s", askLimit))
+	return askLong(a, command, func(ctx context.Context, api control.API, args []string) (T, error) {
+		ctx, cancel := context.WithTimeoutCause(ctx, askLimit, fmt.Errorf("the daemon took longer than %s", askLimit))
 		defer cancel()
-		result, err := call(ctx, a.daemon(), args)
+		return call(ctx, api, args)
+	}, show)
+}
+
+// askLong is ask for what takes as long as it takes.
+func askLong[T any](a *app, command *cobra.Command, call func(context.Context, control.API, []string) (T, error), show func(T)) *cobra.Command {
+	command.RunE = func(c *cobra.Command, args []string) error {
+		result, err := call(c.Context(), a.daemon(), args)
 		if err != nil {
 			return err
 		}

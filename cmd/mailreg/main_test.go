@@ -146,6 +146,17 @@ func (d fakeDaemon) Resync(_ context.Context, r control.ResyncRequest) (control.
 	return control.ResyncResult{Entries: []control.Entry{{DN: r.Selection.DN}}}, nil
 }
 
+func (d fakeDaemon) Audit(_ context.Context, r control.AuditRequest) (control.AuditReport, error) {
+	report := control.AuditReport{
+		Entries: 40, Drift: 2, Repaired: 2, DryRun: r.DryRun, Counts: map[string]int{"older": 2},
+		Examples: []control.Drift{{DN: "uid=anna,dc=example,dc=test", Kind: "older"}},
+	}
+	if r.DryRun {
+		report.Repaired = 0
+	}
+	return report, nil
+}
+
 func (d fakeDaemon) Entries(context.Context, control.Selection) ([]control.Entry, error) {
 	return nil, nil
 }

@@ -30,6 +30,8 @@ type API interface {
 	Forget(ctx context.Context, handler string) error
 	// Resync marks entries of a handler to be applied again; all when the selection is empty.
 	Resync(ctx context.Context, r ResyncRequest) (ResyncResult, error)
+	// Audit compares the replica with the whole directory and repairs it.
+	Audit(ctx context.Context, r AuditRequest) (AuditReport, error)
 	// Entries returns the replica's entries that match a selection.
 	Entries(ctx context.Context, s Selection) ([]Entry, error)
 	// Explain tells what is known of the entries that match a selection now, or did when a handler last did something for them.
@@ -49,6 +51,8 @@ type Status struct {
 	Held     int             `json:"held"`
 	Handlers []HandlerStatus `json:"handlers"`
 	Store    StoreStatus     `json:"store"`
+	// Audit is the last comparison of the replica with the whole directory.
+	Audit *AuditReport `json:"audit,omitempty"`
 }
 
 // StoreStatus is the state of the daemon's store.

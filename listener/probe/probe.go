@@ -28,6 +28,8 @@ type Config struct {
 	Profile schema.Profile
 	// Identity returns what identifies the entries of the source's server; entryUUID when it is nil.
 	Identity func() schema.Identity
+	// Filter is that of the source in canonical names, for Scan; that of a schema.Scope without a host when empty.
+	Filter string
 	// Timeout bounds one question to the server; 30 s when zero.
 	Timeout time.Duration
 }
@@ -113,13 +115,19 @@ func (p *Probe) ask(ctx context.Context, questions func(*conn) error) error {
 	}
 }
 
-func (p *Probe) connect(ctx context.Context) error {
+// server is where to ask.
+func (p *Probe) server() connect.Server {
 	server := p.config.Server
 	if p.config.URL != nil {
 		if url := p.config.URL(); url != "" {
 			server.URLs = []string{url}
 		}
 	}
+	return server
+}
+
+func (p *Probe) connect(ctx context.Context) error {
+	server := p.server()
 	if p.conn != nil && !p.conn.IsClosing() && slices.Contains(server.URLs, p.conn.url) && p.conn.words.Identity == p.identity() {
 		return nil
 	}

@@ -14,7 +14,7 @@ import (
 
 // Store is an open file. Its buckets, version 2:
 //
-//	meta                    "version" -> uvarint; "state" -> State
+//	meta                    "version" -> uvarint; "state" -> State; "note/NAME" -> what the program remembers
 //	entries                 uuid -> Entry: the replica
 //	outside                 uuid -> last DN of an entry that left the base or may not be read, while a handler remembers it
 //	batches                 id -> Batch: what the brake holds

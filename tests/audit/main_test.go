@@ -25,6 +25,7 @@ func newHost(t *testing.T, slapd func(*harness.SlapdConfig), set ...string) *har
 		NoDovecot: true, NoPostfix: true, Slapd: slapd,
 		Set: append([]string{
 			"mailreg/service/dovecot=no", "mailreg/service/postfix=no", "mail/mailbox/backend=maildir",
+			"mail/dovecot/mailbox/delete=yes",
 		}, set...),
 	})
 }

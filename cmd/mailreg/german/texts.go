@@ -183,6 +183,18 @@ schreibt, fallen weg und werden genannt.`,
 	{"Remove what is kept of a handler that takes no part any more", "Entfernt, was von einem Handler aufbewahrt ist, der nicht mehr teilnimmt"},
 	{"Have a handler apply entries again: all, or the selected ones", "Lässt einen Handler Einträge noch einmal anwenden: alle, oder die gewählten"},
 	{"only the entries with this mail `ADDRESS`", "nur die Einträge mit der Mailadresse `ADDRESS`"},
+	{"Compare the replica with the whole directory and repair it", "Vergleicht die Kopie mit dem ganzen Verzeichnis und bessert sie aus"},
+	{
+		`audit lists the whole directory and compares identity, name and time of change of each entry with the
+replica. What differs is looked up one by one and brought in like any other change, so that nothing is
+taken away unverified or past the brake. The daemon does so by itself as mailreg/audit/schedule says,
+and when it has a reason to doubt its replica.`,
+		`audit liest das ganze Verzeichnis und vergleicht Kennung, Namen und Zeit der Änderung jedes Eintrags mit
+der Kopie. Was abweicht, wird einzeln nachgeschlagen und wie jede andere Änderung übernommen, so dass
+nichts ungeprüft oder an der Bremse vorbei entzogen wird. Der Dienst tut das von selbst, wie es
+mailreg/audit/schedule sagt, und wenn er Grund hat, an seiner Kopie zu zweifeln.`,
+	},
+	{"only tell what differs", "sagt nur, was abweicht"},
 	{"only the entry named `DN`", "nur der Eintrag mit dem Namen `DN`"},
 	{"print what would be applied again and do nothing", "sagt, was noch einmal angewandt würde, und tut nichts"},
 	{"only the entry with this `UUID`", "nur der Eintrag mit dieser `UUID`"},

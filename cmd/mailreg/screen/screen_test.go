@@ -24,6 +24,7 @@ func texts(lines []Line) []string {
 func TestStatus(t *testing.T) {
 	got := texts(Status(control.Status{
 		Reasons: []string{"source: connection\x1b[2Jlost"}, Notes: []string{"an edit is refused"}, Entries: 12, Held: 2,
+		Audit:  &control.AuditReport{Began: before(time.Hour), Entries: 12, Drift: 3},
 		Source: control.SourceStatus{Kind: "syncrepl", URL: "ldap://l1", Phase: "refresh", RefreshEntries: 5, LastMessage: before(3 * time.Second), LastError: "cut"},
 		Handlers: []control.HandlerStatus{
 			{Name: "mailbox", Pending: 1200, Running: 4, Parked: 1, Held: 2, Oldest: before(95 * time.Second), LastSuccess: before(time.Minute), LastError: "a\nb", LastErrorAt: before(time.Hour)},
@@ -39,6 +40,7 @@ func TestStatus(t *testing.T) {
 		`Source: syncrepl ldap://l1, refresh (5 entries so far), last message 3 s ago`,
 		`  last session: cut`,
 		`Entries: 12`,
+		`Last audit: 1 h ago, differences: 3 of 12`,
 		`Parked: 1 (mailreg listener parked)`,
 		`Held: 2 (mailreg listener held)`,
 		``,

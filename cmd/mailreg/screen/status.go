@@ -54,6 +54,9 @@ func Status(s control.Status, now time.Time) []Line {
 		add(Bad, "  last session: %s", s.Source.LastError)
 	}
 	add(Neutral, "Entries: %d", s.Entries)
+	if s.Audit != nil {
+		add(Neutral, "Last audit: %s, differences: %d of %d", Ago(s.Audit.Began.Time, now), s.Audit.Drift, s.Audit.Entries)
+	}
 	parked := 0
 	for _, h := range s.Handlers {
 		parked += h.Parked

@@ -113,6 +113,7 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 	mux.Handle("POST /v1/resume", onHandler(api.Resume))
 	mux.Handle("POST /v1/forget", onHandler(api.Forget))
 	mux.Handle("POST /v1/resync", operation(logger, api.Resync))
+	mux.Handle("POST /v1/audit", operation(logger, api.Audit))
 	mux.Handle("/v1/entries", operation(logger, func(ctx context.Context, s control.Selection) ([]control.Entry, error) {
 		entries, err := api.Entries(ctx, s)
 		return notNull(entries), err

@@ -57,6 +57,10 @@ func (f *fake) Forget(_ context.Context, handler string) error {
 	return f.err
 }
 
+func (f *fake) Audit(_ context.Context, r control.AuditRequest) (control.AuditReport, error) {
+	return control.AuditReport{Cause: r.Cause, Entries: 7, Counts: map[string]int{"older": 1}}, f.err
+}
+
 func (f *fake) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
 	f.lastReq = r
 	return control.ResyncResult{Entries: []control.Entry{{DN: "uid=a"}}}, f.err
@@ -145,6 +149,9 @@ func TestOperations(t *testing.T) {
 		if err := call(ctx, "h"); err != nil || api.lastID != op+" h" {
 			t.Errorf("%s: %v, %q", op, err, api.lastID)
 		}
+	}
+	if r, err := client.Audit(ctx, control.AuditRequest{Cause: "c"}); err != nil || r.Cause != "c" || r.Counts["older"] != 1 || !r.Began.IsZero() {
+		t.Errorf("Audit: %+v, %v", r, err)
 	}
 	if err := client.Drop(ctx, "p1"); err != nil || api.lastID != "p1" {
 		t.Errorf("Drop: %v with %q", err, api.lastID)
