@@ -35,6 +35,8 @@ type remembered struct {
 	failures int
 	next     time.Time
 	refused  error
+	// oneShot is set when a search that goes on for ever was refused.
+	oneShot bool
 }
 
 // NewMemory returns an empty memory.
@@ -76,6 +78,27 @@ func (e atOnce) Unwrap() error { return e.error }
 
 // Delay is none.
 func (e atOnce) Delay() time.Duration { return 0 }
+
+// OneShot reports whether an address has refused a search that goes on for ever, so that it is asked for what there is, again
+// and again.
+func (m *Memory) OneShot(url string) bool {
+	if m == nil {
+		return false
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of(url).oneShot
+}
+
+// SetOneShot notes how an address is asked next.
+func (m *Memory) SetOneShot(url string, oneShot bool) {
+	if m == nil {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.of(url).oneShot = oneShot
+}
 
 // Notes says of each address that could not be used when it was tried last, why.
 func (m *Memory) Notes() []string {

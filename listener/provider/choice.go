@@ -43,16 +43,18 @@ var activeDirectory = []string{"1.2.840.113556.1.4.800", "1.2.840.113556.1.4.185
 
 // rootDSE is what a server says of itself (RFC 4512 §5.1).
 type rootDSE struct {
-	controls, capabilities []string
-	vendor                 string
+	controls, capabilities, extensions []string
+	vendor                             string
 }
 
 func readRootDSE(ctx context.Context, conn *connect.Conn) (r rootDSE, err error) {
-	attrs, err := search.Read(ctx, conn, "", "supportedControl", "supportedCapabilities", "vendorName")
+	attrs, err := search.Read(ctx, conn, "", "supportedControl", "supportedCapabilities", "supportedExtension", "vendorName")
 	for _, a := range attrs {
 		switch strings.ToLower(a.Name) {
 		case "supportedcontrol":
 			r.controls = a.Values
+		case "supportedextension":
+			r.extensions = a.Values
 		case "supportedcapabilities":
 			r.capabilities = a.Values
 		case "vendorname":

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/mailreg/mailreg/listener/dirsync"
 	"github.com/mailreg/mailreg/listener/poll"
 	"github.com/mailreg/mailreg/listener/psearch"
+	"github.com/mailreg/mailreg/listener/refusal"
 	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/listener/wire"
@@ -94,7 +96,11 @@ func (s *Source) Connect(ctx context.Context) (string, error) {
 	}
 	if err := s.choose(ctx, conn); err != nil {
 		_ = conn.Close() // the error that counts is the first
-		return "", fmt.Errorf("choosing how to follow %s: %w", url, err)
+		err = fmt.Errorf("choosing how to follow %s: %w", url, err)
+		if ctx.Err() != nil {
+			return "", err
+		}
+		return "", s.config.Server.PassOver(url, err)
 	}
 	return url, nil
 }
@@ -105,6 +111,7 @@ func (s *Source) choose(ctx context.Context, conn *connect.Conn) error {
 	if err != nil {
 		return err
 	}
+	conn.Cancel = slices.Contains(root.extensions, search.OIDCancel)
 	identity, err := root.identify(ctx, conn, s.config.Base)
 	if err != nil {
 		return err
@@ -199,7 +206,7 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 		}
 		for event, err := range session.Events(ctx, cookie) {
 			s.judge(kind, err)
-			if !yield(event, err) {
+			if !yield(event, s.explain(err)) {
 				return
 			}
 		}
@@ -216,6 +223,17 @@ func (s *Source) judge(kind Kind, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.unfit[string(kind)+" "+s.URL()] = true
+}
+
+// explain says what it means that the server has refused a search, unless the session has done so already, and lets others
+// be asked first.
+func (s *Source) explain(err error) error {
+	_, done := errors.AsType[*refusal.Error](err)
+	if _, refused := errors.AsType[*wire.Result](err); !refused || done || errors.Is(err, listener.ErrCookie) {
+		return err
+	}
+	asked := refusal.Asked{Who: s.config.Server.Identity(), Base: s.config.Base}
+	return s.config.Server.PassOver(s.URL(), refusal.Explain(err, asked))
 }
 
 func (s *Source) isUnfit(kind Kind, url string) bool {

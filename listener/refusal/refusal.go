@@ -1,6 +1,7 @@
 package refusal
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -55,6 +56,33 @@ func (e *Error) Unwrap() error { return e.Result }
 
 // Delay is Pause: listener.Delayer.
 func (e *Error) Delay() time.Duration { return e.Pause }
+
+// Explain adds what it means to an error that rests on a result. Others, and those that are explained, are returned as they
+// are.
+func Explain(err error, asked Asked) error {
+	result, refused := errors.AsType[*wire.Result](err)
+	if _, done := errors.AsType[*Error](err); !refused || done {
+		return err
+	}
+	return explained{err, Of(result, asked)}
+}
+
+// explained is an error with what it means.
+type explained struct {
+	error
+	meaning *Error
+}
+
+// Error gives the error and the advice.
+func (e explained) Error() string {
+	if e.meaning.Advice == "" {
+		return e.error.Error()
+	}
+	return e.error.Error() + ": " + e.meaning.Advice
+}
+
+// Unwrap returns both.
+func (e explained) Unwrap() []error { return []error{e.error, e.meaning} }
 
 // Of says what a result means. It must not be a success.
 func Of(r *wire.Result, asked Asked) *Error {

@@ -2,6 +2,7 @@ package refusal_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -73,5 +74,25 @@ func TestNobody(t *testing.T) {
 	e := refusal.Of(&wire.Result{Code: 50}, refusal.Asked{Base: "dc=test"})
 	if !strings.Contains(e.Error(), "ldap/hostdn is not set") {
 		t.Error(e)
+	}
+}
+
+func TestExplain(t *testing.T) {
+	asked := refusal.Asked{Who: "uid=host", Base: "dc=test"}
+	plain := errors.New("cut")
+	if got := refusal.Explain(plain, asked); got != plain {
+		t.Errorf("%v", got)
+	}
+	r := &wire.Result{Code: 32}
+	err := refusal.Explain(fmt.Errorf("searching: %w", r), asked)
+	e, ok := errors.AsType[*refusal.Error](err)
+	if !ok || e.Pause != refusal.Refused || !strings.HasPrefix(err.Error(), "searching: result 32 (No Such Object): the server has no") {
+		t.Errorf("%v", err)
+	}
+	if again := refusal.Explain(err, asked); again.Error() != err.Error() {
+		t.Errorf("%v", again)
+	}
+	if err := refusal.Explain(fmt.Errorf("searching: %w", &wire.Result{Code: 51}), asked); err.Error() != "searching: result 51 (Busy)" {
+		t.Errorf("%v", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"testing"
 
+	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/listener/wire"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -20,6 +21,8 @@ type peer struct {
 	net.Conn
 	in *wire.Reader
 	id int // of the search
+	// mode is that of the sync request control.
+	mode int64
 }
 
 // provide serves a provider on loopback that plays the same script to every client, and returns its URL. The script
@@ -41,6 +44,10 @@ func provide(t *testing.T, script func(*peer)) string {
 			p := &peer{Conn: conn, in: wire.NewReader(conn, 0)}
 			if m, err := p.receive(); err == nil && m.Operation == wire.SearchRequest {
 				p.id = int(m.ID)
+				control, _, _ := m.Control(syncrepl.OID)
+				control, _, _ = wire.Expect(control, wire.TagSequence)
+				mode, _, _ := wire.Expect(control, wire.TagEnumerated)
+				p.mode, _ = wire.Number(mode)
 				script(p)
 			}
 			_ = conn.Close()

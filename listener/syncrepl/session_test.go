@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/connect"
+	"github.com/mailreg/mailreg/listener/refusal"
 	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/listener/wire"
 )
@@ -46,7 +48,10 @@ func play(t *testing.T, script func(*peer), from string) ([]string, error) {
 }
 
 func show(e listener.Event) string {
-	kinds := []string{"content", "present", "gone", "end", "position"}
+	kinds := map[listener.Kind]string{
+		listener.Content: "content", listener.Present: "present", listener.Gone: "gone", listener.RefreshEnd: "end",
+		listener.Position: "position", listener.Unreadable: "unreadable",
+	}
 	var b strings.Builder
 	b.WriteString(kinds[e.Kind])
 	if e.Entry != nil {
@@ -275,6 +280,178 @@ func TestRefusalWithoutCookieIsNotTheCookies(t *testing.T) {
 		if errors.Is(err, listener.ErrCookie) || !errors.As(err, &r) || r.Code != int64(code) {
 			t.Errorf("result %d: %v", code, err)
 		}
+	}
+}
+
+// TestEveryRefusalHasItsBehaviour goes through package refusal's table as a session sees it.
+func TestEveryRefusalHasItsBehaviour(t *testing.T) {
+	for _, tt := range []struct {
+		code           int
+		from           string
+		reload, behind bool
+		pause          time.Duration
+		says           string
+	}{
+		{3, "", false, false, refusal.Limited, "time limit"},
+		{4, "c", false, false, refusal.Limited, "after 1 entries"},
+		{11, "", false, false, refusal.Limited, "administrative limit"},
+		{8, "", false, false, refusal.Refused, "ldap/starttls"},
+		{13, "", false, false, refusal.Refused, "ldap/starttls"},
+		{10, "", false, false, refusal.Refused, "does not hold"},
+		{32, "", false, false, refusal.Refused, "ldap/base"},
+		{50, "c", false, false, refusal.Refused, "may not search"},
+		{51, "", false, false, 0, "Busy"},
+		{52, "", false, false, 0, "Unavailable"},
+		{53, "c", true, true, 0, "backup"},
+		{53, "", false, false, refusal.Refused, "does not serve"},
+		{4096, "c", true, false, 0, "cannot resume"},
+		{4096, "", false, false, 0, "4096"},
+	} {
+		_, err := play(t, func(p *peer) {
+			p.send(entry("uid=a"), stateOf(1, 1))
+			p.send(result(wire.SearchDone, tt.code, "no"))
+		}, tt.from)
+		slow, ok := errors.AsType[listener.Delayer](err)
+		if !ok || slow.Delay() != tt.pause || errors.Is(err, listener.ErrCookie) != tt.reload ||
+			errors.Is(err, listener.ErrRewound) != tt.behind || !strings.Contains(err.Error(), tt.says) {
+			t.Errorf("%d: %v", tt.code, err)
+		}
+	}
+}
+
+// TestServerThatRefusesToPersist proves that it is asked for a refresh only the next time, and the other way round again
+// when it refuses that as well.
+func TestServerThatRefusesToPersist(t *testing.T) {
+	for _, serves := range []bool{true, false} {
+		var modes []int64
+		url := provide(t, func(p *peer) {
+			modes = append(modes, p.mode)
+			if p.mode == 3 || !serves {
+				p.send(result(wire.SearchDone, 2, "only refreshes"))
+				return
+			}
+			p.send(entry("uid=a"), stateOf(1, 1))
+			p.send(result(wire.SearchDone, 0, ""), wire.Control(oidDone, false, seq(cookie("d"), wire.Boolean(true))))
+		})
+		source := newSource(t, url)
+		var last error
+		for range 4 {
+			for _, err := range source.Events(t.Context(), nil) {
+				last = err
+			}
+		}
+		again, ok := errors.AsType[*listener.Again](last)
+		switch {
+		case serves && (!slices.Equal(modes, []int64{3, 1, 1, 1}) || !ok || again.After != 10*time.Second):
+			t.Errorf("modes %v, %v", modes, last)
+		case !serves && (!slices.Equal(modes, []int64{3, 1, 3, 1}) || !strings.Contains(last.Error(), "syncprov")):
+			t.Errorf("modes %v, %v", modes, last)
+		}
+	}
+}
+
+// TestNextAddressAfterARefusal proves that a provider that lacks the base is passed over with its reason.
+func TestNextAddressAfterARefusal(t *testing.T) {
+	lacks := provide(t, func(p *peer) { p.send(result(wire.SearchDone, 32, "no such base")) })
+	serves := provide(t, func(p *peer) { p.send(info(refreshDelete, cookie("c"))) })
+	memory := connect.NewMemory()
+	source, err := syncrepl.New(syncrepl.Config{
+		Server: connect.Server{URLs: []string{lacks, serves}, Memory: memory}, Base: "dc=test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{lacks, serves, serves} {
+		for _, err := range source.Events(t.Context(), nil) {
+			if err == nil {
+				continue
+			}
+			if slow, ok := errors.AsType[listener.Delayer](err); i == 0 && (!ok || slow.Delay() != 0) {
+				t.Errorf("the next address waits: %v", err)
+			}
+		}
+		if source.URL() != want {
+			t.Errorf("session %d was with %s", i, source.URL())
+		}
+	}
+	if notes := memory.Notes(); len(notes) != 1 || !strings.Contains(notes[0], lacks) || !strings.Contains(notes[0], "see ldap/base") {
+		t.Errorf("notes %q", notes)
+	}
+}
+
+func TestUnknownNoticesArePassedOver(t *testing.T) {
+	events, err := play(t, func(p *peer) {
+		search := p.id
+		p.id = 0
+		p.send(result(wire.ExtendedResponse, 0, "news", wire.Octets(0x8a, "1.2.3")))
+		p.id = search
+		p.send(info(refreshDelete, cookie("c")))
+	}, "")
+	if len(events) != 1 || !errors.Is(err, io.EOF) {
+		t.Errorf("%q, then %v", events, err)
+	}
+}
+
+// TestEntryUnderAWrongUUID proves that a server that confuses entries is not believed.
+func TestEntryUnderAWrongUUID(t *testing.T) {
+	_, err := play(t, func(p *peer) {
+		p.send(entry("uid=a", "entryUUID", id(1).String()), stateOf(1, 1))
+		p.send(entry("uid=b", "entryUUID", id(3).String()), stateOf(1, 2))
+	}, "")
+	if !errors.Is(err, wire.ErrFormat) || !strings.Contains(err.Error(), "uid=b is sent as entry "+id(2).String()) {
+		t.Errorf("ended with %v", err)
+	}
+}
+
+func TestEntryBeyondTheBound(t *testing.T) {
+	url := provide(t, func(p *peer) {
+		p.send(entry("uid=big", "cn", strings.Repeat("x", 200<<10)), stateOf(1, 1, cookie("c0")))
+		p.send(entry("uid=b"), stateOf(1, 2))
+		p.send(info(refreshDelete, cookie("c")))
+		p.send(info(idSet, wire.Octets(wire.TagOctets, strings.Repeat("x", 200<<10))))
+	})
+	source, err := syncrepl.New(syncrepl.Config{Server: connect.Server{URLs: []string{url}, MaxMessage: 100 << 10}, Base: "dc=test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var shown []string
+	for event, err := range source.Events(t.Context(), nil) {
+		if err != nil {
+			if _, ok := errors.AsType[*wire.TooLarge](err); !ok {
+				t.Errorf("a set beyond the bound: %v", err)
+			}
+			break
+		}
+		shown = append(shown, show(event))
+		if event.Kind == listener.Unreadable && (event.DN != "uid=big" || !strings.Contains(event.Reason, "more than 102400")) {
+			t.Errorf("event %+v", event)
+		}
+	}
+	want := []string{"unreadable 1 cookie=c0", "content 2 uid=b", "end snapshot=true cookie=c"}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("events (-want +got):\n%s", diff)
+	}
+}
+
+func TestStoppingCancelsWhereTheServerCan(t *testing.T) {
+	cancelled := make(chan string, 1)
+	url := provide(t, func(p *peer) {
+		p.send(info(refreshDelete, cookie("c")))
+		m, _ := p.receive()
+		cancelled <- m.Value
+	})
+	source := newSource(t, url)
+	conn, err := connect.Open(t.Context(), connect.Server{URLs: []string{url}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.Cancel = true
+	source.Use(conn)
+	for range source.Events(t.Context(), nil) {
+		break
+	}
+	if got := <-cancelled; !strings.Contains(got, "1.3.6.1.1.8") || !strings.HasSuffix(got, "\x30\x03\x02\x01\x01") {
+		t.Errorf("the server was told %q", got)
 	}
 }
 

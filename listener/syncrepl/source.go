@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/mailreg/mailreg/listener"
@@ -50,9 +49,6 @@ type Source struct {
 	words  *schema.Vocabulary
 	search []byte // as the content of a message
 	log    *slog.Logger
-
-	mu    sync.Mutex
-	modes map[string]int // by URL, of servers that would not persist
 }
 
 var (
@@ -67,6 +63,9 @@ func New(c Config) (*Source, error) {
 	}
 	if len(c.Attributes) == 0 {
 		c.Attributes = schema.Attributes()
+	}
+	if c.Server.Memory == nil {
+		c.Server.Memory = connect.NewMemory()
 	}
 	c.Interval = cmp.Or(c.Interval, 10*time.Second)
 	if c.Logger == nil {
@@ -84,7 +83,7 @@ func New(c Config) (*Source, error) {
 		return nil, err
 	}
 	return &Source{
-		Connection: search.NewConnection(c.Server), config: c, words: words, search: operation, log: c.Logger, modes: map[string]int{},
+		Connection: search.NewConnection(c.Server), config: c, words: words, search: operation, log: c.Logger,
 	}, nil
 }
 
@@ -133,9 +132,10 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 
 // mode returns how the server at an address is asked.
 func (s *Source) mode(url string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return cmp.Or(s.modes[url], refreshAndPersist)
+	if s.config.Server.Memory.OneShot(url) {
+		return refreshOnly
+	}
+	return refreshAndPersist
 }
 
 // judge draws the conclusions from the error that has ended a session: how the server is asked next, and whether others are
@@ -146,20 +146,13 @@ func (s *Source) judge(url string, err error) error {
 	if !ok || refused.Reload {
 		return told
 	}
-	if refused.Persist && s.otherMode(url) == refreshOnly {
-		return told
+	if refused.Persist {
+		memory := s.config.Server.Memory
+		persists := !memory.OneShot(url)
+		memory.SetOneShot(url, persists)
+		if persists {
+			return told // once more, in the other way
+		}
 	}
 	return s.config.Server.PassOver(url, told)
-}
-
-// otherMode changes how the server at an address is asked, and returns it.
-func (s *Source) otherMode(url string) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	mode := refreshOnly
-	if s.modes[url] == refreshOnly {
-		mode = refreshAndPersist
-	}
-	s.modes[url] = mode
-	return mode
 }
