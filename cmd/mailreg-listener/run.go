@@ -162,12 +162,12 @@ func announce(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) e
 	case <-ctx.Done():
 		return nil
 	}
-	logger.Info("serving")
+	logger.Info("serving", "op", "start")
 	if err := notify(daemon.SdNotifyReady); err != nil {
 		return err
 	}
 	<-ctx.Done()
-	logger.Info("stopping")
+	logger.Info("stopping", "op", "stop")
 	return notify(daemon.SdNotifyStopping)
 }
 
