@@ -83,11 +83,16 @@ type decoder struct {
 
 // unseal checks a sealed value. The decoder holds a copy, and all strings taken from it share that copy.
 func unseal(key, value []byte) (*decoder, error) {
-	at := len(value) - 4
-	if at < 0 || checksum(key, value[:at]) != binary.BigEndian.Uint32(value[at:]) {
+	if !sealed(key, value) {
 		return nil, fmt.Errorf("%w: checksum of value %x", ErrCorrupt, key)
 	}
-	return &decoder{s: string(value[:at])}, nil
+	return &decoder{s: string(value[:len(value)-4])}, nil
+}
+
+// sealed reports whether the checksum of a value is right.
+func sealed(key, value []byte) bool {
+	at := len(value) - 4
+	return at >= 0 && checksum(key, value[:at]) == binary.BigEndian.Uint32(value[at:])
 }
 
 func (d *decoder) uint() uint64 {

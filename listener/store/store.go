@@ -1,15 +1,18 @@
 package store
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/mailreg/mailreg/listener/store/meta"
 )
 
 // Store is an open file. Its buckets, version 2:
@@ -31,6 +34,8 @@ import (
 type Store struct {
 	db   *bolt.DB
 	path string
+	// written is set once something was to be written.
+	written atomic.Bool
 }
 
 var (
@@ -44,37 +49,63 @@ var (
 	keyState   = []byte("state")
 )
 
-// options leave the list of free pages out of each commit; it is found again when the file is opened.
+// options leave the list of free pages out of each commit. Close writes it; after a crash it is found again from all that
+// is not free.
 func options() *bolt.Options {
 	return &bolt.Options{Timeout: time.Second, NoFreelistSync: true, FreelistType: bolt.FreelistMapType}
 }
 
 // Open opens the file, or makes it together with its directory. A file of an older layout is converted; one of a newer
-// layout is refused with ErrVersion. Only one process can have it open; a second one gets an error that says so after a
-// second.
+// layout is refused with ErrVersion, and a damaged one with ErrCorrupt: see Replace. After a crash the whole file is
+// checked first. Only one process can have it open; a second one gets an error that says so after a second.
 func Open(path string) (*Store, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		if err := create(path); err != nil {
 			return nil, fmt.Errorf("creating store %s: %w", path, err)
 		}
 	}
-	db, err := bolt.Open(path, 0o600, options())
-	switch {
-	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fmt.Errorf("opening store %s: another process has it open", path)
-	case err != nil:
+	s := &Store{path: path}
+	if err := guarded(path, s.open); err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", path, err)
-	}
-	s := &Store{db: db, path: path}
-	if err := migrate(db); err != nil {
-		return nil, errors.Join(fmt.Errorf("opening store %s: %w", path, err), db.Close())
 	}
 	return s, nil
 }
 
+func (s *Store) open() (err error) {
+	head, err := meta.Read(s.path)
+	if err == nil && !head.Closed {
+		// bbolt would panic where nobody can recover while it looks for the free pages of a damaged file.
+		err = CheckFile(context.Background(), s.path)
+	}
+	if err != nil {
+		return err
+	}
+	if s.db, err = openFile(s.path, options()); err != nil {
+		return err
+	}
+	opened := false
+	defer func() {
+		if !opened { // also when bbolt panics
+			err = errors.Join(err, s.db.Close())
+		}
+	}()
+	err = migrate(s.db)
+	opened = err == nil
+	return err
+}
+
 // Close waits for running transactions and closes the file.
 func (s *Store) Close() error {
-	if err := s.db.Close(); err != nil {
+	err := guarded(s.path, func() error {
+		if !s.written.Load() {
+			return nil
+		}
+		return s.db.Update(func(*bolt.Tx) error {
+			s.db.NoFreelistSync = false
+			return nil
+		})
+	})
+	if err := errors.Join(err, s.db.Close()); err != nil {
 		return fmt.Errorf("closing store %s: %w", s.path, err)
 	}
 	return nil
@@ -83,13 +114,20 @@ func (s *Store) Close() error {
 // View runs fn on the state as it is now. The first error that the Tx met is returned when fn returns nil; what fn has
 // read counts only when View returns nil.
 func (s *Store) View(fn func(*Tx) error) error {
-	return s.db.View(func(b *bolt.Tx) error { return run(b, fn) })
+	return guarded(s.path, func() error {
+		return s.db.View(func(b *bolt.Tx) error { return run(b, fn) })
+	})
 }
 
 // Update runs fn and commits what it wrote, durably. An error of fn or of the Tx undoes everything. An Update inside a
 // View of the same goroutine would wait for itself.
 func (s *Store) Update(fn func(*Tx) error) error {
-	return s.db.Update(func(b *bolt.Tx) error { return run(b, fn) })
+	return guarded(s.path, func() error {
+		return s.db.Update(func(b *bolt.Tx) error {
+			s.written.Store(true)
+			return run(b, fn)
+		})
+	})
 }
 
 // create makes a complete empty file under a temporary name and links it to its own, which fails when another process

@@ -74,19 +74,16 @@ func TestReopeningChangesNoByte(t *testing.T) {
 		tx.Handler("h").PutMark(store.Mark{UUID: id(1), First: tx.NextSeq()})
 		tx.State().SetCookie("f", []byte("c"))
 	})
+	d.reopen()
 	before, err := os.ReadFile(d.path)
 	d.must(err)
+	d.view(func(tx *store.Tx) { tx.Entry(id(1)) })
 	d.reopen()
-	d.update(func(tx *store.Tx) { tx.AddHandler("h") })
-	d.must(d.Close())
 	after, err := os.ReadFile(d.path)
 	d.must(err)
-	// bbolt writes one of its two meta pages for the empty transaction; what it points at stays.
-	if len(before) != len(after) || !bytes.Equal(before[4*os.Getpagesize():], after[4*os.Getpagesize():]) {
+	if !bytes.Equal(before, after) {
 		t.Error("the file has changed")
 	}
-	d.Store = nil
-	d.reopen()
 }
 
 func TestNewFileIsPrivateAndComplete(t *testing.T) {
