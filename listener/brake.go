@@ -66,6 +66,9 @@ func (e *edit) brake(w *worker, generation uint64) {
 		return
 	}
 	reason, over := w.view(e.tx).tooMany(len(takes))
+	if count, _ := e.l.cfg.Guard(); e.tx.State().Cautious && count > 0 {
+		over, reason = true, fmt.Sprintf("the store is a backup: %d stores would be taken away that may have gone on since", len(takes))
+	}
 	batch := ""
 	for _, m := range takes {
 		old, ok := e.tx.Batch(m.Batch)

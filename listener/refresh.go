@@ -115,6 +115,7 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 			e.brake(w, state.Generation+1)
 		}
 		state.Generation++
+		state.Cautious = false
 		e.anew = l.workers
 		cookie := end.Cookie
 		if len(cookie) == 0 {

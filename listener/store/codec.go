@@ -10,8 +10,7 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// ErrCorrupt says that a value of the file is not what was written there. The file can be rebuilt: moved away, it is
-// loaded anew from the directory, and each handler compares that with what it finds on its target.
+// ErrCorrupt says that something in the file is not what was written there. Replace sets such a file aside.
 var ErrCorrupt = errors.New("store is corrupt")
 
 // encoder appends the fields of a record. Strings are length-prefixed bytes, so that no value needs to be UTF-8. A new

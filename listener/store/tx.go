@@ -37,6 +37,10 @@ type State struct {
 	Handlers []string
 	// Slots are the positions in the providers' streams, the one used last first.
 	Slots []Slot
+	// Replaced says why this store has taken the place of another one, "" when it has not.
+	Replaced string
+	// Cautious is set until the next refresh has ended: what takes mail away in it is held.
+	Cautious bool
 }
 
 func run(b *bolt.Tx, fn func(*Tx) error) error {
@@ -85,12 +89,17 @@ func (e *encoder) state(s State) {
 	e.uint(s.IDs)
 	e.strs(s.Handlers)
 	e.slots(s.Slots)
+	e.str(s.Replaced)
+	e.flags(s.Cautious)
 }
 
 func (d *decoder) state() State {
-	return State{
+	s := State{
 		Fingerprint: d.str(), Generation: d.uint(), Seq: d.uint(), IDs: d.uint(), Handlers: d.strs(), Slots: d.slots(),
+		Replaced: d.str(),
 	}
+	d.flags(&s.Cautious)
+	return s
 }
 
 // State returns the state, which an Update may change in place.
