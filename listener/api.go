@@ -213,3 +213,12 @@ func (w *worker) endPause() {
 }
 
 var errStopping = errors.New("the listener is stopping")
+
+// Backup makes a copy of the store.
+func (l *Listener) Backup(ctx context.Context) (control.BackupResult, error) {
+	if l.cfg.Backup == nil {
+		return control.BackupResult{}, errors.New("this listener makes no backups")
+	}
+	path, err := l.cfg.Backup(ctx)
+	return control.BackupResult{Path: path}, err
+}

@@ -45,6 +45,8 @@ type Config struct {
 	Advise func(context.Context) ([]control.Advice, error)
 	// Audit says when the replica is compared with the whole directory. Nil: never by the clock.
 	Audit func() audit.Schedule
+	// Backup makes a copy of the store and returns its path. Nil: that is refused.
+	Backup func(ctx context.Context) (path string, err error)
 	// Workers is the number of calls that each handler gets at once. 0: 4.
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.

@@ -23,7 +23,6 @@ import (
 	"github.com/mailreg/mailreg/listener/notice"
 	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/provider"
-	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/registry/watch"
 	"github.com/mailreg/mailreg/schema"
@@ -48,14 +47,11 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	}
 	site.widen(&set.scope)
 
-	state, err := store.Open(filepath.Join(opts.root, "var/lib/mailreg/listener.db"))
-	if errors.Is(err, store.ErrVersion) {
-		return settingsError{err}
-	}
+	state, err := openStore(ctx, opts.root, reg, logger)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, state.Close()) }()
+	defer func() { err = state.close(err) }()
 
 	source, err := newSource(set, logger)
 	if err != nil {
@@ -77,7 +73,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	outlook := newOutlook(reg, set, logger)
 	var notices *notice.Watch
 	l, err := listener.New(listener.Config{
-		Store:       state,
+		Store:       state.Store,
 		Source:      source,
 		Probe:       asker,
 		Handlers:    append([]listener.Handler{mailboxes, domains, policies}, site.handlers...),
@@ -89,7 +85,8 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		ReadyLag:    readyLag(reg),
 		Audit:       auditSchedule(reg),
 		Notes: func() []string {
-			return slices.Concat(set.server.Memory.Notes(), site.notes, edits.Notes(), policies.Notes(), outlook.Notes(), notices.Notes())
+			return slices.Concat(set.server.Memory.Notes(), site.notes, state.Notes(), edits.Notes(), policies.Notes(),
+				outlook.Notes(), notices.Notes())
 		},
 		Staging: set.staging,
 		Advise: func(ctx context.Context) ([]control.Advice, error) {
@@ -98,6 +95,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 			})
 		},
 		Observer: outlook,
+		Backup:   state.Make,
 		Logger:   logger,
 	})
 	if err != nil {
@@ -119,6 +117,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	}
 	tasks.Go(func() error { return outlook.Run(ctx) })
 	tasks.Go(func() error { return notices.Run(ctx) })
+	tasks.Go(func() error { return state.Run(ctx) })
 	tasks.Go(func() error { return feedWatchdog(ctx, l.Alive) })
 	tasks.Go(func() error { return announce(ctx, l.Ready(), logger) })
 	return tasks.Wait()

@@ -139,6 +139,10 @@ func (d fakeDaemon) known(handler string) error {
 	return nil
 }
 
+func (fakeDaemon) Backup(context.Context) (control.BackupResult, error) {
+	return control.BackupResult{}, nil
+}
+
 func (d fakeDaemon) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
 	if r.Handler != "mailbox" {
 		return control.ResyncResult{}, schema.Invalidf("unknown handler %q", r.Handler)

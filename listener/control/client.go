@@ -192,6 +192,11 @@ func (c *Client) Resync(ctx context.Context, r ResyncRequest) (ResyncResult, err
 	return ask[ResyncResult](ctx, c, "resync", r)
 }
 
+// Backup calls the operation of API.
+func (c *Client) Backup(ctx context.Context) (BackupResult, error) {
+	return ask[BackupResult](ctx, c, "backup", None{})
+}
+
 // Entries calls the operation of API.
 func (c *Client) Entries(ctx context.Context, s Selection) ([]Entry, error) {
 	return ask[[]Entry](ctx, c, "entries", s)

@@ -34,6 +34,8 @@ type API interface {
 	Audit(ctx context.Context, r AuditRequest) (AuditReport, error)
 	// Entries returns the replica's entries that match a selection.
 	Entries(ctx context.Context, s Selection) ([]Entry, error)
+	// Backup makes a checked copy of the store.
+	Backup(ctx context.Context) (BackupResult, error)
 	// Explain tells what is known of the entries that match a selection now, or did when a handler last did something for them.
 	Explain(ctx context.Context, s Selection) ([]Explanation, error)
 	// Advise looks at the directory server, and says what its administrator should change.
@@ -53,6 +55,12 @@ type Status struct {
 	Store    StoreStatus     `json:"store"`
 	// Audit is the last comparison of the replica with the whole directory.
 	Audit *AuditReport `json:"audit,omitempty"`
+}
+
+// BackupResult is the copy that was made.
+type BackupResult struct {
+	// Path is its file as the daemon names it.
+	Path string `json:"path"`
 }
 
 // StoreStatus is the state of the daemon's store.

@@ -28,7 +28,7 @@ func Replace(ctx context.Context, path, reason string, now time.Time, backups ..
 	var r Replacement
 	fresh := path + ".new"
 	for _, backup := range backups {
-		err := prepare(ctx, backup, fresh, reason)
+		err := prepare(ctx, backup, fresh, reason+"; a backup has taken its place: "+backup)
 		if err == nil {
 			r.From = backup
 			break
@@ -38,7 +38,9 @@ func Replace(ctx context.Context, path, reason string, now time.Time, backups ..
 	if r.From == "" {
 		err := errors.Join(removeAny(fresh), create(fresh))
 		if err == nil {
-			err = amend(fresh, func(tx *Tx) { tx.State().Replaced = reason })
+			err = amend(fresh, func(tx *Tx) {
+				tx.State().Replaced = reason + "; an empty one has taken its place: what was parked or held is forgotten, and what was deleted meanwhile stays on disk"
+			})
 		}
 		if err != nil {
 			return r, fmt.Errorf("creating store %s: %w", fresh, err)

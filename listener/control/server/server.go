@@ -112,6 +112,9 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 	mux.Handle("POST /v1/pause", onHandler(api.Pause))
 	mux.Handle("POST /v1/resume", onHandler(api.Resume))
 	mux.Handle("POST /v1/forget", onHandler(api.Forget))
+	mux.Handle("POST /v1/backup", operation(logger, func(ctx context.Context, _ control.None) (control.BackupResult, error) {
+		return api.Backup(ctx)
+	}))
 	mux.Handle("POST /v1/resync", operation(logger, api.Resync))
 	mux.Handle("POST /v1/audit", operation(logger, api.Audit))
 	mux.Handle("/v1/entries", operation(logger, func(ctx context.Context, s control.Selection) ([]control.Entry, error) {

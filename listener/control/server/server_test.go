@@ -66,6 +66,10 @@ func (f *fake) Resync(_ context.Context, r control.ResyncRequest) (control.Resyn
 	return control.ResyncResult{Entries: []control.Entry{{DN: "uid=a"}}}, f.err
 }
 
+func (f *fake) Backup(context.Context) (control.BackupResult, error) {
+	return control.BackupResult{Path: "/copy"}, f.err
+}
+
 func (f *fake) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
 	f.lastSel = s
 	return []control.Entry{{DN: "uid=a", Attrs: map[string][]string{"uid": {"a"}}}}, f.err
@@ -166,6 +170,9 @@ func TestOperations(t *testing.T) {
 	}
 	if all, err := client.Advise(ctx); err != nil || all == nil || len(all) != 0 {
 		t.Errorf("Advise = %v, %v", all, err)
+	}
+	if result, err := client.Backup(ctx); err != nil || result.Path != "/copy" {
+		t.Errorf("Backup = %v, %v", result, err)
 	}
 	if all, err := client.Explain(ctx, control.Selection{UUID: "x"}); err != nil || all == nil || len(all) != 0 || api.lastSel.UUID != "x" {
 		t.Errorf("Explain = %v, %v with %v", all, err, api.lastSel)
