@@ -2,7 +2,7 @@ package schema
 
 import _ "embed" // the LDAP schema files
 
-// The LDAP schema for OpenLDAP in its two forms, and for 389-ds: attributes and classes of the mail directory, with the
+// The LDAP schema for OpenLDAP in its two forms, for 389-ds and for Active Directory: attributes and classes of the mail directory, with the
 // OIDs of the Univention arc. OIDs under 1.3.6.1.4.1.10176.99999 are ours, for what is known of the peer by name only.
 var (
 	// OpenLDAPSchema is for an include line of slapd.conf; it needs core.schema.
@@ -14,4 +14,8 @@ var (
 	// DS389Schema is the same for 389 Directory Server: a file 98mailreg.ldif in the folder schema of an instance.
 	//go:embed ds389/98mailreg.ldif
 	DS389Schema string
+	// ActiveDirectorySchema has what mail users and mail domains need, as changes to the schema of a forest; DC=X stands for
+	// its root domain.
+	//go:embed activedirectory/mailreg.ldif
+	ActiveDirectorySchema string
 )

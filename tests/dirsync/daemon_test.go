@@ -4,10 +4,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -96,5 +98,28 @@ func TestWholeDaemon(t *testing.T) {
 	h.JSON(&status, "listener", "status")
 	if !status.Ready || status.Source.Kind != "dirsync" || status.Source.Phase != "persist" {
 		t.Errorf("status %+v", status)
+	}
+}
+
+func TestExtendedSchema(t *testing.T) {
+	h := newHost(t)
+	h.samba.LDIF(strings.ReplaceAll(schema.ActiveDirectorySchema, "DC=X", harness.BaseDN))
+	h.Must("set", "--no-reload", "ldap/attribute/mailPrimaryAddress=mailPrimaryAddress", "ldap/attribute/univentionMail=univentionMail",
+		"ldap/attribute/mailAlternativeAddress=mailAlternativeAddress", "ldap/attribute/cn=cn",
+		"ldap/attribute/univentionMailHomeServer=univentionMailHomeServer", "ldap/attribute/univentionMailDomainname=univentionMailDomainname")
+	user := func(name, home string) {
+		h.samba.Add(harness.SambaDN(name), map[string][]string{
+			"objectClass": {"user", "univentionMail"}, "sAMAccountName": {name},
+			"mail": {name + "@elsewhere.test"}, "mailPrimaryAddress": {name + "@example.test"}, "univentionMailHomeServer": {home},
+		})
+	}
+	user("anna", harness.HostName)
+	user("bert", "mail2.example.test")
+	h.samba.AddUser("carl", "carl@example.test")
+	h.samba.Add("CN=example.test,"+harness.StaffDN, map[string][]string{"objectClass": {"univentionMailDomainname"}})
+	harness.NewListener(t, h.Sandbox)
+	h.homes("anna@example.test")
+	if got := strings.TrimSpace(h.Must("get", "mail/hosteddomains")); got != "example.test" {
+		t.Errorf("hosted domains %q", got)
 	}
 }

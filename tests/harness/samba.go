@@ -112,7 +112,7 @@ func (s *Samba) conf(dir string) string {
 	lines := []string{
 		"[global]", "netbios name = DC1", "realm = EXAMPLE.TEST", "workgroup = EXAMPLE",
 		"server role = active directory domain controller", "server services = ldap", "interfaces = lo",
-		"bind interfaces only = yes", "tls enabled = no", "ldap server require strong auth = no",
+		"bind interfaces only = yes", "dsdb:schema update allowed = yes", "tls enabled = no", "ldap server require strong auth = no",
 	}
 	for name, place := range map[string]string{
 		"private dir": "private", "state directory": "state", "cache directory": "cache", "lock directory": "lock",
@@ -178,6 +178,16 @@ func (s *Samba) Stop() {
 func (s *Samba) Kill() {
 	s.process.Kill()
 	s.disconnect()
+}
+
+// LDIF applies LDIF change records as the administrator.
+func (s *Samba) LDIF(text string) {
+	s.t.Helper()
+	cmd := exec.Command(Program(s.t, "ldapmodify"), "-x", "-H", s.URLI(), "-D", SambaAdminDN, "-w", SambaPassword)
+	cmd.Stdin = strings.NewReader(text)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		s.t.Fatalf("ldapmodify: %v\n%s", err, out)
+	}
 }
 
 // tool runs samba-tool.
