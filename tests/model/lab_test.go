@@ -61,6 +61,8 @@ type setup struct {
 	layout string
 	guard  int
 	more   []string
+	// die is what the child is told before it starts.
+	die string
 	// strace runs the daemon under strace with these arguments: for calls on the store.
 	strace []string
 	// after looks at the lab when the story is over.
@@ -80,6 +82,8 @@ type lab struct {
 	daemon  *harness.Listener
 	// stopped is set while the listener is not to run.
 	stopped bool
+	// deaths counts how often the child has died as it was told to.
+	deaths int
 	// trace is what strace has written.
 	trace string
 }
@@ -123,6 +127,7 @@ func newLab(t harness.T, slapd *harness.Slapd, setup setup) *lab {
 		program = append(program, harness.Built(t, "mailreg-listener"))
 	}
 	l.daemon = harness.StandIn(life, sandbox, program...)
+	l.tell("die", setup.die)
 	l.daemon.Spawn()
 	return l
 }
@@ -148,6 +153,7 @@ func (l *lab) tell(name, text string) {
 func (l *lab) alive() {
 	l.t.Helper()
 	for !l.daemon.Running() {
+		l.buried()
 		if l.trace != "" {
 			l.daemon.Program = nil // it was killed by strace, or could not start, and goes on without
 		}
@@ -156,12 +162,20 @@ func (l *lab) alive() {
 			_, err := l.control.Status(l.t.Context())
 			return err == nil || !l.daemon.Running()
 		})
-		told := os.Remove(filepath.Join(l.root, "died")) == nil
-		if !l.daemon.Running() && !told {
+		if !l.daemon.Running() && !l.buried() && l.trace == "" {
 			l.t.Fatalf("the listener has ended by itself: see %s", l.daemon.Log())
 		}
 	}
 	l.stopped = false
+}
+
+// buried reports whether the child has died as it was told to, once for each death.
+func (l *lab) buried() bool {
+	if err := os.Remove(filepath.Join(l.root, "died")); err != nil {
+		return false // it has not
+	}
+	l.deaths++
+	return true
 }
 
 // ask repeats a question until a listener that lives answers it.

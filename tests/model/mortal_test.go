@@ -24,7 +24,7 @@ import (
 // points are the moments at which the child can be told to die.
 var points = []string{
 	"connect", "connected", "first event", "content", "gone", "refresh end", "after refresh end", "session end",
-	"verify", "verified", "lacks", "position", "transaction", "committed", "refreshed",
+	"verify", "verified", "position", "transaction", "committed", "refreshed",
 	"apply", "applied", "set aside", "is set aside", "flush", "flushed", "reconcile", "reconciled",
 }
 
@@ -170,11 +170,6 @@ func (p mortalProbe) Verify(ctx context.Context, uuid schema.UUID, dn string) (l
 	verdict, entry, err := p.Probe.Verify(ctx, uuid, dn)
 	p.f.at("verified")
 	return verdict, entry, err
-}
-
-func (p mortalProbe) Lacks(ctx context.Context, dn, name, value string) (bool, error) {
-	p.f.at("lacks")
-	return p.Probe.Lacks(ctx, dn, name, value)
 }
 
 func (p mortalProbe) Position(ctx context.Context) ([]string, error) {
