@@ -10,31 +10,6 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// wholeHandler stands for Flush and Reconcile among the calls, which are not about one entry.
-func wholeHandler() schema.UUID { return schema.UUID{} }
-
-// calling notes that the handler has been called and has yet to answer. A call that hangs, in a system call for example,
-// cannot be ended; it keeps one of the handler's slots, and all that can be done about it is to tell.
-func (w *worker) calling(uuid schema.UUID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.open[uuid] = w.l.cfg.Now()
-}
-
-// answered notes that it has.
-func (w *worker) answered(uuid schema.UUID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.open, uuid)
-}
-
-// unanswered returns how many calls run.
-func (w *worker) unanswered() int {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return len(w.open)
-}
-
 // failed keeps an error for the status.
 func (w *worker) failed(err error) {
 	w.mu.Lock()
@@ -66,7 +41,7 @@ func (w *worker) targetsDown(waiting map[string]int) (list []control.TargetStatu
 type backlog struct {
 	w     *worker
 	count int
-	open  map[schema.UUID]time.Time
+	open  map[schema.UUID]openCall
 	// paused is set when a person keeps the handler from being called.
 	paused bool
 
@@ -90,17 +65,17 @@ func (b *backlog) add(m store.Mark) {
 }
 
 func (b *backlog) reason(m store.Mark) (why string, rank int) {
-	since, called := b.open[m.UUID]
+	one, called := b.open[m.UUID]
 	whole, all := b.open[wholeHandler()]
 	switch now := b.w.l.cfg.Now(); {
 	case called:
-		return fmt.Sprintf("called %s ago, no answer yet", now.Sub(since).Round(time.Second)), 2
+		return fmt.Sprintf("called %s ago, no answer yet", now.Sub(one.since).Round(time.Second)), 2
 	case b.paused:
 		return "the handler is paused", 1
 	case m.Reason != "":
 		return m.Reason, 1
 	case all:
-		return fmt.Sprintf("the handler has been flushing or reconciling for %s", now.Sub(whole).Round(time.Second)), 1
+		return fmt.Sprintf("the handler has been flushing or reconciling for %s", now.Sub(whole.since).Round(time.Second)), 1
 	default:
 		return "", 0
 	}

@@ -58,7 +58,7 @@ func (w *worker) room() int {
 		return 0 // after a pause one call is tried alone
 	case w.pause.backoff != nil:
 		return 1
-	case w.flusher != nil && w.committing:
+	case w.flusher != nil && w.committing, w.late(time.Now()):
 		return 0 // what is called while Flush runs might be in it or not
 	default:
 		return maxBatch - len(w.done)
@@ -84,7 +84,7 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 		w.timers.Push(d.at, uuid)
 	case acknowledge, fail:
 		w.occupy(d) // until that is stored
-		w.done = append(w.done, outcome{decision: d, err: d.err})
+		w.keep(outcome{decision: d, err: d.err})
 	case call, setAside:
 		if d.untried() {
 			return true // after a crash nobody must believe that it was never called
@@ -116,14 +116,16 @@ func (w *worker) start(work context.Context, d decision) {
 	w.occupy(d)
 	w.tried[d.change.UUID] = struct{}{}
 	w.running++
-	w.calling(d.change.UUID)
+	limit := w.limit()
+	w.overdue[d.change.UUID] = time.Now().Add(limit + heed)
+	w.calling(d.change.UUID, d.change.DN())
 	go func() {
 		begun := time.Now()
-		err := safely(func() error {
+		err := bounded(work, limit, func(ctx context.Context) error {
 			if d.verb == setAside {
-				return w.aside.SetAside(work, d.change)
+				return w.aside.SetAside(ctx, d.change)
 			}
-			return w.handler.Apply(work, d.change)
+			return w.handler.Apply(ctx, d.change)
 		})
 		w.answered(d.change.UUID)
 		w.results <- outcome{decision: d, err: err, took: time.Since(begun)}
@@ -190,21 +192,13 @@ func (e *edit) settle(w *worker, d decision) {
 	}
 }
 
-// finish takes in the result of a call.
-func (w *worker) finish(o outcome) {
-	w.running--
-	w.done = append(w.done, o)
-}
-
 // flush stores the finished calls: at once, unless it is being done already; what has finished meanwhile goes together.
-// A Flusher is asked first, when there is nothing left to call or a batch is full.
+// A Flusher is asked first, when it is time for that.
 func (w *worker) flush(ctx, work context.Context) {
 	if len(w.done) == 0 || w.committing {
 		return
 	}
-	full := len(w.done) >= maxBatch || w.room() <= 0 || w.queue.Len() == 0 || ctx.Err() != nil
-	full = full || w.reconcile // which waits for what is done to be stored, and nothing else begins before it
-	if w.flusher != nil && (w.running > 0 || !full) {
+	if w.flusher != nil && !w.burst(ctx) {
 		return
 	}
 	batch := w.done
@@ -241,10 +235,10 @@ func (w *worker) flushHandler(work context.Context, batch []outcome) error {
 	}
 	for _, o := range batch {
 		if o.err == nil && o.verb == call {
-			w.calling(wholeHandler())
+			w.calling(wholeHandler(), "all entries")
 			defer w.answered(wholeHandler())
 			begun := time.Now()
-			err := safely(func() error { return w.flusher.Flush(work) })
+			err := bounded(work, w.limit(), w.flusher.Flush)
 			w.observeWhole("flush", begun, err)
 			return err
 		}
@@ -322,6 +316,9 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 // note logs an outcome, and rests when a target is down.
 func (w *worker) note(o outcome) {
 	attrs := []any{"op", o.op(), "dn", o.change.DN(), "uuid", o.change.UUID.String()}
+	if p, ok := errors.AsType[*panicked](o.err); ok {
+		attrs = append(attrs, "stack", string(p.stack))
+	}
 	switch {
 	case o.target() != "": // meet has told
 	case isDown(o.err):

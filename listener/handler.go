@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"iter"
+	"time"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -101,4 +102,10 @@ type Versioned interface {
 type Planner interface {
 	// Steps are what Apply of the change would do, in words. It must be pure but for reading settings.
 	Steps(c schema.Change) []string
+}
+
+// Timed is a handler with a limit of its own to how long a call may take.
+type Timed interface {
+	// Limit is after how long the context of a call ends.
+	Limit() time.Duration
 }

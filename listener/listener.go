@@ -51,6 +51,12 @@ type Config struct {
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.
 	Attempts int
+	// Timeout returns how long a call may take before it is cancelled, and each entry of a Reconcile; Timed says otherwise for
+	// a handler. Nil: 10 minutes.
+	Timeout func() time.Duration
+	// FlushQuiet is how long nothing may have been done before a Flusher is asked, FlushDelay how long what was done waits for
+	// that at most. 0: not at all, and 5 s.
+	FlushQuiet, FlushDelay time.Duration
 	// Grace is how long running calls may go on after Run was told to stop. 0: 10 s.
 	Grace time.Duration
 	// Backoff returns a new sequence of delays. Nil: exponential with jitter, 1 s to 60 s, without end.
@@ -81,6 +87,12 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Attempts == 0 {
 		c.Attempts = 8
+	}
+	if c.Timeout == nil {
+		c.Timeout = func() time.Duration { return 10 * time.Minute }
+	}
+	if c.FlushDelay == 0 {
+		c.FlushDelay = 5 * time.Second
 	}
 	if c.Grace == 0 {
 		c.Grace = 10 * time.Second

@@ -29,7 +29,7 @@ var ops = []string{
 	"set", "set", "set", "clear", "delete", "swap", "rotate", "hide", "show", "touch", "bad",
 	"cut", "forget", "present", "wait", "wait", "quiet", "hour",
 	"crash", "crash", "restart", "fail", "lose", "down", "blind", "heal", "disk", "retry", "resync", "audit",
-	"pause", "resume", "jump", "back", "staging", "staging", "run", "guard", "approve", "minutes", "undelete", "undelete", "slow",
+	"pause", "resume", "jump", "back", "staging", "staging", "run", "hang", "guard", "approve", "minutes", "undelete", "undelete", "slow",
 }
 
 func steps() *rapid.Generator[[]step] {
@@ -51,6 +51,10 @@ type world struct {
 	failing, losing map[schema.UUID]bool
 	down            map[string]bool
 	slow            bool
+	// hanging calls wait for released to be closed; life counts the listeners, for what an earlier one has left behind is dead.
+	hanging  map[schema.UUID]bool
+	released chan struct{}
+	life     int
 	// skew is how much the wall clock is wrong, in nanoseconds.
 	skew     *atomic.Int64
 	deleted  map[schema.UUID]*schema.Entry
@@ -87,6 +91,7 @@ func newWorldWith(path string, change func(*world)) *world {
 		dir: newDirectory(user(9, "stays")), target: newTarget(), store: st, guard: &atomic.Int64{},
 		deleted: map[schema.UUID]*schema.Entry{}, failing: map[schema.UUID]bool{}, losing: map[schema.UUID]bool{},
 		dead: &atomic.Bool{}, see: func(bool) error { return nil },
+		hanging: map[schema.UUID]bool{}, released: make(chan struct{}),
 		down: map[string]bool{}, skew: &atomic.Int64{},
 	}
 	change(w)
@@ -95,14 +100,19 @@ func newWorldWith(path string, change func(*world)) *world {
 			w.fault(func() { w.errorf("called in staging: %s", describe("", c)) })
 		}
 		w.mu.Lock()
-		slow := w.slow
+		slow, life, hangs, released := w.slow, w.life, w.hanging[c.UUID], w.released
 		w.mu.Unlock()
+		if hangs {
+			<-released
+		}
 		if slow {
 			time.Sleep(time.Duration(c.UUID[15]) * time.Second)
 		}
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		switch t := serverOf(c.UUID); {
+		case life != w.life:
+			return errDead
 		case w.down[t]:
 			return &schema.TargetDown{Target: t, Err: errCut}
 		case w.failing[c.UUID]:
@@ -126,6 +136,7 @@ func newWorldWith(path string, change func(*world)) *world {
 func serverOf(uuid schema.UUID) string { return fmt.Sprintf("t%d", uuid[15]%2) }
 
 func (w *world) start() {
+	w.fault(func() { w.life++ })
 	dead, crashIn := &atomic.Bool{}, &atomic.Int64{}
 	w.dead, w.crashIn = dead, crashIn
 	after := w.crashAfter
@@ -266,6 +277,8 @@ func (w *world) do(s step) {
 		w.fault(func() { w.losing[id(s.A)] = true })
 	case "down":
 		w.fault(func() { w.down[serverOf(id(s.A))] = true })
+	case "hang":
+		w.fault(func() { w.hanging[id(s.A)] = true })
 	case "blind":
 		w.dir.change(func() { w.dir.verifyErr = errCut })
 	case "disk":
@@ -323,6 +336,9 @@ func (w *world) heal() {
 		clear(w.failing)
 		clear(w.losing)
 		clear(w.down)
+		clear(w.hanging)
+		close(w.released)
+		w.released = make(chan struct{})
 		w.slow = false
 	})
 	w.dir.change(func() { w.dir.verifyErr = nil })

@@ -35,9 +35,15 @@ func (w *worker) reconcileAll(work context.Context) error {
 		return err
 	}
 	var broken error
-	w.calling(wholeHandler())
+	// It may take long, but each of the entries, and what follows the last, no longer than another call.
+	limit := w.limit()
+	work, cancel := context.WithCancelCause(work)
+	defer cancel(nil)
+	slow := time.AfterFunc(limit, func() { cancel(errLimit(limit)) })
+	defer slow.Stop()
+	w.calling(wholeHandler(), "all entries")
 	begun := time.Now()
-	err = safely(func() error { return w.reconciler.Reconcile(work, w.matching(&broken)) })
+	err = safely(func() error { return w.reconciler.Reconcile(work, timed(w.matching(&broken), slow, limit)) })
 	w.answered(wholeHandler())
 	w.observeWhole("reconcile", begun, err)
 	if broken != nil {
@@ -144,4 +150,17 @@ func (w *worker) recall() error {
 		return err
 	}
 	return safely(func() error { w.recaller.Recall(slices.Values(entries)); return nil })
+}
+
+// timed sets a timer again at each entry.
+func timed(entries iter.Seq[*schema.Entry], timer *time.Timer, limit time.Duration) iter.Seq[*schema.Entry] {
+	return func(yield func(*schema.Entry) bool) {
+		for e := range entries {
+			timer.Reset(limit)
+			if !yield(e) {
+				return
+			}
+		}
+		timer.Reset(limit)
+	}
 }

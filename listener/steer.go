@@ -81,6 +81,7 @@ func (l *Listener) stateNotes(tx *store.Tx) (notes []string) {
 		notes = append(notes, "staging: nothing is done; mailreg listener planned lists what would be, mailreg/mode=run and a restart do it")
 	}
 	for _, w := range l.workers {
+		notes = append(notes, w.hanging()...)
 		if paused := tx.Handler(w.name).State().Paused; !paused.IsZero() {
 			notes = append(notes, fmt.Sprintf("handler %s is paused since %s: mailreg listener resume %s lets it go on",
 				w.name, paused.UTC().Format(time.RFC3339), w.name))

@@ -2,7 +2,6 @@ package listener
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
@@ -63,8 +62,8 @@ type worker struct {
 	lastErrAt time.Time
 	// down is guarded by mu: the targets that are down, for the status.
 	down []breaker.State
-	// open is guarded by mu: calls of the handler without an answer yet, and since when.
-	open map[schema.UUID]time.Time
+	// open is guarded by mu: calls of the handler without an answer yet.
+	open map[schema.UUID]openCall
 
 	// What follows belongs to the goroutine of run.
 
@@ -82,6 +81,11 @@ type worker struct {
 	running    int
 	done       []outcome
 	committing bool
+	// oldest and newest are when the first and the last of done were.
+	oldest, newest time.Time
+	// overdue says from when on a call does not end; hung are those whose slots others have got.
+	overdue map[schema.UUID]time.Time
+	hung    map[schema.UUID]struct{}
 	// reconcile is set when the handler is to set its whole target right before anything else.
 	reconcile bool
 	pause     pause
@@ -122,10 +126,10 @@ func newWorker(l *Listener, h Handler) *worker {
 	}
 	w := &worker{
 		l: l, name: h.Name(), log: l.log.With("handler", h.Name()), handler: h, workers: workers,
-		results: make(chan outcome, workers), committed: make(chan commitment, 1),
+		results: make(chan outcome, spares*workers), committed: make(chan commitment, 1),
 		calls: make(chan func()), stopped: make(chan struct{}), wake: make(chan struct{}, 1),
 		busy: map[schema.UUID]decision{}, tried: map[schema.UUID]struct{}{}, all: true,
-		open: map[schema.UUID]time.Time{}, retries: map[schema.UUID]deadline{}, targets: breaker.New(l.cfg.Backoff),
+		open: map[schema.UUID]openCall{}, retries: map[schema.UUID]deadline{}, overdue: map[schema.UUID]time.Time{}, hung: map[schema.UUID]struct{}{}, targets: breaker.New(l.cfg.Backoff),
 	}
 	w.claimer, _ = h.(Claimer)
 	w.aside, _ = h.(SetAsider)
@@ -146,7 +150,8 @@ func (w *worker) run(ctx, work context.Context) error {
 	if err := w.recall(); err != nil {
 		return err
 	}
-	done := ctx.Done()
+	done, cancelled := ctx.Done(), work.Done()
+	var over <-chan time.Time
 	for {
 		if err := w.step(ctx, work); err != nil {
 			return err
@@ -158,6 +163,11 @@ func (w *worker) run(ctx, work context.Context) error {
 		select {
 		case <-done:
 			done = nil
+		case <-cancelled:
+			cancelled, over = nil, time.After(w.l.cfg.Grace)
+		case <-over:
+			w.log.Error("does not end: left behind", "op", "stop", "calls", w.unanswered())
+			return nil
 		case <-w.wake:
 		case <-alarm.C:
 		case o := <-w.results:
@@ -174,6 +184,7 @@ func (w *worker) run(ctx, work context.Context) error {
 // step does all that can be done without waiting.
 func (w *worker) step(ctx, work context.Context) error {
 	err := w.absorb()
+	w.spare()
 	w.enqueue(w.targets.Probes()) // also while nothing may begin: else their time would keep the worker awake
 	if err == nil && ctx.Err() == nil {
 		err = w.launch(work)
@@ -314,6 +325,7 @@ func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 	}
 	due := m.Generation <= generation && m.Class != store.Parked && m.Class != store.Held
 	if _, busy := w.busy[m.UUID]; !due || busy {
+		w.newest = time.Now() // the burst is not over: one that is busy will be called again
 		return
 	}
 	w.queue.Push(m.First, m.UUID)
@@ -340,20 +352,13 @@ func (w *worker) untilNext(ctx context.Context) time.Duration {
 	if at, ok := w.targets.Next(); ok && at.Before(next) {
 		next = at
 	}
+	if at, ok := w.nextCall(); ok && at.Before(next) {
+		next = at
+	}
 	if w.pause.until.After(now) && w.pause.until.Before(next) {
 		next = w.pause.until
 	}
 	return max(next.Sub(now), 0)
-}
-
-// safely runs a function of the handler; a panic in it is an error like another.
-func safely(fn func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v", p)
-		}
-	}()
-	return fn()
 }
 
 // mayMatch reports whether the handler matches an entry, or panics about it; then the call itself will show that.

@@ -94,9 +94,12 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 				Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), URL: source.URL,
 			})
 		},
-		Observer: outlook,
-		Backup:   state.Make,
-		Logger:   logger,
+		Timeout: handlerTimeout(reg),
+		// Long enough to gather what a person changes at one go, too short to be noticed.
+		FlushQuiet: 100 * time.Millisecond,
+		Observer:   outlook,
+		Backup:     state.Make,
+		Logger:     logger,
 	})
 	if err != nil {
 		return err
@@ -205,5 +208,16 @@ func readyLag(reg *registry.Registry) func() time.Duration {
 			return time.Minute
 		}
 		return view.Duration("mailreg/ready/lag")
+	}
+}
+
+// handlerTimeout reads mailreg/handler/timeout anew for each call; one that is none does not cut calls off.
+func handlerTimeout(reg *registry.Registry) func() time.Duration {
+	return func() time.Duration {
+		view, err := reg.View()
+		if err != nil && view == nil {
+			return 10 * time.Minute
+		}
+		return max(view.Duration("mailreg/handler/timeout"), time.Second)
 	}
 }

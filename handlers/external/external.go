@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/mailreg/mailreg/registry/hook/program"
 	"github.com/mailreg/mailreg/schema"
@@ -62,6 +63,9 @@ func (h *Handler) Version() string {
 
 // Calls returns how many runs there may be at once.
 func (h *Handler) Calls() int { return h.cfg.File.Parallel }
+
+// Limit is longer than a run may take, so that what is said of a slow one comes from here.
+func (h *Handler) Limit() time.Duration { return h.cfg.File.Timeout + time.Minute }
 
 // Takes reports whether the entry goes away: nobody but the program knows what that destroys.
 func (h *Handler) Takes(c schema.Change) bool {
