@@ -62,6 +62,9 @@ type directory struct {
 	secret map[string]bool
 	// verifyErr and positionErr are injected.
 	verifyErr, positionErr error
+	// blank hides the position, behind takes from it.
+	blank  bool
+	behind int
 	// during and scanErr are for Scan.
 	during  func()
 	scanErr error
@@ -251,7 +254,10 @@ func (d *directory) Lacks(_ context.Context, dn, name, value string) (bool, erro
 func (d *directory) Position(context.Context) ([]string, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return []string{csnAt(len(d.log))}, d.positionErr
+	if d.blank {
+		return nil, d.positionErr
+	}
+	return []string{csnAt(len(d.log) - d.behind)}, d.positionErr
 }
 
 // target is a handler whose entries own their address. It notices when an address is taken from another.

@@ -26,11 +26,16 @@ type intake struct {
 func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 	in := &intake{l: l, refresh: newRefresh()}
 	place, reload := "", ""
+	select {
+	case <-l.stalls: // it was about the last session
+	default:
+	}
 	l.setSession(func(s *sessionState) {
 		if !s.between {
 			s.phase, s.url = phaseConnecting, l.cfg.URL
 		}
 		s.begun++
+		s.taken = s.heard // what the last session had read and not written does not count any more
 		in.serial, reload, in.alarms = s.begun, s.reload, len(s.alarms)
 	})
 	if source, ok := l.cfg.Source.(Connecter); ok {
@@ -76,6 +81,8 @@ func (in *intake) run(ctx context.Context, events *ahead) error {
 			return ctx.Err()
 		case <-kick:
 			return errRestart
+		case err := <-in.l.stalls:
+			return err
 		case event, ok := <-events.events:
 			if !ok {
 				return nil
@@ -85,6 +92,7 @@ func (in *intake) run(ctx context.Context, events *ahead) error {
 			room := weigh(batch)
 			err := in.take(ctx, batch)
 			events.free(room)
+			in.l.took(len(batch))
 			in.l.health.rest()
 			if err != nil {
 				return err

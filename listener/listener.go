@@ -14,6 +14,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/audit"
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/liveness"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -47,6 +48,8 @@ type Config struct {
 	Audit func() audit.Schedule
 	// Backup makes a copy of the store and returns its path. Nil: that is refused.
 	Backup func(ctx context.Context) (path string, err error)
+	// Liveness says when a session counts as dead. Nil: nobody looks.
+	Liveness func() liveness.Limits
 	// Workers is the number of calls that each handler gets at once. 0: 4.
 	Workers int
 	// Attempts is the number of failures after which an entry is parked. 0: 8.
@@ -81,6 +84,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Audit == nil {
 		c.Audit = func() audit.Schedule { return audit.Schedule{} }
+	}
+	if c.Liveness == nil {
+		c.Liveness = func() liveness.Limits { return liveness.Limits{} }
 	}
 	if c.Workers == 0 {
 		c.Workers = 4
@@ -145,6 +151,8 @@ type Listener struct {
 	// auditing holds a value while an audit runs, suspicions the reason for one to come.
 	auditing   chan struct{}
 	suspicions chan string
+	// stalls ends the session.
+	stalls chan error
 
 	mu sync.Mutex
 	// session is guarded by mu.
@@ -162,6 +170,7 @@ func New(cfg Config) (*Listener, error) {
 		cfg: cfg, log: cfg.Logger, store: cfg.Store,
 		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
 		auditing: make(chan struct{}, 1), suspicions: make(chan string, 1),
+		stalls: make(chan error, 1),
 	}
 	l.session.phase, l.session.url, l.session.kind = phaseConnecting, cfg.URL, cfg.Kind
 	var names []string
@@ -262,6 +271,7 @@ func (l *Listener) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return l.follow(ctx) })
 	g.Go(func() error { return l.audits(ctx) })
+	g.Go(func() error { return l.lookAlive(ctx) })
 	close(l.ready)
 	return g.Wait()
 }

@@ -47,6 +47,12 @@ type sessionState struct {
 	between bool
 	// alarms are what a person should know of the provider.
 	alarms []string
+	// heard and taken count the messages that were read and written, renewals the sessions that were ended because they
+	// seemed dead.
+	heard, taken, renewals uint64
+	// lag is how long the provider has been ahead, probed when it last answered a question.
+	lag    time.Duration
+	probed time.Time
 	// refused is why the provider did not go on from the cookie, until that was made good.
 	refused string
 }
@@ -187,10 +193,18 @@ func (l *Listener) mentioned(entries int) {
 	l.session.mentioned = entries
 }
 
+// took notes that messages were written, or that the session ends over them.
+func (l *Listener) took(messages int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.session.taken += uint64(messages)
+}
+
 func (l *Listener) heard() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.session.last = l.cfg.Now()
+	l.session.heard++
 	if l.session.phase == phaseConnecting {
 		l.session.phase = phaseRefresh
 	}

@@ -84,6 +84,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 		Guard:       guard(reg),
 		ReadyLag:    readyLag(reg),
 		Audit:       auditSchedule(reg),
+		Liveness:    livenessLimits(reg),
 		Notes: func() []string {
 			return slices.Concat(set.server.Memory.Notes(), site.notes, state.Notes(), edits.Notes(), policies.Notes(),
 				outlook.Notes(), notices.Notes())

@@ -82,6 +82,11 @@ type SourceStatus struct {
 	PositionStored Moment `json:"position_stored"`
 	// RefreshEntries is how many entries the running refresh has mentioned so far.
 	RefreshEntries int `json:"refresh_entries,omitempty"`
+	// Lag is for how many seconds the provider has been ahead of the replica, LastProbe when it last answered a question,
+	// Renewals how many sessions were ended because they seemed dead.
+	Lag       float64 `json:"lag"`
+	LastProbe Moment  `json:"last_probe"`
+	Renewals  int     `json:"renewals"`
 	// LastError is why the last session ended, "" while there is one in step.
 	LastError string `json:"last_error"`
 }
