@@ -118,11 +118,13 @@ func (s *session) follow(ctx context.Context) error {
 				return err
 			}
 		}
+		// Without a cookie this only says that the server has answered.
+		position := listener.Event{Kind: listener.Position}
 		if news || time.Since(stored) > renewal {
-			stored = time.Now()
-			if err := s.event(listener.Event{Kind: listener.Position, Cookie: s.at.encode()}); err != nil {
-				return err
-			}
+			stored, position.Cookie = time.Now(), s.at.encode()
+		}
+		if err := s.event(position); err != nil {
+			return err
 		}
 		if !s.seesDeleted && s.at.USN > countedAt && time.Since(counted) >= s.config.Recount {
 			counted, countedAt = time.Now(), s.at.USN

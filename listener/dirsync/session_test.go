@@ -63,8 +63,11 @@ func follow(t *testing.T, f *fake, cookie []byte, until func(lines []string) boo
 		if err != nil {
 			return lines, last, err
 		}
-		if len(event.Cookie) > 0 {
+		switch {
+		case len(event.Cookie) > 0:
 			last = event.Cookie
+		case event.Kind == listener.Position:
+			continue // a sign of life
 		}
 		lines = append(lines, describe(event))
 		if until != nil && until(lines) {

@@ -22,7 +22,7 @@ type host struct {
 	t     *testing.T
 }
 
-func newHost(t *testing.T) host {
+func newHost(t *testing.T, account string) host {
 	t.Helper()
 	sandbox := harness.NewSandbox(t)
 	h := host{
@@ -35,7 +35,7 @@ func newHost(t *testing.T) host {
 	}
 	h.Must(
 		"set", "--no-reload", "hostname=mail1", "domainname=example.test",
-		"ldap/uri="+h.samba.URLI(), "ldap/base="+harness.BaseDN, "ldap/hostdn="+harness.SambaReaderDN, "ldap/secret="+secret,
+		"ldap/uri="+h.samba.URLI(), "ldap/base="+harness.BaseDN, "ldap/hostdn="+account, "ldap/secret="+secret,
 		"ldap/profile=ad", "ldap/interval=50ms", "mailreg/service/dovecot=no", "mailreg/service/postfix=no",
 		"mail/mailbox/backend=maildir", "mail/dovecot/location/key=address", "mail/dovecot/location/uid=5000", "mail/dovecot/location/gid=5000",
 		"mail/dovecot/mailbox/delete=yes",
@@ -58,7 +58,13 @@ func (h host) homes(addresses ...string) {
 }
 
 func TestWholeDaemon(t *testing.T) {
-	h := newHost(t)
+	for name, dn := range readers {
+		t.Run(name, func(t *testing.T) { follows(t, newHost(t, dn)) })
+	}
+}
+
+// follows has a daemon follow a directory through all that happens to mail users.
+func follows(t *testing.T, h host) {
 	h.samba.AddUser("anna", "anna@example.test")
 	h.samba.AddUser("nomail", "")
 	daemon := harness.NewListener(t, h.Sandbox)
@@ -102,7 +108,7 @@ func TestWholeDaemon(t *testing.T) {
 }
 
 func TestExtendedSchema(t *testing.T) {
-	h := newHost(t)
+	h := newHost(t, harness.SambaReaderDN)
 	h.samba.LDIF(strings.ReplaceAll(schema.ActiveDirectorySchema, "DC=X", harness.BaseDN))
 	h.Must("set", "--no-reload", "ldap/attribute/mailPrimaryAddress=mailPrimaryAddress", "ldap/attribute/univentionMail=univentionMail",
 		"ldap/attribute/mailAlternativeAddress=mailAlternativeAddress", "ldap/attribute/cn=cn",
