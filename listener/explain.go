@@ -2,6 +2,8 @@ package listener
 
 import (
 	"context"
+	"fmt"
+	"time"
 
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
@@ -103,6 +105,9 @@ func (v view) report(uuid schema.UUID, acked store.Acked, m store.Mark, open boo
 		if r.State = "pending"; r.BlockedBy != "" {
 			r.State = "waiting"
 		}
+	}
+	if paused := v.h.State().Paused; !paused.IsZero() && r.State != "parked" && r.State != "held" {
+		r.State, r.Reason = "paused", fmt.Sprintf("a person has paused the handler at %s: mailreg listener resume %s", paused.UTC().Format(time.RFC3339), v.w.name)
 	}
 	return r
 }

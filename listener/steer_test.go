@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -159,6 +161,25 @@ func TestAnotherVersionLooksAtAllAgain(t *testing.T) {
 		r.expect("change u1 a a")
 		if held, _ := r.Held(t.Context()); len(held) != 1 || held[0].Count != 10 {
 			t.Errorf("%+v", held)
+		}
+	})
+}
+
+func TestExplainTellsOfAPause(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		r.start()
+		if err := r.Pause(t.Context(), "target"); err != nil {
+			t.Fatal(err)
+		}
+		r.dir.set(user(1, "b"))
+		synctest.Wait()
+		all, err := r.Explain(t.Context(), control.Selection{UUID: id(1).String()})
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v %v", all, err)
+		}
+		if h := all[0].Handlers[0]; h.State != "paused" || !strings.HasSuffix(h.Reason, "mailreg listener resume target") {
+			t.Errorf("%+v", h)
 		}
 	})
 }

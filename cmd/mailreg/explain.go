@@ -43,6 +43,9 @@ func (a *app) explain(ctx context.Context, ref string) error {
 		return err
 	}
 	facts.Known, facts.Daemon = a.daemon().Explain(ctx, selection)
+	if status, err := a.daemon().Status(ctx); err == nil {
+		facts.Behind = status.Reasons
+	}
 	facts.Stores, facts.Spool = a.storesOf(ctx, selection, facts.Known)
 	switch {
 	case len(facts.Known)+len(facts.Stores) > 0:

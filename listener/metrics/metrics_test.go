@@ -32,6 +32,7 @@ func busy(context.Context) (control.Status, error) {
 	return control.Status{
 		Ready: true, Entries: 1000, Held: 3,
 		Source:   control.SourceStatus{Phase: "persist", LastMessage: ago(5 * time.Second), PositionStored: ago(7 * time.Second)},
+		Audit:    &control.AuditReport{Began: ago(time.Hour), Drift: 2},
 		Store:    control.StoreStatus{Bytes: 1 << 20},
 		Handlers: []control.HandlerStatus{{Name: "mailbox", Pending: 4, Running: 2, Oldest: ago(time.Minute), Parked: 1, LastSuccess: ago(time.Hour)}},
 	}, nil
@@ -80,6 +81,9 @@ func TestScrape(t *testing.T) {
 		`mailreg_refresh_aborted_total 1`,
 		`mailreg_entries 1000`,
 		`mailreg_held 3`,
+		`mailreg_audit_drift 2`,
+		`mailreg_audit_age_seconds 3600`,
+		`mailreg_handler_paused{handler="mailbox"} 0`,
 		`mailreg_store_bytes 1.048576e+06`,
 		`mailreg_store_commit_seconds_count 1`,
 		`mailreg_store_errors_total 1`,

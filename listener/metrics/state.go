@@ -32,6 +32,10 @@ const (
 	parked     = "mailreg_handler_parked"
 	held       = "mailreg_handler_held"
 	oldest     = "mailreg_handler_oldest_pending_age_seconds"
+	paused     = "mailreg_handler_paused"
+	downs      = "mailreg_handler_targets_down"
+	drift      = "mailreg_audit_drift"
+	auditAge   = "mailreg_audit_age_seconds"
 	success    = "mailreg_handler_last_success_timestamp_seconds"
 )
 
@@ -57,6 +61,10 @@ func descriptions() map[string]*prometheus.Desc {
 	add(parked, "Changes that the handler has given up on until a person acts or the entry changes.", "handler")
 	add(held, "Changes of the handler that the brake has stopped.", "handler")
 	add(oldest, "Age of the oldest change that is neither done nor waits for a person; 0 without one.", "handler")
+	add(paused, "1 while a person keeps the handler from being called.", "handler")
+	add(downs, "Targets of the handler that are down.", "handler")
+	add(drift, "Entries in which replica and directory differed at the last audit; absent before the first of this run.")
+	add(auditAge, "Seconds since the last audit began; absent before the first of this run.")
 	add(success, "When the handler last did something with success; absent before.", "handler")
 	return descs
 }
@@ -93,6 +101,10 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	set(entries, float64(status.Entries))
 	set(heldAll, float64(status.Held))
 	set(storeBytes, float64(status.Store.Bytes))
+	if a := status.Audit; a != nil {
+		set(drift, float64(a.Drift))
+		set(auditAge, s.age(a.Began.Time))
+	}
 	for _, h := range status.Handlers {
 		s.handler(set, h)
 	}
@@ -119,6 +131,8 @@ func (s *state) handler(set func(string, float64, ...string), h control.HandlerS
 	set(retries, float64(h.Retrying), h.Name)
 	set(parked, float64(h.Parked), h.Name)
 	set(held, float64(h.Held), h.Name)
+	set(paused, number(!h.Paused.IsZero()), h.Name)
+	set(downs, float64(len(h.Targets)), h.Name)
 	age := 0.0
 	if !h.Oldest.IsZero() {
 		age = s.age(h.Oldest.Time)

@@ -37,6 +37,8 @@ type handler struct {
 	Name                                        string
 	Pending, Running, Retrying, Parked, Held    int
 	Waiting, Success, SuccessAt, Error, ErrorAt string
+	// Troubles are why it does not get on: a person has paused it, targets are down.
+	Troubles []string
 }
 
 // held is a batch with its first entries.
@@ -126,6 +128,12 @@ func handlerOf(h control.HandlerStatus, now time.Time) handler {
 	v := handler{
 		Name: h.Name, Pending: h.Pending, Running: h.Running, Retrying: h.Retrying, Parked: h.Parked, Held: h.Held,
 		Success: ago(h.LastSuccess.Time, now), SuccessAt: stamp(h.LastSuccess.Time), Error: cut(h.LastError),
+	}
+	if !h.Paused.IsZero() {
+		v.Troubles = append(v.Troubles, "Paused "+ago(h.Paused.Time, now)+": mailreg listener resume "+h.Name)
+	}
+	for _, t := range h.Targets {
+		v.Troubles = append(v.Troubles, cut(fmt.Sprintf("%s has been down for %s, waiting: %d: %s", t.Name, rough(now.Sub(t.Since.Time)), t.Waiting, t.Reason)))
 	}
 	if h.LastError != "" {
 		v.ErrorAt = ago(h.LastErrorAt.Time, now)

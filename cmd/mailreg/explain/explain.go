@@ -23,6 +23,8 @@ type Facts struct {
 	// Known is what the daemon knows, Daemon why it said nothing.
 	Known  []control.Explanation
 	Daemon error
+	// Behind says why the daemon may not know the newest state.
+	Behind []string
 	// Stores are the stores on this host, Spool is why they could not be looked at.
 	Stores []Store
 	Spool  error
@@ -73,6 +75,9 @@ func Explain(f Facts) Report {
 	r := Report{Entries: []Entry{}, Settings: []Setting{}, Stores: append([]Store{}, f.Stores...), Unknown: []string{}}
 	if f.Daemon != nil {
 		r.Unknown = append(r.Unknown, fmt.Sprintf("%v: what the directory says and what is pending is not known", f.Daemon))
+	}
+	for _, reason := range f.Behind {
+		r.Unknown = append(r.Unknown, "whether this is the newest state: "+reason)
 	}
 	if f.Spool != nil {
 		r.Unknown = append(r.Unknown, fmt.Sprintf("the stores could not be looked at: %v", f.Spool))
@@ -175,6 +180,12 @@ func state(h control.HandlerReport) string {
 	text := h.State
 	if h.ID != "" {
 		text += " as " + h.ID
+	}
+	switch h.State { // what a person can do
+	case "parked":
+		text += fmt.Sprintf(" (mailreg listener retry %s, or drop %[1]s)", h.ID)
+	case "held":
+		text += fmt.Sprintf(" (mailreg listener approve %s, or reject %[1]s)", h.ID)
 	}
 	if !h.Since.IsZero() {
 		text += " since " + moment(h.Since.Time)
