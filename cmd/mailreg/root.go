@@ -26,6 +26,8 @@ func commands() []namedCommand {
 		{"log", newLogCommand},
 		{"undo", newUndoCommand},
 		{"import", newImportCommand},
+		{"backup", newBackupCommand},
+		{"restore", newRestoreAllCommand},
 		{"status", newRegistryStatusCommand},
 		{"doctor", newDoctorCommand},
 		{"explain", newExplainCommand},

@@ -149,6 +149,26 @@ nichts wird ausgegeben. Mit --disallow-execution ist "@!@" Text wie jeder andere
 		"get prints the value that is in force, be it the declared default, and a newline. An unset variable prints nothing and exits 1.",
 		"get gibt den Wert aus, der gilt, und sei es die Vorgabe, und ein Zeilenende. Ist die Variable nicht gesetzt, gibt es nichts aus, und der Rückgabewert ist 1.",
 	},
+	{"Write settings, templates and the listener's store into one file", "Schreibt Einstellungen, Vorlagen und den Bestand des Listeners in eine Datei"},
+	{
+		`backup writes all below /etc/mailreg, secrets included, the log of changes and the listener's store into
+one file, a compressed tar (default mailreg-DATE.tar.gz in the current folder), which only its owner can
+read. It may be called while the listener works. Mail is not in it.`,
+		`backup schreibt alles unter /etc/mailreg samt den Geheimnissen, das Protokoll der Änderungen und den Bestand
+des Listeners in eine Datei, ein gepacktes tar (sonst mailreg-DATUM.tar.gz im aktuellen Verzeichnis), die nur
+ihr Eigentümer lesen kann. Der Listener darf dabei arbeiten. Mail ist nicht darin.`,
+	},
+	{"Bring back what backup has written", "Bringt zurück, was backup geschrieben hat"},
+	{
+		`restore brings back the settings, as transactions that are checked and rendered like every other, the
+templates, and the listener's store, which the daemon takes when it starts next. It is refused while the
+daemon runs. The whole file is checked before anything is written, and what is replaced is kept. After
+the start nothing that takes mail away happens by itself: it is held until a person approves.`,
+		`restore bringt die Einstellungen zurück, in Transaktionen, die wie jede andere geprüft werden, die Vorlagen
+und den Bestand des Listeners, den der Dienst beim nächsten Start übernimmt. Solange der Dienst läuft, wird es
+abgelehnt. Die ganze Datei wird geprüft, bevor etwas geschrieben wird, und was ersetzt wird, bleibt erhalten.
+Nach dem Start wird niemandem von selbst Mail entzogen: das wartet, bis ein Mensch es freigibt.`,
+	},
 	{"Take over the variables of a UCS host", "Übernimmt die Variablen eines UCS-Rechners"},
 	{
 		`import reads a base.conf of Univention Corporate Server (- for stdin) and sets all its variables in one
