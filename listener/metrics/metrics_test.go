@@ -31,7 +31,7 @@ func ago(d time.Duration) control.Moment { return control.Moment{Time: now().Add
 func busy(context.Context) (control.Status, error) {
 	return control.Status{
 		Ready: true, Entries: 1000, Held: 3,
-		Source:   control.SourceStatus{Phase: "persist", LastMessage: ago(5 * time.Second), PositionStored: ago(7 * time.Second)},
+		Source:   control.SourceStatus{Phase: "persist", Lag: 1.5, Renewals: 3, LastMessage: ago(5 * time.Second), PositionStored: ago(7 * time.Second)},
 		Audit:    &control.AuditReport{Began: ago(time.Hour), Drift: 2},
 		Store:    control.StoreStatus{Bytes: 1 << 20},
 		Handlers: []control.HandlerStatus{{Name: "mailbox", Pending: 4, Running: 2, Oldest: ago(time.Minute), Parked: 1, LastSuccess: ago(time.Hour)}},
@@ -74,6 +74,8 @@ func TestScrape(t *testing.T) {
 		`mailreg_source_phase{phase="persist"} 1`,
 		`mailreg_source_phase{phase="down"} 0`,
 		`mailreg_source_last_message_age_seconds 5`,
+		`mailreg_source_lag_seconds 1.5`,
+		`mailreg_source_renewals_total 3`,
 		`mailreg_source_cookie_age_seconds 7`,
 		`mailreg_source_sessions_ended_total 1`,
 		`mailreg_refresh_running 0`,

@@ -20,6 +20,8 @@ const (
 	connected  = "mailreg_source_connected"
 	phase      = "mailreg_source_phase"
 	messageAge = "mailreg_source_last_message_age_seconds"
+	lag        = "mailreg_source_lag_seconds"
+	renewals   = "mailreg_source_renewals_total"
 	cookieAge  = "mailreg_source_cookie_age_seconds"
 	refreshing = "mailreg_refresh_running"
 	mentioned  = "mailreg_refresh_entries"
@@ -49,6 +51,8 @@ func descriptions() map[string]*prometheus.Desc {
 	add(connected, "1 when there is a session with the provider.")
 	add(phase, "1 for the phase that the session with the provider is in: connecting, refresh, persist or down.", "phase")
 	add(messageAge, "Seconds since the provider said anything; absent before it did.")
+	add(lag, "For how many seconds the provider has been ahead of the replica (contextCSN); 0 in step, and where it has no position.")
+	add(renewals, "Sessions that were ended because they seemed dead.")
 	add(cookieAge, "Seconds since a position in the provider's stream was stored; absent before the first one of this run.")
 	add(refreshing, "1 while a refresh runs.")
 	add(mentioned, "Entries that the running refresh has mentioned so far; 0 without one.")
@@ -97,7 +101,7 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 		s.cfg.Logger.Warn("cannot read the status", "op", "metrics", "err", err)
 		return
 	}
-	s.source(set, status.Source)
+	s.source(c, set, status.Source)
 	set(entries, float64(status.Entries))
 	set(heldAll, float64(status.Held))
 	set(storeBytes, float64(status.Store.Bytes))
@@ -110,13 +114,15 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	}
 }
 
-func (s *state) source(set func(string, float64, ...string), source control.SourceStatus) {
+func (s *state) source(c chan<- prometheus.Metric, set func(string, float64, ...string), source control.SourceStatus) {
 	for _, p := range []string{"connecting", "refresh", "persist", "down"} {
 		set(phase, number(source.Phase == p), p)
 	}
 	set(connected, number(source.Phase == "refresh" || source.Phase == "persist"))
 	set(refreshing, number(source.Phase == "refresh"))
 	set(mentioned, float64(source.RefreshEntries))
+	set(lag, source.Lag)
+	c <- prometheus.MustNewConstMetric(s.descs[renewals], prometheus.CounterValue, float64(source.Renewals))
 	if at := source.LastMessage; !at.IsZero() {
 		set(messageAge, s.age(at.Time))
 	}

@@ -38,7 +38,7 @@ func before(d time.Duration) control.Moment { return control.Moment{Time: now().
 func hostile() fake {
 	f := fake{status: control.Status{
 		Reasons: []string{evil}, Notes: []string{evil}, Entries: 1234567, Held: 1,
-		Source: control.SourceStatus{Kind: "syncrepl", URL: evil, Phase: "refresh", RefreshEntries: 4000, LastMessage: before(time.Second), LastError: evil},
+		Source: control.SourceStatus{Kind: "syncrepl", URL: evil, Phase: "refresh", Lag: 90, RefreshEntries: 4000, LastMessage: before(time.Second), LastError: evil},
 		Handlers: []control.HandlerStatus{{
 			Name: "mailbox", Pending: 3, Parked: 1, Held: 1, Oldest: before(90 * time.Minute), LastSuccess: before(26 * time.Hour), LastError: evil,
 			LastErrorAt: before(time.Minute), Paused: before(time.Hour),
@@ -85,7 +85,7 @@ func TestHostileNames(t *testing.T) {
 	}
 	for _, want := range []string{
 		"Not ready", "and 3 more", "And 7 more", "mailreg listener approve h1", "catching up, 4\u202f000 entries so far", "1\u202f234\u202f567",
-		"transaction 42, 1 hour ago", "1 day ago", "v1.2.3", "Paused 1 hour ago: mailreg listener resume mailbox", "doveadm has been down for 1 minute", "mail1.example.test", `http-equiv="refresh"`,
+		"transaction 42, 1 hour ago", "1 day ago", "v1.2.3", "for 1 minute", "Paused 1 hour ago: mailreg listener resume mailbox", "doveadm has been down for 1 minute", "mail1.example.test", `http-equiv="refresh"`,
 	} {
 		if !strings.Contains(body, want) {
 			t.Errorf("the page does not say %q", want)

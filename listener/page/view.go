@@ -106,6 +106,7 @@ func sourceRows(s control.Status, now time.Time) []row {
 		{"Protocol", s.Source.Kind},
 		{"Session", phases[s.Source.Phase]},
 		{"Last message", ago(s.Source.LastMessage.Time, now)},
+		{"Behind", behind(s.Source.Lag)},
 		{"Position stored", ago(s.Source.PositionStored.Time, now)},
 		{"Entries", grouped(s.Entries)},
 		{"Store", megabytes(s.Store.Bytes)},
@@ -117,6 +118,14 @@ func sourceRows(s control.Status, now time.Time) []row {
 		rows = append(rows, row{"Last error", cut(s.Source.LastError)})
 	}
 	return rows
+}
+
+// behind says for how long the provider has been ahead.
+func behind(seconds float64) string {
+	if seconds < 1 {
+		return "no"
+	}
+	return "for " + rough(time.Duration(seconds*float64(time.Second)))
 }
 
 // phases are the phases of a session in words.

@@ -25,7 +25,7 @@ func TestStatus(t *testing.T) {
 	got := texts(Status(control.Status{
 		Reasons: []string{"source: connection\x1b[2Jlost"}, Notes: []string{"an edit is refused"}, Entries: 12, Held: 2,
 		Audit:  &control.AuditReport{Began: before(time.Hour), Entries: 12, Drift: 3},
-		Source: control.SourceStatus{Kind: "syncrepl", URL: "ldap://l1", Phase: "refresh", RefreshEntries: 5, LastMessage: before(3 * time.Second), LastError: "cut"},
+		Source: control.SourceStatus{Kind: "syncrepl", URL: "ldap://l1", Phase: "refresh", Lag: 130.5, RefreshEntries: 5, LastMessage: before(3 * time.Second), LastError: "cut"},
 		Handlers: []control.HandlerStatus{
 			{Name: "mailbox", Pending: 1200, Running: 4, Parked: 1, Held: 2, Oldest: before(95 * time.Second), LastSuccess: before(time.Minute), LastError: "a\nb", LastErrorAt: before(time.Hour)},
 			{Name: "domain", Paused: before(time.Hour), Targets: []control.TargetStatus{
@@ -38,6 +38,7 @@ func TestStatus(t *testing.T) {
 		`  source: connection\x1b[2Jlost`,
 		`Note: an edit is refused`,
 		`Source: syncrepl ldap://l1, refresh (5 entries so far), last message 3 s ago`,
+		`  behind the directory for 2 min`,
 		`  last session: cut`,
 		`Entries: 12`,
 		`Last audit: 1 h ago, differences: 3 of 12`,

@@ -50,6 +50,9 @@ func Status(s control.Status, now time.Time) []Line {
 		add(Neutral, "Note: %s", note)
 	}
 	add(Neutral, "Source: %s %s, %s, last message %s", s.Source.Kind, s.Source.URL, phase(s.Source), Ago(s.Source.LastMessage.Time, now))
+	if s.Source.Lag >= 1 {
+		add(Bad, "  behind the directory for %s", Rough(time.Duration(s.Source.Lag*float64(time.Second))))
+	}
 	if s.Source.LastError != "" && !slices.ContainsFunc(s.Reasons, func(r string) bool { return strings.Contains(r, s.Source.LastError) }) {
 		add(Bad, "  last session: %s", s.Source.LastError)
 	}
