@@ -75,6 +75,9 @@ func (l *Listener) awaitProvider(ctx context.Context) error {
 	if err != nil {
 		position = nil // then only a refresh can tell
 	}
+	if l.getSession().phase == phaseDown {
+		l.restart() // whoever waits may have mended the reason
+	}
 	if err := l.await(ctx, func() (bool, error) { return l.getSession().phase == phasePersist, nil }); err != nil {
 		return waitError(ctx, "the source: "+l.sourceProblem(), err)
 	}
