@@ -53,7 +53,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	}
 	defer func() { err = state.close(err) }()
 
-	source, err := newSource(set, logger)
+	source, err := newSource(set, site, logger)
 	if err != nil {
 		return err
 	}
@@ -175,11 +175,11 @@ func announce(ctx context.Context, ready <-chan struct{}, logger *slog.Logger) e
 }
 
 // newSource returns what follows the directory.
-func newSource(set settings, logger *slog.Logger) (*provider.Source, error) {
+func newSource(set settings, site site, logger *slog.Logger) (*provider.Source, error) {
 	return provider.New(provider.Config{
-		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), Selects: set.scope.Selects,
+		Server: set.server, Base: set.scope.Base, Filter: set.scope.Filter(), Selects: site.selects(set.scope),
 		Attributes: set.scope.Attributes(), Profile: set.profile, Kind: set.source, Homes: set.homes, Interval: set.interval,
-		Logger: logger,
+		Compare: set.compare, Logger: logger,
 	})
 }
 

@@ -38,6 +38,8 @@ type settings struct {
 	source   provider.Kind
 	interval time.Duration
 	homes    schema.Identity
+	// compare is the time after which everything is compared where the directory does not tell of everything.
+	compare time.Duration
 	// listen is where metrics and the status page are served, "" for nowhere.
 	listen string
 }
@@ -74,8 +76,13 @@ func readSettings(view *registry.View) (settings, error) {
 		return s, settingsError{err}
 	}
 	s.source, s.interval = provider.Kind(view.String("ldap/source")), view.Duration("ldap/interval")
-	if view.String("mail/dovecot/location/key") == string(maildir.ByUUID) {
-		s.homes = schema.EntryUUID
+	s.compare = view.Duration("ldap/compare")
+	if view.String("mail/dovecot/location/key") != string(maildir.ByUUID) {
+		return s, nil
+	}
+	if s.homes = s.profile.Identity(); !s.homes.NamesHomes() {
+		return s, settingsErrorf("mail/dovecot/location/key is uuid, but no mail server can name homes by %s, "+
+			"by which this directory identifies entries: set it to address", s.homes)
 	}
 	return s, nil
 }

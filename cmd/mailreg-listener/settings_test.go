@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -97,6 +98,10 @@ func TestProfile(t *testing.T) {
 	}
 	if s.source != "dirsync" || s.interval != 2*time.Second || s.homes != "" {
 		t.Errorf("source %s, interval %s, homes %q", s.source, s.interval, s.homes)
+	}
+	_, err = readSettings(viewOf(t, t.TempDir(), slices.DeleteFunc(slices.Clone(lines), func(l string) bool { return strings.HasPrefix(l, "mail/dovecot") })...))
+	if err == nil || !strings.Contains(err.Error(), "no mail server can name homes by objectGUID") {
+		t.Errorf("error %v", err)
 	}
 	_, err = readSettings(viewOf(t, t.TempDir(), append(lines, "ldap/attribute/entryUUID: uidNumber")...))
 	if err == nil || !strings.Contains(err.Error(), "identifies no entries") {

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/external"
@@ -40,5 +41,12 @@ func (s site) widen(scope *schema.Scope) {
 		scope.Also = append(scope.Also, file.Filter.String())
 		scope.Asked = append(scope.Asked, file.Attributes...)
 		scope.Asked = append(scope.Asked, file.Filter.Attributes()...)
+	}
+}
+
+// selects decides about single entries as the filter does: what the handlers of ours want, and those of the site's own.
+func (s site) selects(scope schema.Scope) func(*schema.Entry) bool {
+	return func(e *schema.Entry) bool {
+		return scope.Selects(e) || slices.ContainsFunc(s.files, func(file external.File) bool { return file.Filter.Match(e) })
 	}
 }

@@ -50,6 +50,16 @@ type conn struct {
 	url      string
 	contexts []string // the server's naming contexts
 	words    *schema.Vocabulary
+	opened   time.Time
+}
+
+// remembers is how long a connection to 389-ds is kept: it decides once per connection what we may see of an entry, and does
+// not notice that the rights have changed since.
+const remembers = time.Second
+
+// stale reports whether the server may answer by rights of former times.
+func (c *conn) stale() bool {
+	return c.words.Identity == schema.NSUniqueID && time.Since(c.opened) > remembers
 }
 
 var _ listener.Probe = (*Probe)(nil)
@@ -128,7 +138,8 @@ func (p *Probe) server() connect.Server {
 
 func (p *Probe) connect(ctx context.Context) error {
 	server := p.server()
-	if p.conn != nil && !p.conn.IsClosing() && slices.Contains(server.URLs, p.conn.url) && p.conn.words.Identity == p.identity() {
+	if p.conn != nil && !p.conn.IsClosing() && !p.conn.stale() && slices.Contains(server.URLs, p.conn.url) &&
+		p.conn.words.Identity == p.identity() {
 		return nil
 	}
 	_ = p.drop() // whatever it answers, it is the wrong one
@@ -139,7 +150,7 @@ func (p *Probe) connect(ctx context.Context) error {
 	c := ldap.NewConn(raw, false)
 	c.SetTimeout(p.config.Timeout)
 	c.Start()
-	p.conn = &conn{Conn: c, raw: raw, url: raw.URL, words: p.config.Profile.Vocabulary(p.config.Attributes, p.identity())}
+	p.conn = &conn{Conn: c, raw: raw, url: raw.URL, words: p.config.Profile.Vocabulary(p.config.Attributes, p.identity()), opened: time.Now()}
 	return nil
 }
 

@@ -117,6 +117,11 @@ func (s *Source) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.E
 			decoder: search.NewDecoder(s.words),
 		}
 		if len(cookie) > 0 && s.words.Identity == schema.NSUniqueID {
+			if err := checkChangelog(ctx, conn, cookie); err != nil {
+				_ = conn.Close() // the next session begins anew
+				yield(listener.Event{}, fmt.Errorf("following %s: %w", conn.URL, err))
+				return
+			}
 			session.completer = &completer{source: s}
 		}
 		for event, err := range session.run(ctx, s.search, controls(s.mode(conn.URL), cookie)...) {

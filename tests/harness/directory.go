@@ -246,3 +246,14 @@ func (d *Directory) Entries(filter string, names ...string) []*schema.Entry {
 	}
 	return entries
 }
+
+// Values returns the values of an attribute.
+func (d *Directory) Values(dn, attr string) []string {
+	d.t.Helper()
+	req := ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false, "(objectClass=*)", []string{attr}, nil)
+	result, err := d.Conn.Search(req)
+	if err != nil {
+		d.t.Fatalf("reading %s of %s: %v", attr, dn, err)
+	}
+	return result.Entries[0].GetEqualFoldAttributeValues(attr)
+}
