@@ -244,7 +244,7 @@ func TestEveryTransaction(t *testing.T) {
 // TestWaitAfterALostAnswer proves that what the disk has written, although it said no, is noticed: by those who wait, and by
 // the handler of what was approved.
 func TestWaitAfterALostAnswer(t *testing.T) {
-	for _, name := range []string{"(*worker).commit", "(*intake).live", "(*Listener).Retry"} {
+	for _, name := range []string{"(*worker).commit", "(*intake).write", "(*Listener).Retry"} {
 		synctest.Test(t, func(t *testing.T) {
 			r := newRig(t, user(1, "a"), user(2, "bad"))
 			armed := false

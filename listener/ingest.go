@@ -151,9 +151,49 @@ type finding struct {
 	losers []loss
 }
 
-// live writes what came after the refresh: one transaction for the batch and its last cookie. An entry that went away,
-// or in which a handler misses what it had acknowledged, is looked up first.
+// live writes what came after the refresh, in parts that a container's leaving parts.
 func (in *intake) live(ctx context.Context, batch []Event) error {
+	for len(batch) > 0 {
+		n, err := in.l.beforeLeaving(batch)
+		if err != nil {
+			return err
+		}
+		if err := in.write(ctx, batch[:n]); err != nil {
+			return err
+		}
+		batch = batch[n:]
+	}
+	return nil
+}
+
+// beforeLeaving returns how many events come before the next one, behind the first, by which a container goes away. What
+// was told before of an entry below it says nothing of where that entry is then.
+func (l *Listener) beforeLeaving(batch []Event) (count int, err error) {
+	gone := func(e Event) bool { return e.Kind == Gone }
+	if !slices.ContainsFunc(batch[1:], gone) {
+		return len(batch), nil
+	}
+	count = len(batch)
+	containers := map[schema.UUID]bool{}
+	err = l.store.View(func(tx *store.Tx) error {
+		for i, event := range batch {
+			if event.Kind == Content && schema.IsContainer(event.Entry) {
+				containers[event.Entry.UUID] = true
+			}
+			leaves := func(uuid schema.UUID) bool { return containers[uuid] || schema.IsContainer(tx.Entry(uuid)) }
+			if i > 0 && gone(event) && slices.ContainsFunc(event.UUIDs, leaves) {
+				count = i
+				return nil
+			}
+		}
+		return nil
+	})
+	return count, err
+}
+
+// write takes in a part of what came after the refresh: one transaction for it and its last cookie. An entry that went
+// away, or in which a handler misses what it had acknowledged, is looked up first.
+func (in *intake) write(ctx context.Context, batch []Event) error {
 	findings, cookie := newest(batch)
 	if len(findings) == 0 && len(cookie) == 0 {
 		return nil

@@ -179,3 +179,23 @@ func TestContainerLeaves(t *testing.T) {
 		})
 	}
 }
+
+// TestContainerLeavesBehindAChange is about a container that moves out of the base just after entries below it have changed
+// or come, while the listener is busy: then all of that comes as one batch.
+func TestContainerLeavesBehindAChange(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newTree(t)
+		for n, dn := range map[int]string{1: "uid=u1,ou=a,dc=t", 2: "uid=u2,ou=c,ou=a,dc=t", 3: "uid=u3,ou=b,dc=t", 4: "uid=u4,ou=a,dc=t"} {
+			r.dir.entries[id(n)] = below(n, dn)
+			r.dir.outside[id(n)] = n != 3
+		}
+		changed := *below(1, "uid=u1,ou=a,dc=t")
+		changed.Attrs = append(changed.Attrs, attr("version", "2"))
+		events := append([]Event{end(1, false)}, content(&changed, below(4, "uid=u4,ou=a,dc=t"))...)
+		r.pretend(nil, append(events, Event{Kind: Gone, UUIDs: ids(11, 11), Cookie: []byte(cookieAt(2))})...)
+		r.start()
+		if got := r.replica(); got != 2 { // ou=b and u3 are left
+			t.Errorf("%d entries, want 2; marks %q", got, r.marks())
+		}
+	})
+}
