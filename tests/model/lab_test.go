@@ -61,6 +61,8 @@ type setup struct {
 	layout string
 	guard  int
 	more   []string
+	// staging lets the whole story happen in staging; afterwards all of it is done.
+	staging bool
 	// die is what the child is told before it starts.
 	die string
 	// strace runs the daemon under strace with these arguments: for calls on the store.
@@ -84,6 +86,8 @@ type lab struct {
 	stopped bool
 	// deaths counts how often the child has died as it was told to.
 	deaths int
+	// files are those of before the listener's start.
+	files map[string]string
 	// trace is what strace has written.
 	trace string
 }
@@ -111,6 +115,10 @@ func newLab(t harness.T, slapd *harness.Slapd, setup setup) *lab {
 		"mail/dovecot/location/uid=5000", "mail/dovecot/location/gid=5000", "mail/dovecot/location/key=" + setup.layout,
 		"mail/dovecot/mailbox/rename=yes", "mail/dovecot/mailbox/delete=yes", fmt.Sprintf("mailreg/guard/count=%d", setup.guard),
 	}, setup.more...)...)
+	if setup.staging {
+		l.cli.Must("set", "--no-reload", "mailreg/mode=staging")
+		l.files = l.fingerprint()
+	}
 	var program []string
 	if !setup.daemon {
 		self, err := os.Executable()

@@ -64,6 +64,14 @@ func tellStory(t harness.T, slapd *harness.Slapd, setup setup, list []step) (wro
 		s.do(step)
 	}
 	s.rest()
+	if setup.staging {
+		if wrong := s.checkStaging(); len(wrong) > 0 {
+			return wrong
+		}
+		s.cli.Must("set", "--no-reload", "mailreg/mode=run")
+		s.daemon.Start()
+		s.rest()
+	}
 	if wrong := s.check(s.sent, false); len(wrong) > 0 {
 		return wrong
 	}
@@ -241,6 +249,7 @@ func TestModel(t *testing.T) {
 		{"session log and checkpoint", nil, setup{layout: "address"}},
 		{"brake", nil, setup{layout: "uuid", guard: 2}},
 		{"daemon", nil, setup{layout: "uuid", daemon: true}},
+		{"staging", nil, setup{layout: "uuid", daemon: true, staging: true}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
