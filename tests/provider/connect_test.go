@@ -136,3 +136,90 @@ func TestConnectTellsTheAddressBeforeTheCookie(t *testing.T) {
 		}
 	}
 }
+
+// TestRotatedCA proves that a new authority in the same file counts from the next connection on, without a restart, and that
+// the old one is not believed any more.
+func TestRotatedCA(t *testing.T) {
+	s := harness.NewSlapd(t)
+	old := filepath.Join(t.TempDir(), "old.pem")
+	data, err := os.ReadFile(s.CA.CertFile)
+	if err == nil {
+		err = os.WriteFile(old, data, 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(file string) *syncrepl.Source {
+		return newSource(t, s, func(c *syncrepl.Config) { c.Server.URLs, c.Server.CAFile = []string{s.URLS()}, file })
+	}
+	source := with(s.CA.CertFile)
+	_, _, cookie := sync(t, source, nil)
+	harness.NewCA(t, filepath.Dir(s.CA.CertFile))
+	s.Restart()
+	sync(t, source, cookie)
+	_, err = follow(t, with(old), nil).err()
+	if unknown := (x509.UnknownAuthorityError{}); !errors.As(err, &unknown) {
+		t.Errorf("with the old authority: %v", err)
+	}
+}
+
+// TestOwnCertificateIsTheLogin proves that a host that has a certificate needs no password.
+func TestOwnCertificateIsTheLogin(t *testing.T) {
+	s := harness.NewSlapd(t, func(c *harness.SlapdConfig) {
+		c.Global = []string{"TLSVerifyClient demand", `authz-regexp "cn=localhost" "` + harness.ListenerDN + `"`}
+	})
+	s.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
+	for _, tls := range []connect.StartTLS{connect.Require, connect.No} {
+		source := newSource(t, s, func(c *syncrepl.Config) {
+			c.Server = connect.Server{
+				URLs: []string{s.URL()}, StartTLS: tls, CAFile: s.CA.CertFile, CertFile: s.CA.ServerCertFile, KeyFile: s.CA.ServerKeyFile,
+			}
+		})
+		if tls == connect.No {
+			if _, err := follow(t, source, nil).err(); err == nil {
+				t.Error("without TLS there is no certificate, and nobody may read")
+			}
+			continue
+		}
+		if events, _, _ := sync(t, source, nil); len(events) != 1 {
+			t.Errorf("%d entries", len(events))
+		}
+	}
+}
+
+// TestFailover proves that servers which do not serve us are passed over, each with its reason.
+func TestFailover(t *testing.T) {
+	sandbox := harness.NewSandbox(t)
+	good := harness.NewSlapdIn(t, sandbox)
+	good.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
+	hides := harness.NewSlapdIn(t, sandbox, func(c *harness.SlapdConfig) { c.Name = "hides" },
+		acl("to dn.subtree="+harness.BaseDN+" by anonymous auth by * none"))
+	locked := harness.NewSlapdIn(t, sandbox, func(c *harness.SlapdConfig) { c.Name = "locked" }, acl("to * by * none"))
+	memory := connect.NewMemory()
+	source := newSource(t, good, func(c *syncrepl.Config) {
+		c.Server.URLs = []string{"ldap://127.0.0.1:1", locked.URL(), hides.URL(), good.URL()}
+		c.Server.Memory = memory
+	})
+	if _, err := follow(t, source, nil).err(); !strings.Contains(err.Error(), hides.URL()) {
+		t.Errorf("the first that lets us bind: %v", err)
+	}
+	if events, _, _ := sync(t, source, nil); len(events) != 1 || source.URL() != good.URL() {
+		t.Errorf("%d entries from %s", len(events), source.URL())
+	}
+	notes := strings.Join(memory.Notes(), "\n")
+	for _, want := range []string{
+		"ldap://127.0.0.1:1 is not used: dial", locked.URL() + " is not used: binding as " + harness.ListenerDN + ": result 49",
+		hides.URL() + " is not used: following", "see ldap/base",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("notes\n%s\nlack %q", notes, want)
+		}
+	}
+	// The refused password is not offered again at once.
+	if _, err := connect.Open(t.Context(), connect.Server{
+		URLs: []string{locked.URL()}, BindDN: harness.ListenerDN, Memory: memory,
+		Password: func() (string, error) { return harness.ListenerPassword, nil },
+	}); err == nil || !strings.Contains(err.Error(), "the same password is not offered again for") {
+		t.Errorf("error %v", err)
+	}
+}
