@@ -39,6 +39,15 @@ func (l *ledger) Apply(_ context.Context, c schema.Change) error {
 	return nil
 }
 
+func (l *ledger) Inspect(_ context.Context, e *schema.Entry) ([]schema.Difference, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if want := e.First(schema.AttrPrimaryAddress); l.lines[e.UUID] != want {
+		return []schema.Difference{{What: "line", Want: want, Have: l.lines[e.UUID]}}, nil
+	}
+	return nil, nil
+}
+
 func (l *ledger) Reconcile(_ context.Context, entries iter.Seq[*schema.Entry]) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -110,6 +119,11 @@ var everyPoint = []step{
 	{"forget handler", 0, 0},
 	{"with", 0, 0},
 	{"resync", 0, 0},
+	{"wait", 0, 0},
+	{"reload", 1, 0},
+	{"spoil", 2, 0},
+	{"day", 0, 0},
+	{"day", 0, 0}, // in case that the first one broke
 	{"wait", 0, 0},
 	{"slip", 1, 0},
 	{"audit", 0, 0},

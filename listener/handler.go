@@ -109,3 +109,9 @@ type Timed interface {
 	// Limit is after how long the context of a call ends.
 	Limit() time.Duration
 }
+
+// Inspector is a handler that can tell whether its target still is as it left it.
+type Inspector interface {
+	// Inspect compares the target with an entry that the handler has acknowledged, and changes nothing.
+	Inspect(ctx context.Context, acknowledged *schema.Entry) ([]schema.Difference, error)
+}

@@ -159,6 +159,8 @@ type Listener struct {
 	session sessionState
 	// health is for Alive.
 	health health
+	// sliced is the last comparison of a part of all entries with the mail server, guarded by mu.
+	sliced *control.SliceStatus
 	// storeErr is the error of the last transaction, guarded by mu.
 	storeErr error
 }
@@ -272,6 +274,7 @@ func (l *Listener) Run(ctx context.Context) error {
 	g.Go(func() error { return l.follow(ctx) })
 	g.Go(func() error { return l.audits(ctx) })
 	g.Go(func() error { return l.lookAlive(ctx) })
+	g.Go(func() error { return l.slices(ctx) })
 	close(l.ready)
 	return g.Wait()
 }

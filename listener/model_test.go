@@ -313,6 +313,20 @@ func (w *world) do(s step) {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Hour)
 		defer cancel()
 		_, _ = w.listener.Audit(ctx, control.AuditRequest{}) // one that fails has changed nothing
+	case "reload":
+		_, _ = w.listener.Resync(context.Background(), control.ResyncRequest{ // while the directory is down it is refused
+			Handler: "target", Reload: true, Selection: control.Selection{UUID: id(s.A).String()},
+		})
+	case "spoil":
+		for _, h := range w.more {
+			if book, ok := h.(*ledger); ok {
+				book.mu.Lock()
+				delete(book.lines, id(s.A))
+				book.mu.Unlock()
+			}
+		}
+	case "day":
+		time.Sleep(25 * time.Hour)
 	case "resync":
 		w.must(w.listener.Resync(context.Background(), control.ResyncRequest{Handler: "target"}))
 	}

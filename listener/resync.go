@@ -2,41 +2,135 @@ package listener
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
 
-// Resync marks entries of a handler to be applied again, whether they have changed or not. A resync of everything calls
-// Reconcile first, where the handler has it.
-func (l *Listener) Resync(_ context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
-	w, err := l.worker(r.Handler)
-	if err != nil {
-		return control.ResyncResult{}, err
+// Resync marks entries of a handler, or of all, to be applied again, whether they have changed or not. A resync of
+// everything calls Reconcile first, where the handler has it.
+func (l *Listener) Resync(ctx context.Context, r control.ResyncRequest) (control.ResyncResult, error) {
+	result := control.ResyncResult{Entries: []control.Entry{}, Effects: []control.ResyncEffect{}}
+	workers := l.workers
+	if r.Handler != "" {
+		w, err := l.worker(r.Handler)
+		if err != nil {
+			return result, err
+		}
+		workers = []*worker{w}
 	}
 	pick, err := selector(r.Selection)
 	if err != nil {
-		return control.ResyncResult{}, err
+		return result, err
 	}
-	var chosen []*schema.Entry
+	all := r.Selection == control.Selection{}
+	if r.Reload {
+		if all {
+			return result, schema.Invalidf("reloading needs a selection; an audit compares everything")
+		}
+		if err := l.reload(ctx, pick, workers); err != nil {
+			return result, err
+		}
+	}
+	mark := func(tx *store.Tx, again func(*worker, []*schema.Entry)) {
+		result.Entries, result.Effects, result.From = result.Entries[:0], result.Effects[:0], tx.State().Seq
+		seen := map[schema.UUID]bool{}
+		for _, w := range workers {
+			chosen := w.chosen(tx, pick)
+			for _, entry := range chosen {
+				result.Effects = append(result.Effects, w.view(tx).effect(entry))
+				if !seen[entry.UUID] {
+					seen[entry.UUID] = true
+					result.Entries = append(result.Entries, control.Entry{UUID: entry.UUID, DN: entry.DN})
+				}
+			}
+			again(w, chosen)
+		}
+		result.To = tx.State().Seq
+	}
 	if r.DryRun {
-		err = l.store.View(func(tx *store.Tx) error {
-			chosen = w.chosen(tx, pick)
-			return nil
-		})
-	} else {
-		err = l.update(func(e *edit) error {
-			chosen = w.chosen(e.tx, pick)
-			e.again(w, chosen, r.Selection == control.Selection{})
+		return result, l.store.View(func(tx *store.Tx) error {
+			mark(tx, func(*worker, []*schema.Entry) {})
 			return nil
 		})
 	}
-	result := control.ResyncResult{Entries: make([]control.Entry, len(chosen))}
-	for i, entry := range chosen {
-		result.Entries[i] = control.Entry{UUID: entry.UUID, DN: entry.DN}
+	return result, l.update(func(e *edit) error {
+		mark(e.tx, func(w *worker, chosen []*schema.Entry) { e.again(w, chosen, all) })
+		return nil
+	})
+}
+
+// effect says what the handler is called for.
+func (v view) effect(entry *schema.Entry) control.ResyncEffect {
+	d := decision{change: schema.Change{UUID: entry.UUID}}
+	d.mark, _ = v.h.Mark(entry.UUID)
+	v.load(&d)
+	effect := control.ResyncEffect{Handler: v.w.name, UUID: entry.UUID, DN: entry.DN, Op: "again"}
+	switch {
+	case d.change.Old == nil:
+		effect.Op = "add"
+	case d.change.New == nil:
+		effect.Op = "remove"
+	case !d.change.Old.Equal(d.change.New):
+		effect.Op = "change"
 	}
-	return result, err
+	effect.Takes, _ = v.w.takes(d.change)
+	return effect
+}
+
+// reload reads entries from the directory, and brings in what differs like a live change.
+func (l *Listener) reload(ctx context.Context, pick func(*schema.Entry) bool, workers []*worker) error {
+	if l.getSession().phase != phasePersist {
+		return fmt.Errorf("the directory cannot be asked: %s", l.sourceProblem())
+	}
+	var findings []finding
+	err := l.store.View(func(tx *store.Tx) error {
+		seen := map[schema.UUID]bool{}
+		for _, w := range workers {
+			for _, entry := range w.chosen(tx, pick) {
+				if f, known := l.remember(tx, entry.UUID); known && !seen[entry.UUID] {
+					seen[entry.UUID] = true
+					findings = append(findings, f)
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	verified, err := l.verify(ctx, findings)
+	if err != nil {
+		return err
+	}
+	return l.update(func(e *edit) error {
+		for _, f := range findings {
+			e.live(verified[f.uuid])
+		}
+		return nil
+	})
+}
+
+// Progress tells how much of a resync is left to do.
+func (l *Listener) Progress(_ context.Context, r control.ProgressRequest) (p control.Progress, err error) {
+	err = l.store.View(func(tx *store.Tx) error {
+		p = control.Progress{}
+		for _, w := range l.workers {
+			for m := range tx.Handler(w.name).Marks() {
+				switch {
+				case !m.Resync || m.Last <= r.From || m.Last > r.To:
+				case m.Class == store.Parked || m.Class == store.Held:
+					p.Waiting++
+				default:
+					p.Left++
+				}
+			}
+		}
+		return nil
+	})
+	return p, err
 }
 
 // again marks entries to be applied again. A resync of all sets the whole target right first, where the handler can: that
@@ -53,7 +147,7 @@ func (e *edit) again(w *worker, chosen []*schema.Entry, all bool) {
 		state := h.State()
 		state.Reconcile, state.From = true, generation
 		h.SetState(state)
-		e.anew = []*worker{w}
+		e.anew = append(e.anew, w)
 	}
 }
 

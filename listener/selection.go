@@ -47,23 +47,24 @@ func selector(s control.Selection) (func(*schema.Entry) bool, error) {
 		}
 		uuid = parsed
 	}
-	dn := foldDN(s.DN)
-	return func(e *schema.Entry) bool {
-		return (s.UUID == "" || e.UUID == uuid) && (dn == "" || foldDN(e.DN) == dn) && (s.Address == "" || hasAddress(e, s.Address))
-	}, nil
-}
-
-// foldDN makes spellings of one DN equal as far as case and blanks around the separators go.
-func foldDN(dn string) string {
-	parts := strings.Split(strings.ToLower(dn), ",")
-	for i, part := range parts {
-		name, value, ok := strings.Cut(part, "=")
-		if ok {
-			part = strings.TrimSpace(name) + "=" + strings.TrimSpace(value)
-		}
-		parts[i] = part
+	named, err := schema.ParseDN(s.DN)
+	if err != nil {
+		return nil, err
 	}
-	return strings.Join(parts, ",")
+	tree, err := schema.ParseDN(s.Below)
+	if err != nil {
+		return nil, err
+	}
+	inPlace := func(e *schema.Entry) bool {
+		if s.DN == "" && s.Below == "" {
+			return true
+		}
+		dn, err := schema.ParseDN(e.DN)
+		return err == nil && (s.DN == "" || dn.Equal(named)) && (s.Below == "" || dn.Equal(tree) || dn.Below(tree))
+	}
+	return func(e *schema.Entry) bool {
+		return (s.UUID == "" || e.UUID == uuid) && (s.Address == "" || hasAddress(e, s.Address)) && inPlace(e)
+	}, nil
 }
 
 // hasAddress looks at all addresses of an entry: a person who asks knows one of them, not which kind it is.

@@ -16,13 +16,14 @@ var _ control.API = (*Listener)(nil)
 func (l *Listener) Status(context.Context) (control.Status, error) {
 	s := l.getSession()
 	l.mu.Lock()
-	storeErr := l.storeErr
+	storeErr, sliced := l.storeErr, l.sliced
 	l.mu.Unlock()
 	status := control.Status{
 		Reasons:  []string{},
 		Source:   control.SourceStatus{Kind: s.kind, URL: s.url, Phase: s.phase, LastMessage: control.Moment{Time: s.last}},
 		Handlers: []control.HandlerStatus{},
 	}
+	status.Server = sliced
 	status.Source.PositionStored.Time = s.stored
 	status.Source.Lag, status.Source.LastProbe.Time, status.Source.Renewals = s.lag.Seconds(), s.probed, int(s.renewals)
 	if s.phase == phaseRefresh {

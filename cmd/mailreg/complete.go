@@ -30,7 +30,7 @@ func addCompletions(a *app, root *cobra.Command) {
 		"commit": a.proposeOutputs, "diff": a.proposeOutputs, "undo": a.proposeTransactions,
 		"register": a.proposeModules, "unregister": a.proposeModules,
 		"listener retry": a.proposeParked, "listener drop": a.proposeParked,
-		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers,
+		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers, "listener diff": a.proposeHandlers,
 		"listener pause": a.proposeHandlers, "listener resume": a.proposeHandlers,
 		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores,
 		"mailbox trash restore": a.proposeKept, "mailbox trash purge": a.proposeKept,

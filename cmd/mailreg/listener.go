@@ -22,7 +22,7 @@ func newListenerCommand(a *app) *cobra.Command {
 		Short: "Ask and steer the daemon that follows the directory",
 	}
 	command.AddCommand(
-		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a), newAuditCommand(a),
+		newStatusCommand(a), newWaitCommand(a), newResyncCommand(a), newAuditCommand(a), newCompareCommand(a),
 		newParkedCommand(a), newRetryCommand(a), newDropCommand(a),
 		newHeldCommand(a), newApproveCommand(a), newRejectCommand(a),
 		newPlannedCommand(a), newPauseCommand(a), newResumeCommand(a), newForgetCommand(a),
@@ -110,25 +110,6 @@ func (a *app) wait(ctx context.Context, timeout time.Duration) error {
 	a.showParked(result.Parked)
 	a.showHeld(result.Held)
 	return nil
-}
-
-// newResyncCommand without a selection has the handler look at everything again; it is safe, for handlers are idempotent.
-func newResyncCommand(a *app) *cobra.Command {
-	var request control.ResyncRequest
-	command := &cobra.Command{
-		Use:   "resync HANDLER",
-		Short: "Have a handler apply entries again: all, or the selected ones",
-		Args:  cobra.ExactArgs(1),
-	}
-	flags := command.Flags()
-	flags.StringVar(&request.Selection.DN, "dn", "", "only the entry named `DN`")
-	flags.StringVar(&request.Selection.UUID, "uuid", "", "only the entry with this `UUID`")
-	flags.StringVar(&request.Selection.Address, "address", "", "only the entries with this mail `ADDRESS`")
-	flags.BoolVar(&request.DryRun, "dry-run", false, "print what would be applied again and do nothing")
-	return ask(a, command, func(ctx context.Context, api control.API, args []string) (control.ResyncResult, error) {
-		request.Handler = args[0]
-		return api.Resync(ctx, request)
-	}, a.showResync)
 }
 
 func newParkedCommand(a *app) *cobra.Command {

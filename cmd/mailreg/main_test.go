@@ -150,6 +150,20 @@ func (d fakeDaemon) Resync(_ context.Context, r control.ResyncRequest) (control.
 	return control.ResyncResult{Entries: []control.Entry{{DN: r.Selection.DN}}}, nil
 }
 
+func (d fakeDaemon) Progress(context.Context, control.ProgressRequest) (control.Progress, error) {
+	return control.Progress{Waiting: 1}, nil
+}
+
+func (d fakeDaemon) Diff(_ context.Context, r control.DiffRequest) (control.DiffResult, error) {
+	if r.Handler == "domain" {
+		return control.DiffResult{Checked: 3, Entries: []control.DiffEntry{}}, nil
+	}
+	return control.DiffResult{Checked: 3, Entries: []control.DiffEntry{{
+		DN: "uid=anna", Handler: "mailbox", Directory: "same", Acknowledged: "change", Reason: "parked: bad address",
+		Server: []schema.Difference{{What: "store", Want: "anna@x"}},
+	}}}, nil
+}
+
 func (d fakeDaemon) Audit(_ context.Context, r control.AuditRequest) (control.AuditReport, error) {
 	report := control.AuditReport{
 		Entries: 40, Drift: 2, Repaired: 2, DryRun: r.DryRun, Counts: map[string]int{"older": 2},

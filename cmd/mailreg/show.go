@@ -68,14 +68,6 @@ func (a *app) showHeld(held []control.Held) {
 	}
 }
 
-// showResync prints the entries that are applied again. Their number is for people and goes to stderr.
-func (a *app) showResync(r control.ResyncResult) {
-	for _, entry := range r.Entries {
-		a.printf("Resync: %s %s\n", entry.UUID, oneLine(entry.DN))
-	}
-	fmt.Fprintln(a.stderr, counted(len(r.Entries), "entry", "entries"))
-}
-
 // counted prints a number with the noun that goes with it.
 func counted(n int, one, more string) string {
 	if n == 1 {

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 
 	"github.com/mailreg/mailreg/registry"
@@ -97,6 +98,22 @@ func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.write(ctx, func([]string) []string { return Edit(nil, all) })
+}
+
+// Inspect tells whether the domain is in the list.
+func (h *Handler) Inspect(_ context.Context, e *schema.Entry) ([]schema.Difference, error) {
+	d, err := schema.ParseDomain(e)
+	if err != nil {
+		return nil, err
+	}
+	view, err := h.cfg.Registry.View()
+	if err != nil {
+		return nil, &schema.TargetDown{Target: "registry", Err: err}
+	}
+	if slices.Contains(view.List("mail/hosteddomains"), d.Name) {
+		return nil, nil
+	}
+	return []schema.Difference{{What: "mail/hosteddomains", Want: d.Name}}, nil
 }
 
 func (h *Handler) write(ctx context.Context, edit func([]string) []string) error {

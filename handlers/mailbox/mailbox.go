@@ -184,6 +184,29 @@ func named(c schema.Change, err error) error {
 	return fmt.Errorf("entry %s: %w", c.UUID, err)
 }
 
+// Inspect tells whether the owner's store is in place under the primary address. Whoever has another home needs none.
+func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Difference, error) {
+	m, err := parse(e)
+	if err != nil {
+		return nil, err
+	}
+	s, backend, err := h.open()
+	if err != nil || !s.mine(m) {
+		return nil, err
+	}
+	at, found, err := backend.Address(ctx, e.UUID, m.Primary)
+	switch {
+	case err != nil:
+		return nil, err
+	case !found:
+		return []schema.Difference{{What: "store", Want: m.Primary.String()}}, nil
+	case at != m.Primary:
+		return []schema.Difference{{What: "store", Want: m.Primary.String(), Have: at.String()}}, nil
+	default:
+		return nil, nil
+	}
+}
+
 func (h *Handler) open() (Settings, Backend, error) {
 	view, err := h.cfg.View()
 	if err != nil {

@@ -201,6 +201,27 @@ func addFaults(faults schema.Faults, found []Fault) {
 	}
 }
 
+// Inspect tells which values of a policy are not in layer ldap although they decide.
+func (h *Handler) Inspect(_ context.Context, e *schema.Entry) (found []schema.Difference, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	view, err := h.cfg.Registry.View()
+	if err != nil {
+		return nil, &schema.TargetDown{Target: "registry", Err: err}
+	}
+	plan := Make(h.levels, values(h.known))
+	if len(plan.Missing) > 0 {
+		return nil, nil
+	}
+	now := view.In(registry.LDAP)
+	for _, set := range Edit(view, &plan).Set {
+		if plan.Sources[set.Key].UUID == e.UUID {
+			found = append(found, schema.Difference{What: set.Key, Want: set.Value, Have: now[set.Key]})
+		}
+	}
+	return found, nil
+}
+
 // bring makes the layer what the policies say after some changes, and remembers them once that is done. It returns what
 // of the policies is not in force.
 func (h *Handler) bring(ctx context.Context, changes map[schema.UUID]*schema.Entry) ([]Fault, error) {

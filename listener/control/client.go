@@ -197,6 +197,11 @@ func (c *Client) Backup(ctx context.Context) (BackupResult, error) {
 	return ask[BackupResult](ctx, c, "backup", None{})
 }
 
+// Progress calls the operation of API.
+func (c *Client) Progress(ctx context.Context, r ProgressRequest) (Progress, error) {
+	return ask[Progress](ctx, c, "progress", r)
+}
+
 // Entries calls the operation of API.
 func (c *Client) Entries(ctx context.Context, s Selection) ([]Entry, error) {
 	return ask[[]Entry](ctx, c, "entries", s)

@@ -30,8 +30,12 @@ type API interface {
 	Forget(ctx context.Context, handler string) error
 	// Resync marks entries of a handler to be applied again; all when the selection is empty.
 	Resync(ctx context.Context, r ResyncRequest) (ResyncResult, error)
+	// Progress tells how far a resync is.
+	Progress(ctx context.Context, r ProgressRequest) (Progress, error)
 	// Audit compares the replica with the whole directory and repairs it.
 	Audit(ctx context.Context, r AuditRequest) (AuditReport, error)
+	// Diff compares directory, replica, handlers and mail server, and changes nothing.
+	Diff(ctx context.Context, r DiffRequest) (DiffResult, error)
 	// Entries returns the replica's entries that match a selection.
 	Entries(ctx context.Context, s Selection) ([]Entry, error)
 	// Backup makes a checked copy of the store.
@@ -55,6 +59,8 @@ type Status struct {
 	Store    StoreStatus     `json:"store"`
 	// Audit is the last comparison of the replica with the whole directory.
 	Audit *AuditReport `json:"audit,omitempty"`
+	// Server is the last comparison of a part of all entries with the mail server.
+	Server *SliceStatus `json:"server,omitempty"`
 }
 
 // BackupResult is the copy that was made.
@@ -183,21 +189,54 @@ type HeldEntry struct {
 
 // Selection picks entries; empty fields do not narrow.
 type Selection struct {
-	DN      string `json:"dn,omitempty"`
+	DN string `json:"dn,omitempty"`
+	// Below is the DN of a tree: itself and all that lies below.
+	Below   string `json:"below,omitempty"`
 	UUID    string `json:"uuid,omitempty"`
 	Address string `json:"address,omitempty"`
 }
 
 // ResyncRequest asks for a resync.
 type ResyncRequest struct {
+	// Handler is empty for all handlers.
 	Handler   string    `json:"handler"`
 	Selection Selection `json:"selection"`
 	DryRun    bool      `json:"dry_run"`
+	// Reload reads the selected entries from the directory first.
+	Reload bool `json:"reload,omitempty"`
 }
 
 // ResyncResult tells what a resync marked, or with DryRun would mark.
 type ResyncResult struct {
 	Entries []Entry `json:"entries"`
+	// Effects are what each handler is called for, entry by entry.
+	Effects []ResyncEffect `json:"effects"`
+	// From and To delimit the marks, for Progress.
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// ResyncEffect is one call that a resync brings about.
+type ResyncEffect struct {
+	Handler string      `json:"handler"`
+	UUID    schema.UUID `json:"uuid"`
+	DN      string      `json:"dn"`
+	// Op is add, change, remove, or again when nothing has changed.
+	Op string `json:"op"`
+	// Takes is set when it would take mail away, which the brake counts.
+	Takes bool `json:"takes,omitempty"`
+}
+
+// ProgressRequest asks how far a resync is, by the numbers of its result.
+type ProgressRequest struct {
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// Progress is what is left of a resync. Waiting is what waits for a person.
+type Progress struct {
+	Left    int `json:"left"`
+	Waiting int `json:"waiting"`
 }
 
 // Entry is a replica entry.

@@ -215,6 +215,19 @@ nichts ungeprüft oder an der Bremse vorbei entzogen wird. Der Dienst tut das vo
 mailreg/audit/schedule sagt, und wenn er Grund hat, an seiner Kopie zu zweifeln.`,
 	},
 	{"only tell what differs", "sagt nur, was abweicht"},
+	{"only the entry named `DN` and what lies below it", "nur der Eintrag mit dem Namen `DN` und was darunter liegt"},
+	{"all handlers", "alle Handler"},
+	{"read the selected entries from the directory first", "liest die gewählten Einträge zuvor neu aus dem Verzeichnis"},
+	{"do not show the progress on a terminal", "zeigt auf einem Terminal keinen Fortschritt"},
+	{"Compare the directory, the replica, what handlers have done, and the mail server", "Vergleicht Verzeichnis, Kopie, was Handler getan haben, und den Mailserver"},
+	{
+		`diff prints every entry that is not the same in the directory, in the replica, in what the handler has
+acknowledged, and on the mail server, with the reason where one is known. It changes nothing: resync and
+audit repair. Exit codes: 0 all is the same, 1 something differs.`,
+		`diff zeigt jeden Eintrag, der nicht überall derselbe ist: im Verzeichnis, in der Kopie, in dem, was der
+Handler bestätigt hat, und auf dem Mailserver, mit dem Grund, wo einer bekannt ist. Es ändert nichts:
+resync und audit bessern aus. Rückgabewerte: 0 alles ist gleich, 1 etwas weicht ab.`,
+	},
 	{"only the entry named `DN`", "nur der Eintrag mit dem Namen `DN`"},
 	{"print what would be applied again and do nothing", "sagt, was noch einmal angewandt würde, und tut nichts"},
 	{"only the entry with this `UUID`", "nur der Eintrag mit dieser `UUID`"},

@@ -116,6 +116,8 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 		return api.Backup(ctx)
 	}))
 	mux.Handle("POST /v1/resync", operation(logger, api.Resync))
+	mux.Handle("/v1/progress", operation(logger, api.Progress))
+	mux.Handle("/v1/diff", operation(logger, api.Diff))
 	mux.Handle("POST /v1/audit", operation(logger, api.Audit))
 	mux.Handle("/v1/entries", operation(logger, func(ctx context.Context, s control.Selection) ([]control.Entry, error) {
 		entries, err := api.Entries(ctx, s)

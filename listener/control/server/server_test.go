@@ -57,6 +57,14 @@ func (f *fake) Forget(_ context.Context, handler string) error {
 	return f.err
 }
 
+func (f *fake) Progress(_ context.Context, r control.ProgressRequest) (control.Progress, error) {
+	return control.Progress{Left: int(r.To - r.From)}, f.err
+}
+
+func (f *fake) Diff(_ context.Context, r control.DiffRequest) (control.DiffResult, error) {
+	return control.DiffResult{Checked: 2, Entries: []control.DiffEntry{{Handler: r.Handler}}}, f.err
+}
+
 func (f *fake) Audit(_ context.Context, r control.AuditRequest) (control.AuditReport, error) {
 	return control.AuditReport{Cause: r.Cause, Entries: 7, Counts: map[string]int{"older": 1}}, f.err
 }
@@ -153,6 +161,12 @@ func TestOperations(t *testing.T) {
 		if err := call(ctx, "h"); err != nil || api.lastID != op+" h" {
 			t.Errorf("%s: %v, %q", op, err, api.lastID)
 		}
+	}
+	if p, err := client.Progress(ctx, control.ProgressRequest{From: 2, To: 5}); err != nil || p.Left != 3 {
+		t.Errorf("Progress: %+v, %v", p, err)
+	}
+	if d, err := client.Diff(ctx, control.DiffRequest{Handler: "h"}); err != nil || d.Checked != 2 || d.Entries[0].Handler != "h" {
+		t.Errorf("Diff: %+v, %v", d, err)
 	}
 	if r, err := client.Audit(ctx, control.AuditRequest{Cause: "c"}); err != nil || r.Cause != "c" || r.Counts["older"] != 1 || !r.Began.IsZero() {
 		t.Errorf("Audit: %+v, %v", r, err)

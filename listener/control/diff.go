@@ -1,0 +1,50 @@
+package control
+
+import (
+	"context"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// DiffRequest asks for a comparison of directory, replica, handlers and mail server.
+type DiffRequest struct {
+	// Handler narrows to one handler; all when empty.
+	Handler   string    `json:"handler,omitempty"`
+	Selection Selection `json:"selection"`
+}
+
+// DiffResult is what differs.
+type DiffResult struct {
+	// Checked is the number of pairs of entry and handler that were looked at.
+	Checked int         `json:"checked"`
+	Entries []DiffEntry `json:"entries"`
+}
+
+// DiffEntry is an entry that is not the same everywhere, as one handler sees it.
+type DiffEntry struct {
+	UUID    schema.UUID `json:"uuid"`
+	DN      string      `json:"dn"`
+	Handler string      `json:"handler,omitempty"`
+	// Directory says how the replica differs from the directory: missing, extra, older, newer, name; same otherwise.
+	Directory string `json:"directory"`
+	// Acknowledged is same, or what the handler has yet to do: add, change, remove; Reason says why it has not.
+	Acknowledged string `json:"acknowledged"`
+	Reason       string `json:"reason,omitempty"`
+	// Server is what the mail server has otherwise than was acknowledged.
+	Server []schema.Difference `json:"server"`
+	// Error is why the server could not be looked at.
+	Error string `json:"error,omitempty"`
+}
+
+// SliceStatus tells of the comparison with the mail server that goes on by itself, a part of all entries at a time.
+type SliceStatus struct {
+	Last    Moment `json:"last"`
+	Checked int    `json:"checked"`
+	// Differed is how many of them differed, and were given back to their handler.
+	Differed int `json:"differed"`
+}
+
+// Diff calls the operation of API.
+func (c *Client) Diff(ctx context.Context, r DiffRequest) (DiffResult, error) {
+	return ask[DiffResult](ctx, c, "diff", r)
+}

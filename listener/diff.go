@@ -1,0 +1,151 @@
+package listener
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/mailreg/mailreg/listener/audit"
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Diff compares what the directory holds, the replica, what handlers have acknowledged, and what the mail server has.
+// Nothing is changed.
+func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.DiffResult, error) {
+	result := control.DiffResult{Entries: []control.DiffEntry{}}
+	workers := l.workers
+	if r.Handler != "" {
+		w, err := l.worker(r.Handler)
+		if err != nil {
+			return result, err
+		}
+		workers = []*worker{w}
+	}
+	pick, err := selector(r.Selection)
+	if err != nil {
+		return result, err
+	}
+	drift, err := l.drift(ctx)
+	if err != nil {
+		return result, err
+	}
+	for _, w := range workers {
+		if err := w.diff(ctx, pick, drift, &result); err != nil {
+			return result, err
+		}
+	}
+	if r.Handler == "" && r.Selection == (control.Selection{}) {
+		for _, d := range drift { // of no handler's entries
+			result.Entries = append(result.Entries, control.DiffEntry{
+				UUID: d.UUID, DN: d.DN, Directory: string(d.Kind), Acknowledged: "same", Server: []schema.Difference{},
+			})
+		}
+	}
+	slices.SortStableFunc(result.Entries, func(a, b control.DiffEntry) int { return cmp.Compare(a.DN, b.DN) })
+	return result, nil
+}
+
+// drift scans the directory and returns in what the replica differs from it; nothing when it cannot be scanned.
+func (l *Listener) drift(ctx context.Context) (map[schema.UUID]audit.Doubt, error) {
+	drift := map[schema.UUID]audit.Doubt{}
+	scanner, ok := l.cfg.Probe.(Scanner)
+	if !ok {
+		return drift, nil
+	}
+	a := &auditor{l: l}
+	tally, err := a.scan(ctx, scanner)
+	if err != nil || len(tally.Doubts) == 0 {
+		return drift, err
+	}
+	if err := l.awaitProvider(ctx); err != nil {
+		return nil, err
+	}
+	for _, d := range a.stillDoubtful(tally.Doubts) {
+		drift[d.UUID] = d
+	}
+	return drift, nil
+}
+
+// diff adds the entries of one handler that are not the same everywhere. What is told of here is taken out of drift.
+func (w *worker) diff(ctx context.Context, pick func(*schema.Entry) bool, drift map[schema.UUID]audit.Doubt, r *control.DiffResult) error {
+	var chosen []*schema.Entry
+	err := w.l.store.View(func(tx *store.Tx) error {
+		chosen = w.chosen(tx, pick)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, entry := range chosen {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		r.Checked++
+		d, err := w.compare(ctx, entry)
+		if err != nil {
+			return err
+		}
+		if doubt, differs := drift[entry.UUID]; differs {
+			d.Directory = string(doubt.Kind)
+			delete(drift, entry.UUID)
+		}
+		if d.Directory != "same" || d.Acknowledged != "same" || len(d.Server) > 0 || d.Error != "" {
+			r.Entries = append(r.Entries, d)
+		}
+	}
+	return nil
+}
+
+// compare compares one entry with what the handler has acknowledged and, when nothing is under way, with the server.
+func (w *worker) compare(ctx context.Context, entry *schema.Entry) (control.DiffEntry, error) {
+	d := control.DiffEntry{
+		UUID: entry.UUID, DN: entry.DN, Handler: w.name, Directory: "same", Acknowledged: "same", Server: []schema.Difference{},
+	}
+	var acked *schema.Entry
+	err := w.l.store.View(func(tx *store.Tx) error {
+		v := w.view(tx)
+		acked = v.h.Acked(entry.UUID).Entry
+		m, open := v.h.Mark(entry.UUID)
+		target, _, _ := w.target(tx.Entry(entry.UUID))
+		switch {
+		case acked.Equal(target) && !open:
+			return nil
+		case acked == nil && target != nil:
+			d.Acknowledged = "add"
+		case target == nil:
+			d.Acknowledged = "remove"
+		default:
+			d.Acknowledged = "change"
+		}
+		report := v.report(entry.UUID, v.h.Acked(entry.UUID), m, open)
+		d.Reason = report.State
+		if report.Reason != "" {
+			d.Reason += ": " + report.Reason
+		}
+		return nil
+	})
+	if err != nil || acked == nil || d.Acknowledged != "same" {
+		return d, err
+	}
+	found, err := w.inspect(ctx, acked)
+	if err != nil {
+		d.Error = err.Error()
+	}
+	d.Server = append(d.Server, found...)
+	return d, nil
+}
+
+// inspect asks the handler how the server differs from what it has acknowledged.
+func (w *worker) inspect(ctx context.Context, acked *schema.Entry) (found []schema.Difference, err error) {
+	inspector, ok := w.handler.(Inspector)
+	if !ok {
+		return nil, nil
+	}
+	err = safely(func() error {
+		found, err = inspector.Inspect(ctx, acked)
+		return err
+	})
+	return found, err
+}

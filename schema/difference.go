@@ -1,0 +1,9 @@
+package schema
+
+// Difference is something on a mail server that is not as the entry that was acknowledged says.
+type Difference struct {
+	// What is compared, such as "store"; Want and Have are what it should be and is, "" for nothing.
+	What string `json:"what"`
+	Want string `json:"want"`
+	Have string `json:"have"`
+}
