@@ -85,7 +85,7 @@ func (in *intake) run(ctx context.Context, events *ahead) error {
 			return err
 		case event, ok := <-events.events:
 			if !ok {
-				return nil
+				return in.rest(ctx)
 			}
 			in.l.health.beat()
 			batch := events.drain(event)
@@ -131,6 +131,14 @@ func (in *intake) take(ctx context.Context, batch []Event) error {
 		return nil
 	}
 	in.l.mentioned(len(in.refresh.seen))
+	return in.writeRefresh(ctx)
+}
+
+// rest writes what a refresh has brought before it was cut short: the next one has less to write.
+func (in *intake) rest(ctx context.Context) error {
+	if in.refresh == nil {
+		return nil
+	}
 	return in.writeRefresh(ctx)
 }
 

@@ -23,6 +23,8 @@ type refresh struct {
 	begun time.Time
 	// content has not been written yet.
 	content []*schema.Entry
+	// weight is that of content in bytes.
+	weight int64
 	// containers are written at the end, together with the names of what is below them: written earlier, a crash would hide
 	// that they were renamed.
 	containers []*schema.Entry
@@ -42,6 +44,7 @@ func (r *refresh) add(event Event) {
 			r.containers = append(r.containers, event.Entry)
 		} else {
 			r.content = append(r.content, event.Entry)
+			r.weight += weight(event)
 		}
 	case Present:
 		for _, uuid := range event.UUIDs {
@@ -64,6 +67,16 @@ func (r *refresh) exists(uuid schema.UUID, sent bool) {
 	delete(r.gone, uuid)
 }
 
+// A refresh is written in transactions of about so many entries or bytes. Nobody waits for its parts, and entries come in
+// no order, so that each transaction touches a page of the store for nearly every entry: larger ones write fewer.
+const (
+	refreshEntries = 1024
+	refreshBytes   = 4 << 20
+)
+
+// full reports whether what has come is to be written now.
+func (r *refresh) full() bool { return len(r.content) >= refreshEntries || r.weight >= refreshBytes }
+
 // writeRefresh writes the content that has come.
 func (in *intake) writeRefresh(ctx context.Context) error {
 	if len(in.refresh.content) == 0 {
@@ -73,7 +86,7 @@ func (in *intake) writeRefresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	in.refresh.content = nil
+	in.refresh.content, in.refresh.weight = nil, 0
 	return in.l.update(func(e *edit) error {
 		for _, entry := range content {
 			e.record(finding{uuid: entry.UUID, entry: entry}, e.tx.State().Generation+1)
