@@ -52,6 +52,12 @@ type example struct {
 // cases are settings that do not fit, what is said of them, and what mends them.
 var cases = []example{
 	{
+		name: "layout uuid without entryUUID", settings: list("ldap/profile=freeipa"),
+		want: "ldap/profile (freeipa) needs mail/dovecot/location/key (uuid) to be address: no mail server can name homes by what " +
+			"identifies its entries",
+		mended: list("mail/dovecot/location/key=address"), alsoMended: list("ldap/profile=inetorgperson"), stillBroken: list("ldap/profile=ad"),
+	},
+	{
 		name: "mailbox smaller than a message", settings: list("mail/messagesizelimit=60000000"),
 		want:   "mail/localmailboxsizelimit (51200000) is smaller than mail/messagesizelimit (60000000): raise it, or set it to 0 for no limit",
 		mended: list("mail/localmailboxsizelimit=0"), alsoMended: list("mail/localmailboxsizelimit=60000000"), stillBroken: list("mail/localmailboxsizelimit=59999999"),

@@ -8,6 +8,14 @@ import (
 
 // dovecotRules are those of Dovecot, and of what Postfix and Dovecot must agree about.
 var dovecotRules = []rule{
+	{ // Nothing that a mail server can print identifies the entries there.
+		keys: []string{"ldap/profile", "ldap/attribute/entryUUID", "mail/dovecot/location/key"},
+		find: func(v View) []string {
+			foreign := isOneOf(v, "ldap/profile", "freeipa", "ad") && !isSet(v, "ldap/attribute/entryUUID")
+			return when(foreign && v.String("mail/dovecot/location/key") == "uuid",
+				"{ldap/profile} needs {mail/dovecot/location/key} to be address: no mail server can name homes by what identifies its entries")
+		},
+	},
 	{ // doveconf: mail_nfs_index=yes requires mmap_disable=yes
 		keys: []string{"mail/dovecot/process/mail_nfs_index", "mail/dovecot/process/mmap_disable"},
 		find: func(v View) []string {
