@@ -131,6 +131,9 @@ func (in *intake) take(ctx context.Context, batch []Event) error {
 		return nil
 	}
 	in.l.mentioned(len(in.refresh.seen))
+	if !in.refresh.full() {
+		return nil
+	}
 	return in.writeRefresh(ctx)
 }
 

@@ -73,7 +73,7 @@ func follow(b *testing.B, n int) (f figures) {
 	host.Listener = harness.SpawnListener(b, host.Sandbox)
 	f.memory = inStep(b, host, 1)
 	f.load = time.Since(begin)
-	host.Wait()
+	host.Must("listener", "wait", "--timeout", "10m")
 	again := func(times int) time.Duration {
 		host.Listener.Stop()
 		begin := time.Now()
