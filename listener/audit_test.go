@@ -176,6 +176,7 @@ func TestAuditsByThemselves(t *testing.T) {
 		r.stop()
 		r.config.Audit = func() audit.Schedule { return audit.Schedule{Every: time.Hour, Jitter: time.Minute} }
 		r.start()
+		pass(10 * time.Second) // the one of a session that goes on from a cookie
 		s.slip(dated(1, "new", 9))
 		pass(59 * time.Minute)
 		r.expect()
@@ -192,6 +193,25 @@ func TestAuditsByThemselves(t *testing.T) {
 		if status, err := r.Status(t.Context()); err != nil || status.Audit.Cause != ErrCookie.Error() {
 			t.Errorf("audit %+v, %v", status.Audit, err)
 		}
+	})
+}
+
+// TestAuditBehindResumption shows that a session which goes on from a cookie is not believed: the provider may have forgotten
+// what was deleted before it was started anew. Connections that break all the time do not bring an audit each.
+func TestAuditBehindResumption(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r, s := newAudited(t, 3)
+		r.stop()
+		s.slip(dated(1, "new", 9))
+		r.start()
+		pass(10 * time.Second)
+		r.expect("change u1 a1 new")
+		s.slip(dated(2, "new2", 10))
+		s.cut()
+		pass(5 * time.Minute)
+		r.expect()
+		pass(6 * time.Minute)
+		r.expect("change u2 a2 new2")
 	})
 }
 

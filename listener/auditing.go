@@ -26,6 +26,16 @@ func (l *Listener) suspect(reason string) {
 	}
 }
 
+// suspectMemory says that the provider may have forgotten deletions. A slapd that was killed before its last checkpoint takes
+// the session log of its new life for the whole story since the stored contextCSN: it answers an older cookie by what was
+// deleted since its start, and says nothing of what had gone before. Nothing in the session tells; only a comparison does.
+func (l *Listener) suspectMemory() {
+	select {
+	case l.resumed <- struct{}{}:
+	default: // an audit is to begin already
+	}
+}
+
 // audits begins audits: by the clock, and when there is a suspicion.
 func (l *Listener) audits(ctx context.Context) error {
 	if _, ok := l.cfg.Probe.(Scanner); !ok {
@@ -39,6 +49,7 @@ func (l *Listener) audits(ctx context.Context) error {
 		return nil
 	})
 	share, again := rand.Float64(), time.Time{}
+	var compared time.Time // because of resumptions; connections that break all the time bring one in each auditAgain
 	for {
 		cause := ""
 		alarm := time.NewTimer(l.untilAudit(last, again, share))
@@ -47,6 +58,15 @@ func (l *Listener) audits(ctx context.Context) error {
 			alarm.Stop()
 			return nil
 		case cause = <-l.suspicions:
+			if !lull(ctx, auditRest) {
+				return nil
+			}
+		case <-l.resumed:
+			if rest := auditAgain - time.Since(compared); !compared.IsZero() && rest > 0 {
+				again = l.cfg.Now().Add(rest)
+				continue
+			}
+			compared, cause = time.Now(), "the directory server may have been started anew since the cookie was given"
 			if !lull(ctx, auditRest) {
 				return nil
 			}

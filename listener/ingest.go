@@ -17,6 +17,9 @@ type intake struct {
 	serial  uint64
 	origin
 	connected func()
+	// away is set when the session before did not end by our will, or was one of another run: since then the provider may have
+	// been started anew.
+	away bool
 	// alarms is how many there were when the session began, -1 when it is the answer to one of them.
 	alarms int
 }
@@ -35,6 +38,7 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 			s.phase, s.url = phaseConnecting, l.cfg.URL
 		}
 		s.begun++
+		in.away, s.away = s.away || s.begun == 1, false
 		s.taken = s.heard // what the last session had read and not written does not count any more
 		in.serial, reload, in.alarms = s.begun, s.reload, len(s.alarms)
 	})

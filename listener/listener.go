@@ -151,6 +151,8 @@ type Listener struct {
 	// auditing holds a value while an audit runs, suspicions the reason for one to come.
 	auditing   chan struct{}
 	suspicions chan string
+	// resumed is told of sessions that went on from a cookie after a time without one.
+	resumed chan struct{}
 	// stalls ends the session.
 	stalls chan error
 
@@ -171,7 +173,7 @@ func New(cfg Config) (*Listener, error) {
 	l := &Listener{
 		cfg: cfg, log: cfg.Logger, store: cfg.Store,
 		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
-		auditing: make(chan struct{}, 1), suspicions: make(chan string, 1),
+		auditing: make(chan struct{}, 1), suspicions: make(chan string, 1), resumed: make(chan struct{}, 1),
 		stalls: make(chan error, 1),
 	}
 	l.session.phase, l.session.url, l.session.kind = phaseConnecting, cfg.URL, cfg.Kind

@@ -67,7 +67,8 @@ func TestLog(t *testing.T) {
 		expect(`level=WARN msg="session ended" op=follow err="connection lost"`, `level=WARN msg="session ended" op=follow err=refused`)
 		r.honest()
 		pass(2 * time.Minute)
-		expect(`level=INFO msg="follows the directory" op=follow url=ldap://x`)
+		expect(`level=INFO msg="follows the directory" op=follow url=ldap://x`, `level=INFO msg=audit op=audit `+
+			`cause="the directory server may have been started anew since the cookie was given" entries=20 drift=0 repaired=0 err=<nil>`)
 
 		breakWith(&schema.TargetDown{Target: "dovecot", Err: errors.New("refused")})
 		r.dir.set(user(30, "b"))

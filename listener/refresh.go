@@ -146,6 +146,9 @@ func (in *intake) endRefresh(ctx context.Context, end Event) error {
 	in.connected()
 	l.advanced()
 	l.doubtNames(strange, moved)
+	if in.away && !end.Snapshot && len(in.from) > 0 {
+		l.suspectMemory()
+	}
 	l.log.Info("follows the directory", "op", "follow", "url", l.getSession().url)
 	refused := ""
 	l.setSession(func(s *sessionState) {

@@ -45,6 +45,8 @@ type sessionState struct {
 	// between is set from the end of a session that asks for the next one until a session fails. Until then what the phase
 	// says holds.
 	between bool
+	// away is set when the last session did not end by our will.
+	away bool
 	// alarms are what a person should know of the provider.
 	alarms []string
 	// heard and taken count the messages that were read and written, renewals the sessions that were ended because they
@@ -109,7 +111,7 @@ func (l *Listener) failed(err error) {
 	}
 	l.cfg.Observer.Ended(err)
 	l.setSession(func(s *sessionState) {
-		s.phase, s.err, s.between = phaseDown, err, false
+		s.phase, s.err, s.between, s.away = phaseDown, err, false, true
 		if errors.Is(err, ErrCookie) {
 			s.reload, s.refused = s.origin.fingerprint, err.Error()
 		}
