@@ -122,6 +122,8 @@ func (s *story) do(step step) {
 	case "wait":
 		s.revive()
 		s.settle()
+	case "audited":
+		s.audited()
 	case "deliver":
 		s.revive()
 		s.settle()
@@ -129,6 +131,14 @@ func (s *story) do(step step) {
 	default:
 		s.disturb(step)
 	}
+}
+
+// audited waits until the listener has made an audit by itself.
+func (s *story) audited() {
+	harness.Await(s.t, "an audit", func() bool {
+		status, err := s.control.Status(s.t.Context())
+		return err == nil && status.Audit != nil && status.Audit.Drift > 0
+	})
 }
 
 // write changes the directory.
