@@ -117,26 +117,39 @@ func (l *Listener) Reject(ctx context.Context, id string) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	return w.abandon(ctx, func(m store.Mark) bool { return m.Batch == id && m.Class == store.Held && !m.Waits() })
+	pairs := 0
+	err = w.do(ctx, func() error {
+		return l.update(func(e *edit) error {
+			pairs = e.decided(w, id, e.disinherit)
+			return nil
+		})
+	})
+	if err != nil {
+		return 0, err
+	}
+	rest, err := w.abandon(ctx, func(m store.Mark) bool { return m.Batch == id && m.Class == store.Held && !m.Waits() })
+	return pairs + rest, err
 }
 
 // Approve lets a held batch run.
-func (l *Listener) Approve(_ context.Context, id string) (int, error) {
+func (l *Listener) Approve(ctx context.Context, id string) (int, error) {
 	w, err := l.batchWorker(id)
 	if err != nil {
 		return 0, err
 	}
 	count := 0
-	err = l.update(func(e *edit) error {
+	approve := func(e *edit) error {
+		count = e.decided(w, id, e.inherit)
 		marks := selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool { return m.Batch == id && m.Class == store.Held })
 		for _, m := range marks {
 			m.Approved = !m.Waits()
 			e.ready(w, withoutBatch(m))
 			e.rearm(w, m.UUID)
 		}
-		count = len(marks)
+		count += len(marks)
 		return nil
-	})
+	}
+	err = w.do(ctx, func() error { return l.update(approve) })
 	return count, err
 }
 

@@ -2,6 +2,7 @@ package listener
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/mailreg/mailreg/listener/store"
@@ -61,7 +62,8 @@ func (e *edit) brake(w *worker, generation uint64) {
 	if w.taker == nil {
 		return
 	}
-	takes := e.planned(w, generation)
+	held := e.reidentified(w, generation)
+	takes := slices.DeleteFunc(e.planned(w, generation), func(m store.Mark) bool { return held[m.UUID] })
 	if len(takes) == 0 {
 		return
 	}

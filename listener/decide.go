@@ -122,7 +122,7 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 		d.verb, d.reason = park, "out of scope: "+dn+" has left the base or may not be read"
 	case d.idle(v.doubt(m)), v.unconcerned(d):
 		d.verb = acknowledge
-	case m.Batch != "" && d.takes && !m.Approved:
+	case m.Batch != "" && !m.Approved && (d.takes || v.paired(m)):
 		batch, _ := v.tx.Batch(m.Batch)
 		d.verb, d.batch, d.reason = hold, m.Batch, batch.Reason
 	default:

@@ -122,14 +122,28 @@ func (w *worker) start(work context.Context, d decision) {
 	go func() {
 		begun := time.Now()
 		err := bounded(work, limit, func(ctx context.Context) error {
-			if d.verb == setAside {
-				return w.aside.SetAside(ctx, d.change)
-			}
-			return w.handler.Apply(ctx, d.change)
+			return w.call(ctx, d)
 		})
 		w.answered(d.change.UUID)
 		w.results <- outcome{decision: d, err: err, took: time.Since(begun)}
 	}()
+}
+
+// call calls the handler for a decision.
+func (w *worker) call(ctx context.Context, d decision) error {
+	if !d.mark.Former.IsZero() && w.identifier != nil {
+		if err := w.identifier.Reidentify(ctx, d.mark.Former, d.change); err != nil {
+			return err
+		}
+	}
+	switch {
+	case d.verb == setAside:
+		return w.aside.SetAside(ctx, d.change)
+	case d.mark.Disown && d.change.New == nil && w.identifier != nil:
+		return w.identifier.Disown(ctx, d.change)
+	default:
+		return w.handler.Apply(ctx, d.change)
+	}
 }
 
 // settle writes decisions that leave a mark to others, and that it is not left to them any more. They are made again in

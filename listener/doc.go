@@ -47,5 +47,12 @@
 // # The brake
 //
 // brake.go counts what takes mail away, over a refresh together with the ten minutes before it, and live over any ten
-// minutes. What was approved does not count.
+// minutes. What was approved does not count. Entries that go in a refresh while others come with their names and claims
+// (reidentify.go) are held in pairs when they are many: approved, what the handler has acknowledged changes its id.
+//
+// # Calls
+//
+// A call that takes too long is cancelled (calls.go); one that does not end all the same keeps its entry and claims, not its
+// slot. A target that is down (package breaker) stops what has met it, and one call at a time tries it. Pauses go by the
+// monotonic clock. In staging nothing is called: decisions are made when somebody asks for them.
 package listener

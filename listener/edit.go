@@ -154,6 +154,7 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	default:
 		m.First, m.Attempts, m.SetAside, m.Doubt, m.Target = d.mark.Last+1, 0, false, false, ""
 		m.Tried, m.Before = nil, nil
+		settleID(&m)
 		h.PutMark(m)
 	}
 	e.touch(w, uuid)
@@ -169,6 +170,7 @@ func (e *edit) remind(w *worker, o outcome) (parked bool) {
 	m := o.mark
 	m.Attempts++
 	m.Resync, m.SetAside, m.Doubt, m.Tried, m.Before = true, false, false, nil, nil
+	settleID(&m)
 	e.park(w, m, o.err.Error(), schema.UUID{})
 	return true
 }

@@ -115,3 +115,12 @@ type Inspector interface {
 	// Inspect compares the target with an entry that the handler has acknowledged, and changes nothing.
 	Inspect(ctx context.Context, acknowledged *schema.Entry) ([]schema.Difference, error)
 }
+
+// Reidentifier is a handler that keeps what it does by the ids of entries. When the directory was loaded anew, its entries have
+// others.
+type Reidentifier interface {
+	// Reidentify makes c.UUID the owner of all that former has; Apply of the change follows. Idempotent.
+	Reidentify(ctx context.Context, former schema.UUID, c schema.Change) error
+	// Disown is called in place of Apply for an entry that is gone, and puts what it has out of reach. Idempotent.
+	Disown(ctx context.Context, c schema.Change) error
+}

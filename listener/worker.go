@@ -41,6 +41,7 @@ type worker struct {
 	loser      Loser
 	recaller   Recaller
 	differ     Differ
+	identifier Reidentifier
 
 	// workers is how many calls the handler gets at once.
 	workers int
@@ -140,6 +141,7 @@ func newWorker(l *Listener, h Handler) *worker {
 	w.loser, _ = h.(Loser)
 	w.recaller, _ = h.(Recaller)
 	w.differ, _ = h.(Differ)
+	w.identifier, _ = h.(Reidentifier)
 	w.reset()
 	return w
 }

@@ -29,6 +29,7 @@ type Backend interface {
 	Quarantine(ctx context.Context, a maildir.Away) error
 	Leave(ctx context.Context, a maildir.Away) error
 	SetAside(ctx context.Context, a maildir.Away) error
+	Inherit(ctx context.Context, former, owner schema.UUID, hint schema.Address) error
 	Flush(ctx context.Context, names ...string) error
 	Kick(ctx context.Context, names ...string) error
 }

@@ -67,6 +67,13 @@ type Mark struct {
 	Delay time.Duration
 	// Target is the target that was down when the handler was last called, "" for none.
 	Target string
+	// Pair is the entry that has taken this one's place under another id, or whose place this one has taken, as long as both are
+	// held for that.
+	Pair schema.UUID
+	// Former is the id under which the handler knows what belongs to the entry.
+	Former schema.UUID
+	// Disown asks that what belongs to the entry, which is gone, is put out of reach: another id has its name.
+	Disown bool
 	// Before is the last such state, kept when the handler has acknowledged nothing: it must be undone all the same.
 	Before *schema.Entry
 }
@@ -111,6 +118,8 @@ func (h *Handler) mark(uuid schema.UUID, d *decoder) (Mark, bool) {
 		m.Before = d.entry()
 	}
 	m.Delay, m.Target = time.Duration(d.uint()), d.str()
+	m.Pair, m.Former = d.uuid(), d.uuid()
+	d.flags(&m.Disown)
 	h.t.fail(d.end())
 	return m, h.t.err == nil
 }
@@ -144,6 +153,9 @@ func (h *Handler) PutMark(m Mark) {
 	}
 	e.uint(uint64(m.Delay))
 	e.str(m.Target)
+	e.uuid(m.Pair)
+	e.uuid(m.Former)
+	e.flags(m.Disown)
 	h.t.put(h.dirty, m.UUID[:], e.seal(m.UUID[:]))
 }
 

@@ -1,0 +1,149 @@
+package listener
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/mailreg/mailreg/listener/store"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// pair is an entry that is gone, and one that has its name and claims under another id.
+type pair struct{ gone, come store.Mark }
+
+// reidentified looks for many entries that a refresh takes away while others have their names and claims: the directory was
+// loaded anew, or is another one. Both sides of each pair are held in one batch, which is returned with its reason.
+func (e *edit) reidentified(w *worker, generation uint64) (held map[schema.UUID]bool) {
+	pairs := e.pairs(w, generation)
+	if len(pairs) == 0 {
+		return nil
+	}
+	why, over := w.view(e.tx).tooMany(len(pairs))
+	if !over {
+		return nil
+	}
+	held = map[schema.UUID]bool{}
+	reason := fmt.Sprintf("reidentified: %d entries are gone, and others have their names and addresses under new ids (%s)", len(pairs), why)
+	batch := e.openBatch(w, reason, false)
+	for _, p := range pairs {
+		p.gone.Pair, p.come.Pair = p.come.UUID, p.gone.UUID
+		for _, m := range []store.Mark{p.gone, p.come} {
+			held[m.UUID] = true
+			e.hold(w, m, batch, reason)
+		}
+	}
+	w.log.Warn("held what has other ids now", "op", "hold", "batch", batch, "count", len(pairs), "err", reason)
+	return held
+}
+
+func (e *edit) pairs(w *worker, generation uint64) (list []pair) {
+	if w.claimer == nil {
+		return nil
+	}
+	v := w.view(e.tx)
+	gone := map[string]store.Mark{}
+	var come []store.Mark
+	for m := range v.h.Marks() {
+		if _, outside := e.tx.Outside(m.UUID); outside || m.Generation != generation {
+			continue
+		}
+		switch here, had := e.tx.HasEntry(m.UUID), v.h.HasAcked(m.UUID); {
+		case had && !here:
+			gone[sameName(v.h.Acked(m.UUID).Entry.DN)] = m
+		case here && !had:
+			come = append(come, m)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	for _, m := range come {
+		entry := e.tx.Entry(m.UUID)
+		former, ok := gone[sameName(entry.DN)]
+		if !ok {
+			continue
+		}
+		_, wanted, err := w.target(entry)
+		owned := v.h.Acked(former.UUID).Claims
+		if err == nil && slices.ContainsFunc(wanted, func(r string) bool { return slices.Contains(owned, r) }) {
+			list = append(list, pair{former, m})
+		}
+	}
+	return list
+}
+
+// paired reports whether a mark is one side of a pair that still is one.
+func (v view) paired(m store.Mark) bool {
+	if m.Pair.IsZero() || m.Batch == "" {
+		return false
+	}
+	other, ok := v.h.Mark(m.Pair)
+	return ok && other.Pair == m.UUID && other.Batch == m.Batch && v.tx.HasEntry(m.UUID) != v.tx.HasEntry(other.UUID)
+}
+
+// inherit carries out what a person has approved of a pair: what was acknowledged for the former id counts for the new one
+// from now on, and the handler is to be called for that. It reports whether the mark is one of a pair.
+func (e *edit) inherit(w *worker, m store.Mark) bool {
+	v := w.view(e.tx)
+	if !v.paired(m) {
+		return false
+	}
+	former, _ := v.h.Mark(m.Pair)
+	if !e.tx.HasEntry(m.UUID) {
+		former, m = m, former
+	}
+	acked := v.h.Acked(former.UUID)
+	entry := *acked.Entry
+	entry.UUID = m.UUID
+	v.h.Acknowledge(former.UUID, nil, nil, acked.At)
+	v.h.DeleteMark(former.UUID)
+	v.h.Acknowledge(m.UUID, &entry, acked.Claims, acked.At)
+	m.Pair, m.Former, m.Approved, m.Resync = schema.UUID{}, former.UUID, true, true
+	m.Doubt, m.Tried = m.Doubt || former.Doubt, append(m.Tried, former.Tried...)
+	e.ready(w, withoutBatch(m))
+	e.touch(w, former.UUID)
+	e.rearm(w, former.UUID)
+	e.rearm(w, m.UUID)
+	return true
+}
+
+// disinherit carries out what a person has rejected: what belongs to the former id goes out of reach, and the new one begins
+// with nothing.
+func (e *edit) disinherit(w *worker, m store.Mark) bool {
+	v := w.view(e.tx)
+	if !v.paired(m) {
+		return false
+	}
+	other, _ := v.h.Mark(m.Pair)
+	for _, side := range []store.Mark{m, other} {
+		side.Disown = !e.tx.HasEntry(side.UUID)
+		side.Pair, side.Approved = schema.UUID{}, true
+		e.ready(w, withoutBatch(side))
+		e.rearm(w, side.UUID)
+	}
+	return true
+}
+
+// decided carries out a person's decision about the pairs of a batch, in the worker's goroutine, and returns the number of
+// the marks that it was about.
+func (e *edit) decided(w *worker, batch string, carry func(*worker, store.Mark) bool) (count int) {
+	h := e.tx.Handler(w.name)
+	for _, m := range selectMarks(h, func(m store.Mark) bool { return m.Batch == batch && m.Class == store.Held && !m.Pair.IsZero() }) {
+		if now, ok := h.Mark(m.UUID); ok && now.Batch == batch && carry(w, now) {
+			count += 2
+		}
+	}
+	return count
+}
+
+// settleID forgets a change of ids, once the handler has acknowledged it.
+func settleID(m *store.Mark) { m.Former, m.Disown, m.Pair = schema.UUID{}, false, schema.UUID{} }
+
+// sameName returns a text that is equal for equal DNs.
+func sameName(text string) string {
+	dn, err := schema.ParseDN(text)
+	if err != nil {
+		return text
+	}
+	return dn.String()
+}
