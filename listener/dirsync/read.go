@@ -145,9 +145,7 @@ func (s *session) part(ctx context.Context, uuid schema.UUID, name string, from 
 	end, err := ask(ctx, s.conn, q, nil, func(value string) error {
 		_, attrs, err := decoder.Attributes(value)
 		for _, a := range attrs {
-			if len(a.Values) > 0 {
-				found = a
-			}
+			found = a
 		}
 		return err
 	})

@@ -53,7 +53,8 @@ func (d *Decoder) Identified(value string) (*schema.Entry, error) {
 	return d.words.Entry(uuid, dn, attrs), nil
 }
 
-// Attributes reads a search result entry in the server's words, names in lower case.
+// Attributes reads a search result entry in the server's words, names in lower case. Attributes without values are left
+// out, which only a strange server sends: the others have at least one.
 func (d *Decoder) Attributes(value string) (dn string, attrs []schema.Attribute, err error) {
 	dn, rest, err := wire.Expect(value, wire.TagOctets)
 	if err != nil {
@@ -73,7 +74,7 @@ func (d *Decoder) Attributes(value string) (dn string, attrs []schema.Attribute,
 		if err != nil {
 			return "", nil, err
 		}
-		if a.Name != "" {
+		if a.Name != "" && len(a.Values) > 0 {
 			attrs = append(attrs, a)
 		}
 	}

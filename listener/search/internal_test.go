@@ -23,3 +23,16 @@ func TestNamesAreSharedAndBounded(t *testing.T) {
 		t.Error("with * not every attribute is kept")
 	}
 }
+
+// TestAttributesWithoutValuesAreLeftOut: readers take the first value of what they are given.
+func TestAttributesWithoutValuesAreLeftOut(t *testing.T) {
+	attr := func(name string, values ...[]byte) []byte {
+		return wire.Element(wire.TagSequence, wire.Octets(wire.TagOctets, name), wire.Element(wire.TagSet, values...))
+	}
+	entry := string(wire.Octets(wire.TagOctets, "cn=x")) +
+		string(wire.Element(wire.TagSequence, attr("vendorName"), attr("cn", wire.Octets(wire.TagOctets, "x"))))
+	_, attrs, err := NewDecoder(&schema.Vocabulary{Ask: []string{"cn", "vendorName"}}).Attributes(entry)
+	if err != nil || len(attrs) != 1 || attrs[0].Name != "cn" {
+		t.Errorf("%v, %v", attrs, err)
+	}
+}
