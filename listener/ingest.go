@@ -64,6 +64,9 @@ func (l *Listener) open(ctx context.Context) (*intake, []byte, error) {
 		return nil
 	})
 	l.setSession(func(s *sessionState) {
+		if s.phase == phaseConnecting {
+			s.phase = phaseRefresh // from here on it is watched: the provider may never begin to answer
+		}
 		s.origin = in.origin
 		s.rewound = s.fallen == in.fingerprint
 		if s.reload == in.fingerprint {

@@ -75,12 +75,15 @@ func (w *watcher) look(ctx context.Context, limits liveness.Limits) {
 	case liveness.Deaf:
 		w.end(fmt.Errorf("%w: the directory does not answer: %w", errStalled, err))
 	case liveness.Idle:
-		w.l.setSession(func(s *sessionState) { s.renewals++ })
-		w.l.restart()
+		if s.phase == phaseRefresh {
+			w.end(fmt.Errorf("%w: the directory has not gone on with the refresh for %s", errStalled, limits.Idle))
+			return
+		}
+		w.end(errRestart) // nothing is known to be wrong; a comparison under way may be what is silent
 	}
 }
 
-// end ends the session with an error.
+// end ends the session with an error, also in a refresh.
 func (w *watcher) end(err error) {
 	w.l.setSession(func(s *sessionState) { s.renewals++ })
 	select {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/liveness"
+	"github.com/mailreg/mailreg/schema"
 )
 
 // newWatched returns a rig in step with users 1 to n whose session is looked at every 10 s.
@@ -99,6 +100,43 @@ func TestPositionThatGoesBackAsksForAnAudit(t *testing.T) {
 		status, err := r.Status(t.Context())
 		if err != nil || status.Audit == nil || !strings.Contains(status.Audit.Cause, "gone back") {
 			t.Errorf("audit %+v, %v", status.Audit, err)
+		}
+	})
+}
+
+func TestProviderThatNeverBeginsToAnswerIsLeft(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newWatched(t, 2)
+		r.pretend(nil)
+		r.start()
+		r.dir.change(func() { r.dir.pretend, r.dir.positionErr = nil, nil })
+		pass(10 * time.Second)
+		r.dir.change(func() { r.dir.positionErr = errors.New("no answer") })
+		pass(50 * time.Second)
+		if s := r.source(); s.Renewals != 1 {
+			t.Errorf("deaf from the beginning: %+v", s)
+		}
+		r.dir.change(func() { r.dir.positionErr = nil })
+		pass(time.Minute)
+		if s := r.source(); s.Phase != phasePersist {
+			t.Errorf("healed: %+v", s)
+		}
+	})
+}
+
+func TestRefreshThatFallsSilentIsEnded(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newWatched(t, 2)
+		r.pretend(nil, Event{Kind: Present, UUIDs: []schema.UUID{id(1)}})
+		r.start()
+		pass(9 * time.Minute)
+		if s := r.source(); s.Renewals != 0 || s.Phase != phaseRefresh {
+			t.Errorf("silent: %+v", s)
+		}
+		r.honest()
+		pass(2 * time.Minute)
+		if s := r.source(); s.Renewals != 1 || s.Phase != phasePersist {
+			t.Errorf("given up: %+v", s)
 		}
 	})
 }

@@ -207,7 +207,4 @@ func (l *Listener) heard() {
 	defer l.mu.Unlock()
 	l.session.last = l.cfg.Now()
 	l.session.heard++
-	if l.session.phase == phaseConnecting {
-		l.session.phase = phaseRefresh
-	}
 }
