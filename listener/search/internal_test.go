@@ -1,8 +1,13 @@
 package search
 
 import (
+	"io"
+	"net"
+	"strings"
 	"testing"
+	"testing/synctest"
 
+	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/listener/wire"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -35,4 +40,17 @@ func TestAttributesWithoutValuesAreLeftOut(t *testing.T) {
 	if err != nil || len(attrs) != 1 || attrs[0].Name != "cn" {
 		t.Errorf("%v, %v", attrs, err)
 	}
+}
+
+func TestReadDoesNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer client.Close()
+		defer server.Close()
+		go func() { _, _ = io.Copy(io.Discard, server) }() // it answers nothing
+		conn := &connect.Conn{Conn: client, URL: "ldap://mute", Reader: wire.NewReader(client, 0)}
+		if _, err := Read(t.Context(), conn, "", "supportedControl"); err == nil || !strings.Contains(err.Error(), "no answer within 30s") {
+			t.Error(err)
+		}
+	})
 }

@@ -106,8 +106,13 @@ func interrupt(ctx context.Context, conn *connect.Conn) (stop func() bool) {
 	return context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 }
 
+// patience bounds the reading of one entry. Nobody watches it: sessions read before they begin.
+const patience = 30 * time.Second
+
 // Read returns the attributes of one entry in the server's words, none when it cannot be seen.
 func Read(ctx context.Context, conn *connect.Conn, dn string, names ...string) (attrs []schema.Attribute, err error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("reading %q from %s: no answer within %s", dn, conn.URL, patience))
+	defer cancel()
 	operation, err := Query{Base: dn, Scope: Entry, Attributes: names}.Operation()
 	if err != nil {
 		return nil, err
