@@ -91,13 +91,16 @@ func missing(result *wire.Result) bool {
 	return result.Code == ldap.LDAPResultNoSuchObject || result.Code == ldap.LDAPResultInsufficientAccessRights
 }
 
-// patience bounds one question that the server answers at once. What it shows in pages is not bounded.
+// patience is how long a server may send nothing in its answer. How long all of it takes is not bounded: Samba sends the
+// whole directory at once.
 const patience = 2 * time.Minute
 
 // ask runs a search with controls of our own, passes on the value of each entry, and returns the message that ends it.
 func ask(ctx context.Context, conn *connect.Conn, q search.Query, controls [][]byte, take func(string) error) (end wire.Message, err error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, patience, fmt.Errorf("no answer within %s", patience))
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	late := time.AfterFunc(patience, func() { cancel(fmt.Errorf("no answer within %s", patience)) })
+	defer late.Stop()
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	operation, err := q.Operation()
@@ -110,6 +113,7 @@ func ask(ctx context.Context, conn *connect.Conn, q search.Query, controls [][]b
 	}
 	for {
 		m, err := stream.Next()
+		late.Reset(patience)
 		switch {
 		case err != nil:
 			return wire.Message{}, cmp.Or(context.Cause(ctx), err)
