@@ -12,16 +12,15 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// ahead is how far a time of change may lie in the future before it is taken for a mistake: to ask from it on would find
-// nothing until it has come.
-const ahead = time.Hour
-
 // session asks on one connection.
 type session struct {
 	source  *Source
 	conn    *connect.Conn
 	decoder *search.Decoder
-	newest  stamp
+	// newest is the latest time of change that was seen, took how long the last answer took: what has changed meanwhile may
+	// have stood in a part that had come already.
+	newest stamp
+	took   time.Duration
 }
 
 // run asks until something fails.
@@ -69,7 +68,7 @@ func (s *session) changes() search.Query {
 	if s.source.config.Selects != nil {
 		q.Filter = "(objectClass=*)"
 	}
-	if from := s.newest.before(s.source.config.Overlap); from != "" {
+	if from := s.newest.before(s.source.config.Overlap + s.took); from != "" {
 		q.Filter = "(&" + q.Filter + "(" + s.source.dated + ">=" + from + "))"
 	}
 	return q
@@ -77,7 +76,7 @@ func (s *session) changes() search.Query {
 
 // ask asks one question and takes each entry of the answer.
 func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Entry) bool) error {
-	newest := s.newest
+	newest, begun := s.newest, time.Now()
 	for value, err := range search.Scan(ctx, s.conn, q) {
 		if err != nil {
 			return err
@@ -92,7 +91,8 @@ func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Ent
 		}
 		for _, a := range attrs {
 			if strings.EqualFold(a.Name, s.source.dated) {
-				newest = newest.later(parseStamp(a.Values[0]), s.source.config.Now().Add(ahead))
+				// To ask from the future on would find nothing until it has come. A server whose clock is ahead only repeats itself.
+				newest = newest.later(parseStamp(a.Values[0]), s.source.config.Now())
 			}
 		}
 		if s.source.only {
@@ -102,7 +102,7 @@ func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Ent
 			return errStopped
 		}
 	}
-	s.newest = newest // not before all of it has come
+	s.newest, s.took = newest, time.Since(begun) // not before all of it has come
 	return nil
 }
 

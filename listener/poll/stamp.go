@@ -32,7 +32,7 @@ func parseStamp(value string) stamp {
 
 // later returns the later one of both, unless that lies behind the limit.
 func (s stamp) later(o stamp, limit time.Time) stamp {
-	if o.at.After(s.at) && o.at.Before(limit) {
+	if o.at.After(s.at) && !o.at.After(limit) {
 		return o
 	}
 	return s
