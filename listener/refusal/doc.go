@@ -20,8 +20,10 @@
 //	                                                      everything is loaded anew, and then the server's word counts although
 //	                                                      it is older. The old cookie stays until that has been committed
 //	53         the same, without a cookie      search     as in a bind
-//	4096       e-syncRefreshRequired           search     everything is loaded anew from the same address
+//	4096       e-syncRefreshRequired           search     to a cookie: everything is loaded anew from the same address
 //	others                                     both       next address, else again with the usual growing pause
+//
+// A code that comes behind the end of the refresh is no answer to the cookie: the server has gone on from it.
 //
 // "Next address" is connect.Memory.PassOver; without another address the pauses are the listener's to keep
 // (listener.Delayer).

@@ -210,7 +210,8 @@ func (s *session) searchDone(m wire.Message) (*listener.Event, error) {
 // refused turns a result that is no success into the session's error.
 func (s *session) refused(result *wire.Result) error {
 	e := refusal.Of(result, refusal.Asked{
-		Who: s.config.Server.Identity(), Base: s.config.Base, Entries: s.entries, Cookie: s.phase.resumed,
+		Who: s.config.Server.Identity(), Base: s.config.Base, Entries: s.entries,
+		Cookie: s.phase.resumed && !s.phase.refreshed, // a server that has ended the refresh has taken it
 	})
 	switch {
 	case e.Rewound:

@@ -283,6 +283,17 @@ func TestRefusalWithoutCookieIsNotTheCookies(t *testing.T) {
 	}
 }
 
+// TestRefusalBehindTheRefreshIsNotTheCookies: by then the server has gone on from the cookie.
+func TestRefusalBehindTheRefreshIsNotTheCookies(t *testing.T) {
+	_, err := play(t, func(p *peer) {
+		p.send(info(refreshDelete))
+		p.send(result(wire.SearchDone, 53, "shutting down"))
+	}, "c")
+	if slow, ok := errors.AsType[listener.Delayer](err); errors.Is(err, listener.ErrCookie) || !ok || slow.Delay() != refusal.Refused {
+		t.Error(err)
+	}
+}
+
 // TestEveryRefusalHasItsBehaviour goes through package refusal's table as a session sees it.
 func TestEveryRefusalHasItsBehaviour(t *testing.T) {
 	for _, tt := range []struct {
