@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/listener/wire"
@@ -51,6 +52,32 @@ func TestReadDoesNotWaitForEver(t *testing.T) {
 		conn := &connect.Conn{Conn: client, URL: "ldap://mute", Reader: wire.NewReader(client, 0)}
 		if _, err := Read(t.Context(), conn, "", "supportedControl"); err == nil || !strings.Contains(err.Error(), "no answer within 30s") {
 			t.Error(err)
+		}
+	})
+}
+
+// TestScanWaitsForItsReaderOnly lets the reader of a scan take its time, and then the server say nothing more.
+func TestScanWaitsForItsReaderOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, server := net.Pipe()
+		defer client.Close()
+		defer server.Close()
+		in := wire.NewReader(server, 0)
+		go func() {
+			_, _ = in.Next()
+			_, _ = server.Write(wire.Request(1, wire.Element(wire.SearchEntry)))
+		}()
+		conn := &connect.Conn{Conn: client, URL: "ldap://mute", Reader: wire.NewReader(client, 0)}
+		begun, entries := time.Now(), 0
+		for _, err := range Scan(t.Context(), conn, Query{}) {
+			if err == nil {
+				time.Sleep(2 * silence)
+				entries++
+				continue
+			}
+			if took := time.Since(begun); entries != 1 || took != 3*silence || !strings.Contains(err.Error(), "nothing came for 10m0s") {
+				t.Errorf("%d entries in %s, %v", entries, took, err)
+			}
 		}
 	})
 }

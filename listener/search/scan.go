@@ -21,6 +21,9 @@ const oidPaged = "1.2.840.113556.1.4.319"
 // page is the number of entries of a page: servers have limits of 500 or 1000 for one.
 const page = 500
 
+// silence is how long a server may take for the next entry of a scan. It may have to look through many that are not asked for.
+const silence = 10 * time.Minute
+
 // Scan yields the entries that a query finds, as the value of the message and page by page, so that limits of size do not
 // count and the server's memory is not burdened. It ends with an error unless all were yielded: a result other than
 // success, or what Stream.Next fails with. The connection is idle again afterwards, unless it failed or the iteration was
@@ -32,6 +35,15 @@ func Scan(ctx context.Context, conn *connect.Conn, q Query) iter.Seq2[string, er
 			yield("", err)
 			return
 		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		defer cancel(nil)
+		late := time.AfterFunc(silence, func() { cancel(fmt.Errorf("nothing came for %s", silence)) })
+		defer late.Stop()
+		take := func(value string, err error) bool {
+			late.Stop() // the reader may take its time
+			defer late.Reset(silence)
+			return yield(value, err)
+		}
 		stop := interrupt(ctx, conn)
 		defer stop()
 		for cookie, more := "", true; more; more = cookie != "" {
@@ -39,7 +51,7 @@ func Scan(ctx context.Context, conn *connect.Conn, q Query) iter.Seq2[string, er
 			stream, err := Begin(conn, operation, wire.Control(oidPaged, true, value), wire.Control(OIDManageDsaIT, false, nil))
 			if err == nil {
 				var stopped bool
-				cookie, stopped, err = stream.page(yield)
+				cookie, stopped, err = stream.page(take)
 				if stopped {
 					return
 				}
