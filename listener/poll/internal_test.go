@@ -15,10 +15,19 @@ import (
 )
 
 // row is an entry of an answer: how long the server takes for it, and when it was changed as seen from now.
-type row struct{ pause, age time.Duration }
+type row struct {
+	pause, age time.Duration
+	anonymous  bool // without identity
+}
 
-// asked returns a session that has asked its question once, to which a server has answered with rows.
-func asked(t *testing.T, rows ...row) *session {
+// question is a session that has asked once, and what came of it.
+type question struct {
+	*session
+	err error
+}
+
+// asked asks once, to which a server answers with rows.
+func asked(t *testing.T, rows ...row) question {
 	t.Helper()
 	source, err := New(Config{Base: "dc=test", Filter: "(objectClass=*)"})
 	if err != nil {
@@ -31,33 +40,37 @@ func asked(t *testing.T, rows ...row) *session {
 		_, _ = wire.NewReader(server, 0).Next()
 		for i, r := range rows {
 			time.Sleep(r.pause)
-			_, _ = server.Write(wire.Request(1, entry(byte(i), time.Now().Add(-r.age))))
+			_, _ = server.Write(wire.Request(1, r.entry(byte(i))))
 		}
 		_, _ = server.Write(wire.Request(1, wire.Element(wire.SearchDone,
 			wire.Integer(wire.TagEnumerated, 0), wire.Octets(wire.TagOctets, ""), wire.Octets(wire.TagOctets, ""))))
 	})
-	s := &session{
+	s := question{session: &session{
 		source: source, decoder: search.NewDecoder(source.words, source.dated),
 		conn: &connect.Conn{Conn: client, Reader: wire.NewReader(client, 0)},
-	}
-	if err := s.ask(t.Context(), source.compare, func(*schema.Entry) bool { return true }); err != nil {
-		t.Fatal(err)
-	}
+	}}
+	s.err = s.ask(t.Context(), source.compare, func(*schema.Entry) bool { return true })
 	serving.Wait()
 	return s
 }
 
-func entry(n byte, changed time.Time) []byte {
+func (r row) entry(n byte) []byte {
 	attr := func(name, value string) []byte {
 		return wire.Element(wire.TagSequence, wire.Octets(wire.TagOctets, name), wire.Element(wire.TagSet, wire.Octets(wire.TagOctets, value)))
 	}
-	return wire.Element(wire.SearchEntry, wire.Octets(wire.TagOctets, "cn=x,dc=test"), wire.Element(wire.TagSequence,
-		attr("entryUUID", schema.UUID{n}.String()), attr("modifyTimestamp", changed.UTC().Format(layout)+"Z")))
+	attrs := [][]byte{attr("modifyTimestamp", time.Now().Add(-r.age).UTC().Format(layout)+"Z")}
+	if !r.anonymous {
+		attrs = append(attrs, attr("entryUUID", schema.UUID{n}.String()))
+	}
+	return wire.Element(wire.SearchEntry, wire.Octets(wire.TagOctets, "cn=x,dc=test"), wire.Element(wire.TagSequence, attrs...))
 }
 
 // expectFrom demands that the next question begins at a time.
-func (s *session) expectFrom(t *testing.T, want time.Time) {
+func (s question) expectFrom(t *testing.T, want time.Time) {
 	t.Helper()
+	if s.err != nil {
+		t.Fatal(s.err)
+	}
 	if filter := s.changes().Filter; !strings.Contains(filter, "(modifyTimestamp>="+want.UTC().Format(layout)+"Z)") {
 		t.Errorf("asks for %s, not from %s on", filter, want)
 	}
@@ -74,6 +87,16 @@ func TestLongAnswerMissesNoChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begun := time.Now()
 		asked(t, row{age: time.Hour}, row{pause: 5 * time.Minute}).expectFrom(t, begun.Add(-5*time.Second))
+	})
+}
+
+// One entry that cannot be identified must not stop the others.
+func TestEntryWithoutIdentityIsPassedOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked(t, row{age: time.Hour, anonymous: true}, row{age: time.Minute}).expectFrom(t, time.Now().Add(-time.Minute-5*time.Second))
+		if q := asked(t, row{anonymous: true}); q.err == nil {
+			t.Error("a directory that identifies nothing can be followed")
+		}
 	})
 }
 

@@ -77,6 +77,7 @@ func (s *session) changes() search.Query {
 // ask asks one question and takes each entry of the answer.
 func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Entry) bool) error {
 	newest, begun := s.newest, time.Now()
+	strangers := search.Strangers{Log: s.source.config.Logger}
 	for value, err := range search.Scan(ctx, s.conn, q) {
 		if err != nil {
 			return err
@@ -86,8 +87,8 @@ func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Ent
 			return err
 		}
 		uuid, err := s.source.words.UUID(attrs)
-		if err != nil {
-			return err
+		if strangers.Judge(dn, err) {
+			continue
 		}
 		for _, a := range attrs {
 			if strings.EqualFold(a.Name, s.source.dated) {
@@ -100,6 +101,11 @@ func (s *session) ask(ctx context.Context, q search.Query, take func(*schema.Ent
 		}
 		if !take(s.source.words.Entry(uuid, dn, attrs)) {
 			return errStopped
+		}
+	}
+	if s.newest.at.IsZero() { // else they may be all that has changed
+		if err := strangers.Only(); err != nil {
+			return err
 		}
 	}
 	s.newest, s.took = newest, time.Since(begun) // not before all of it has come

@@ -26,20 +26,24 @@ func (p *Probe) Scan(ctx context.Context) iter.Seq2[audit.Row, error] {
 		defer conn.Close()
 		words := p.words(schema.AttrEntryCSN)
 		decoder := search.NewDecoder(words)
+		var strangers search.Strangers
 		for message, err := range search.Scan(ctx, conn, search.Query{
 			Base: p.config.Base, Scope: search.Subtree, Filter: p.filter(), Attributes: words.Ask,
 		}) {
 			var entry *schema.Entry
 			if err == nil {
-				entry, err = decoder.Identified(message)
+				entry, err = strangers.Entry(decoder, message)
 			}
 			if err != nil {
 				yield(audit.Row{}, err)
 				return
 			}
-			if !yield(audit.RowOf(entry), nil) {
+			if entry != nil && !yield(audit.RowOf(entry), nil) {
 				return
 			}
+		}
+		if err := strangers.Only(); err != nil {
+			yield(audit.Row{}, err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package psearch
 import (
 	"testing"
 
+	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/search"
 	"github.com/mailreg/mailreg/listener/wire"
 	"github.com/mailreg/mailreg/schema"
@@ -50,5 +51,26 @@ func TestDeletedByName(t *testing.T) {
 	}
 	if e, err := session.deleted(search.NewDecoder(s.words), gone("uid=ben,dc=test")); err == nil {
 		t.Errorf("an unknown name gives %+v", e)
+	}
+}
+
+// TestEntryWithoutIdentity has entries changed whose identity we may not read. They must not stop the others; of one that is
+// known by name it is asked what has become of it.
+func TestEntryWithoutIdentity(t *testing.T) {
+	s, err := New(Config{Base: "dc=test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	session := newSession(s)
+	session.names.learn(&schema.Entry{UUID: schema.UUID{7}, DN: "uid=anna,dc=test"})
+	changed := func(dn string) (*listener.Event, error) {
+		return session.changed(search.NewDecoder(s.words),
+			wire.Message{Value: string(wire.Octets(wire.TagOctets, dn)) + string(wire.Element(wire.TagSequence))})
+	}
+	if e, err := changed("cn=others,dc=test"); e != nil || err != nil {
+		t.Errorf("event %+v, %v", e, err)
+	}
+	if e, err := changed("uid=anna,dc=test"); err != nil || e == nil || e.Kind != listener.Gone || e.UUIDs[0] != (schema.UUID{7}) {
+		t.Errorf("event %+v, %v", e, err)
 	}
 }

@@ -98,20 +98,24 @@ func (s *session) scan(ctx context.Context, yield func(listener.Event) bool) err
 	}
 	defer conn.Close()
 	decoder := search.NewDecoder(s.source.words)
+	strangers := search.Strangers{Log: s.source.config.Logger}
 	for value, err := range search.Scan(ctx, conn, s.source.scan) {
 		if err != nil {
 			return err
 		}
-		entry, err := decoder.Identified(value)
+		entry, err := strangers.Entry(decoder, value)
 		if err != nil {
 			return err
+		}
+		if entry == nil {
+			continue
 		}
 		s.names.learn(entry)
 		if !yield(listener.Event{Kind: listener.Content, Entry: entry}) {
 			return errStopped
 		}
 	}
-	return nil
+	return strangers.Only()
 }
 
 // drain hands out what came during the scan, of each entry the last: an older state would undo for a moment what the
@@ -234,12 +238,21 @@ func (s *session) change(decoder *search.Decoder, m wire.Message) (*listener.Eve
 	return s.changed(decoder, m)
 }
 
-// changed is an entry as it is now; one that is not selected has left the filter, or was never in it.
+// changed is an entry as it is now; one that is not selected has left the filter, or was never in it. One whose identity we
+// may not read is none of ours, unless it was when it had that name: then it is to be looked up.
 func (s *session) changed(decoder *search.Decoder, m wire.Message) (*listener.Event, error) {
-	entry, err := decoder.Identified(m.Value)
+	dn, attrs, err := decoder.Attributes(m.Value)
 	if err != nil {
 		return nil, err
 	}
+	uuid, err := s.source.words.UUID(attrs)
+	if err != nil {
+		if uuid, known := s.names.find(dn); known {
+			return &listener.Event{Kind: listener.Gone, UUIDs: []schema.UUID{uuid}}, nil
+		}
+		return nil, nil
+	}
+	entry := s.source.words.Entry(uuid, dn, attrs)
 	if selects := s.source.config.Selects; selects != nil && !selects(entry) {
 		return &listener.Event{Kind: listener.Gone, UUIDs: []schema.UUID{entry.UUID}}, nil
 	}

@@ -40,19 +40,6 @@ func (d *Decoder) Entry(uuid schema.UUID, value string) (*schema.Entry, error) {
 	return d.words.Entry(uuid, dn, attrs), nil
 }
 
-// Identified reads a search result entry, and its UUID from the attribute that identifies entries.
-func (d *Decoder) Identified(value string) (*schema.Entry, error) {
-	dn, attrs, err := d.Attributes(value)
-	if err != nil {
-		return nil, err
-	}
-	uuid, err := d.words.UUID(attrs)
-	if err != nil {
-		return nil, err
-	}
-	return d.words.Entry(uuid, dn, attrs), nil
-}
-
 // Attributes reads a search result entry in the server's words, names in lower case. Attributes without values are left
 // out, which only a strange server sends: the others have at least one.
 func (d *Decoder) Attributes(value string) (dn string, attrs []schema.Attribute, err error) {
