@@ -23,7 +23,6 @@ import (
 	"github.com/mailreg/mailreg/listener/provider"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/registry/watch"
-	"github.com/mailreg/mailreg/schema"
 )
 
 // flushQuiet is long enough to gather what a person changes at one go, too short to be noticed.
@@ -159,8 +158,12 @@ func (p *parts) advise(ctx context.Context) ([]control.Advice, error) {
 }
 
 // fingerprint is all that a cookie depends on, but for what the source knows: the address of the server, the kind of its
-// cookies, and what identifies entries.
+// cookies, and what identifies entries. Attributes stand with what they mean here: the replica holds them by that.
 func fingerprint(set settings) string {
+	var attributes []string
+	for _, name := range set.scope.Attributes() {
+		attributes = append(attributes, name+"="+set.profile.Attribute(name))
+	}
 	return fmt.Sprintf("base=%q scope=sub filter=%q attributes=%q bind=%q", set.scope.Base, set.profile.Filter(set.scope.Filter()),
-		strings.Join(set.profile.Attributes(set.scope.Attributes(), schema.EntryUUID), ","), set.server.Identity())
+		strings.Join(attributes, ","), set.server.Identity())
 }

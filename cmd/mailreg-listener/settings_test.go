@@ -12,6 +12,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/registry"
+	"github.com/mailreg/mailreg/schema"
 )
 
 // viewOf returns a view of a root whose layer normal holds the given lines.
@@ -127,5 +128,23 @@ func TestExitCodes(t *testing.T) {
 		if code := command(t.Context(), c.args, &stderr); code != c.code || !strings.Contains(stderr.String(), c.text) {
 			t.Errorf("%v: exit %d with %q, want %d with %q", c.args, code, stderr.String(), c.code, c.text)
 		}
+	}
+}
+
+// TestFingerprintHoldsTheMeaningOfNames tells settings apart that ask for the same attributes, and take them for different
+// things.
+func TestFingerprintHoldsTheMeaningOfNames(t *testing.T) {
+	seen := map[string]bool{}
+	for _, alternative := range []string{"mail", "", "mailLocalAddress"} {
+		profile, err := schema.NewProfile("ucs", map[string]string{
+			schema.AttrPrimaryAddress: "mail", schema.AttrAlternativeAddress: alternative,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		seen[fingerprint(settings{scope: schema.Scope{Base: "dc=test"}, profile: profile})] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("three settings have the fingerprints %v", seen)
 	}
 }
