@@ -20,7 +20,6 @@ func (w *worker) startReconcile(work context.Context) {
 	if w.paused || w.l.cfg.Staging || w.running > 0 || w.committing || len(w.done) > 0 || w.pause.until.After(time.Now()) {
 		return
 	}
-	w.reconcile = false
 	w.committing = true
 	go func() { w.committed <- commitment{nil, "reconcile", w.reconcileAll(work)} }()
 }

@@ -87,6 +87,8 @@ type worker struct {
 	// overdue says from when on a call does not end; hung are those whose slots others have got.
 	overdue map[schema.UUID]time.Time
 	hung    map[schema.UUID]struct{}
+	// generation is that of the last refresh whose marks were read.
+	generation uint64
 	// reconcile is set when the handler is to set its whole target right before anything else.
 	reconcile bool
 	pause     pause
@@ -286,7 +288,10 @@ func (w *worker) absorb() error {
 	return w.l.store.View(func(tx *store.Tx) error {
 		h := tx.Handler(w.name)
 		generation := tx.State().Generation
-		if all {
+		// A refresh may have ended whose end this worker has not been told of yet: then more is due than what was touched, and
+		// Reconcile comes first.
+		if all || generation != w.generation {
+			w.generation = generation
 			w.reset()
 			before := w.retries
 			w.retries = map[schema.UUID]deadline{}
