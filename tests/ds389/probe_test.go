@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"testing"
 
+	"github.com/go-ldap/ldap/v3"
+
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/probe"
 	"github.com/mailreg/mailreg/listener/provider"
@@ -12,12 +14,37 @@ import (
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
-// deny hides what a target clause names below a DN from the listener, and returns what ends that.
-func deny(s *harness.DS389, dn, target, rights string) (allow func()) {
-	aci := `(target="ldap:///` + dn + `")` + target + `(version 3.0; acl "hide"; deny (` + rights + `) userdn = "ldap:///` + harness.ListenerDN + `";)`
+// deny hides what a target clause names below a DN from the listener, and returns what ends that. The server answers a change
+// of its access rules before it obeys it; what the listener is shown of an entry tells when it does.
+func deny(t *testing.T, s *harness.DS389, dn, target, entry string) (allow func()) {
+	aci := `(target="ldap:///` + dn + `")` + target + `(version 3.0; acl "hide"; deny (read, search, compare) userdn = "ldap:///` +
+		harness.ListenerDN + `";)`
 	old := s.Values(harness.BaseDN, "aci")
-	s.Set(harness.BaseDN, "aci", append(old, aci)...)
-	return func() { s.Set(harness.BaseDN, "aci", old...) }
+	set := func(hidden bool, values ...string) {
+		s.Set(harness.BaseDN, "aci", values...)
+		harness.Await(t, "obeying the access rules", func() bool { return shows(t, s, entry) != hidden })
+	}
+	set(true, append(slices.Clone(old), aci)...)
+	return func() { set(false, old...) }
+}
+
+// shows reports whether the listener sees the identity and the address of an entry, on a connection that knows nothing of before.
+func shows(t *testing.T, s *harness.DS389, dn string) bool {
+	t.Helper()
+	conn, err := ldap.DialURL(s.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if err := conn.Bind(harness.ListenerDN, harness.ListenerPassword); err != nil {
+		t.Fatal(err)
+	}
+	found, err := conn.Search(ldap.NewSearchRequest(dn, ldap.ScopeBaseObject, ldap.NeverDerefAliases, 0, 0, false,
+		"(objectClass=*)", []string{"nsUniqueId", schema.AttrPrimaryAddress}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(found.Entries) == 1 && len(found.Entries[0].Attributes) == 2
 }
 
 func TestVerdicts(t *testing.T) {
@@ -50,13 +77,13 @@ func TestVerdicts(t *testing.T) {
 	moved := s.Rename(harness.DN("anna"), "uid=anne", harness.StaffDN)
 	verdict("moved", anna, harness.DN("anna"), listener.InScope)
 
-	allow := deny(s, moved, `(targetattr="*")`, "read, search, compare")
+	allow := deny(t, s, moved, `(targetattr="*")`, moved)
 	verdict("entry hidden", anna, moved, listener.OutOfScope)
 	allow()
-	allow = deny(s, harness.StaffDN, `(targetattr="* || nsUniqueId")`, "read, search, compare")
+	allow = deny(t, s, harness.StaffDN, `(targetattr="* || nsUniqueId")`, moved)
 	verdict("subtree hidden", anna, moved, listener.OutOfScope)
 	allow()
-	allow = deny(s, moved, `(targetattr="nsUniqueId")`, "read, search, compare")
+	allow = deny(t, s, moved, `(targetattr="nsUniqueId")`, moved)
 	verdict("identity hidden", anna, moved, listener.OutOfScope)
 	allow()
 	verdict("shown again", anna, moved, listener.InScope)
@@ -69,6 +96,7 @@ func TestVerdicts(t *testing.T) {
 
 	lacks := func(what, value string, want bool) {
 		t.Helper()
+		_ = p.Close() // as above
 		got, err := p.Lacks(t.Context(), harness.DN("ben"), schema.AttrPrimaryAddress, value)
 		if err != nil || got != want {
 			t.Errorf("%s: %t, %v", what, got, err)
@@ -76,7 +104,7 @@ func TestVerdicts(t *testing.T) {
 	}
 	lacks("has it", "BEN@example.test", false)
 	lacks("has another", "x@example.test", true)
-	allow = deny(s, harness.DN("ben"), `(targetattr="mailPrimaryAddress")`, "read, search, compare")
+	allow = deny(t, s, harness.DN("ben"), `(targetattr="mailPrimaryAddress")`, harness.DN("ben"))
 	lacks("hidden", "ben@example.test", false)
 	allow()
 	s.SetMail(harness.DN("ben"), "")

@@ -54,7 +54,7 @@ func NewDS389In(t T, sandbox *Sandbox, config DS389Config) *DS389 {
 		Directory: &Directory{t: t, identity: schema.NSUniqueID}, Config: config, Dir: filepath.Join(sandbox.Dir, "ds389"),
 		Port: sandbox.Port(), t: t,
 	}
-	err := os.MkdirAll(filepath.Join(s.Dir, "etc", "schema"), 0o755)
+	err := os.MkdirAll(filepath.Join(s.etc(), "schema"), 0o755)
 	for _, name := range []string{"db", "log", "lock", "run", "ldif", "bak", "tmp"} {
 		err = errors.Join(err, os.MkdirAll(filepath.Join(s.Dir, name), 0o755))
 	}
@@ -64,24 +64,45 @@ func NewDS389In(t T, sandbox *Sandbox, config DS389Config) *DS389 {
 		words, readErr = os.ReadFile("/etc/dirsrv/config/" + collations)
 	}
 	err = errors.Join(err, readErr,
-		os.WriteFile(filepath.Join(s.Dir, "etc", collations), words, 0o644),
-		os.WriteFile(filepath.Join(s.Dir, "etc", "schema", "98mailreg.ldif"), []byte(schema.DS389Schema), 0o644),
-		os.WriteFile(filepath.Join(s.Dir, "etc", "schema", "99user.ldif"), []byte("dn: cn=schema\nobjectClass: top\nobjectClass: ldapSubentry\nobjectClass: subschema\ncn: schema\n"), 0o644),
+		os.WriteFile(filepath.Join(s.etc(), collations), words, 0o644),
+		os.WriteFile(filepath.Join(s.etc(), "schema", "98mailreg.ldif"), []byte(schema.DS389Schema), 0o644),
+		os.WriteFile(filepath.Join(s.etc(), "schema", "99user.ldif"), []byte("dn: cn=schema\nobjectClass: top\nobjectClass: ldapSubentry\nobjectClass: subschema\ncn: schema\n"), 0o644),
 		os.WriteFile(s.conf(), []byte(s.render()), 0o600),
 		s.chown(),
 	)
 	if err != nil {
 		t.Fatalf("making a 389-ds: %v", err)
 	}
+	t.Cleanup(func() { _ = os.Remove("/dev/shm/sem." + filepath.Base(s.etc()) + ".stats") }) // left by a server that is killed
 	s.Start()
 	s.load()
 	return s
 }
 
-func (s *DS389) conf() string { return filepath.Join(s.Dir, "etc", "dse.ldif") }
+func (s *DS389) conf() string { return filepath.Join(s.etc(), "dse.ldif") }
 
 // URL is its address on 127.0.0.1.
 func (s *DS389) URL() string { return "ldap://127.0.0.1:" + strconv.Itoa(s.Port) }
+
+// etc is the folder of its configuration. The server makes a semaphore of the last part, so that two of one name, or one that
+// was killed, would be in each other's way.
+func (s *DS389) etc() string {
+	return filepath.Join(s.Dir, "etc-"+filepath.Base(filepath.Dir(s.Dir)))
+}
+
+// lib is the database that this version uses when nobody asks for another one.
+func (s *DS389) lib() string {
+	s.t.Helper()
+	out, err := exec.Command(Program(s.t, "ns-slapd"), "-v").CombinedOutput() // its exit code is 1 when all is well
+	_, version, found := strings.Cut(string(out), "389-Directory/")
+	if !found {
+		s.t.Fatalf("ns-slapd -v: %v\n%s", err, out)
+	}
+	if strings.HasPrefix(version, "2.") {
+		return "bdb"
+	}
+	return "mdb"
+}
 
 // chown gives everything to the account that the server changes to.
 func (s *DS389) chown() error {
@@ -111,12 +132,12 @@ func (s *DS389) render() string {
 	}
 	dir := func(name string) string { return filepath.Join(s.Dir, name) }
 	text := strings.NewReplacer(
-		"%schema_dir%", dir("etc/schema"), "%lock_dir%", dir("lock"), "%tmp_dir%", dir("tmp"), "%cert_dir%", dir("etc"),
-		"%ldif_dir%", dir("ldif"), "%bak_dir%", dir("bak"), "%run_dir%", dir("run"), "%inst_dir%", dir("etc"), "%log_dir%", dir("log"),
-		"%fqdn%", "localhost", "%ds_port%", fmt.Sprintf("%d\nnsslapd-listenhost: 127.0.0.1", s.Port), "%ds_user%", "dirsrv",
+		"%schema_dir%", filepath.Join(s.etc(), "schema"), "%lock_dir%", dir("lock"), "%tmp_dir%", dir("tmp"), "%cert_dir%", s.etc(),
+		"%ldif_dir%", dir("ldif"), "%bak_dir%", dir("bak"), "%run_dir%", dir("run"), "%inst_dir%", s.etc(), "%log_dir%", dir("log"),
+		"%fqdn%", "localhost", "%ds_port%", fmt.Sprintf("%d\nnsslapd-listenhost: 127.0.0.1\npasswordStorageScheme: SSHA", s.Port), "%ds_user%", "dirsrv",
 		"%rootdn%", AdminDN, "%ds_passwd%", "{CLEAR}"+AdminPassword, "%ldapi_enabled%", "off", "%ldapi%", dir("run/ldapi"),
-		"%ldapi_autobind%", "off", "%config_dir%", dir("etc"), "%ds_suffix%", BaseDN, "%db_dir%", dir("db"), "%db_home_dir%", dir("db"),
-		"%db_lib%", "bdb",
+		"%ldapi_autobind%", "off", "%config_dir%", s.etc(), "%ds_suffix%", BaseDN, "%db_dir%", dir("db"), "%db_home_dir%", dir("db"),
+		"%db_lib%", s.lib(),
 	).Replace(string(template))
 	if !s.Config.NoSync {
 		for _, plugin := range []string{"Content Synchronization", "Retro Changelog Plugin"} {
@@ -130,6 +151,13 @@ func (s *DS389) render() string {
 			"\ncn: Retro Changelog Plugin\nnsslapd-attribute: nsuniqueid:targetUniqueId\n", 1)
 	}
 	return strings.TrimRight(text, "\n") + `
+
+dn: cn=bdb,cn=config,cn=ldbm database,cn=plugins,cn=config
+objectClass: extensibleObject
+cn: bdb
+nsslapd-cache-autosize: 0
+nsslapd-dbcachesize: 4194304
+nsslapd-db-durable-transaction: off
 
 dn: cn=userroot,cn=ldbm database,cn=plugins,cn=config
 objectClass: top
@@ -173,7 +201,7 @@ func (s *DS389) LDIF(text string) {
 // Start starts the server, also again after Stop or Kill, and returns when it answers.
 func (s *DS389) Start() {
 	s.t.Helper()
-	cmd := exec.Command(Program(s.t, "ns-slapd"), "-D", filepath.Join(s.Dir, "etc"), "-i", filepath.Join(s.Dir, "run", "pid"), "-d", "0")
+	cmd := exec.Command(Program(s.t, "ns-slapd"), "-D", s.etc(), "-i", filepath.Join(s.Dir, "run", "pid"), "-d", "0")
 	s.process = start(s.t, "ns-slapd", filepath.Join(filepath.Dir(s.Dir), "log", "ds389.log"), cmd)
 	s.process.await(func() error {
 		conn, err := ldap.DialURL(s.URL())
