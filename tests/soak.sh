@@ -22,6 +22,7 @@ go test -count=1 -timeout 30m ./tests/faults -run '^TestCrash$' -crash.runs 24
 
 echo "== a listener that dies, a disk that breaks, connections that end, large groups"
 go test -count=1 -timeout 30m ./tests/model -run '^(TestKilledAtEveryPoint|TestDisk|TestLeaks)$' -points.all -disk.stride 2 -leak.reconnects 5000
+go test -count=1 -timeout 30m ./tests/store -run '^TestBroken$' -store.every
 go test -count=1 -timeout 30m ./tests/model -run '^(TestLargeGroup|TestOneBusyEntry|TestWriters)$' -scale.members 50000 -scale.writes 1000
 
 echo "== parallel writers, and faults at every step"

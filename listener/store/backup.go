@@ -13,7 +13,7 @@ import (
 // Backup writes the store as it is now to path, which appears there only when it is whole and every value of it was
 // checked. Writers go on meanwhile.
 func (s *Store) Backup(ctx context.Context, path string) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), ".store-*")
+	temp, err := os.CreateTemp(filepath.Dir(path), drafts)
 	if err != nil {
 		return err
 	}
@@ -22,7 +22,7 @@ func (s *Store) Backup(ctx context.Context, path string) (err error) {
 			err = errors.Join(err, os.Remove(temp.Name()))
 		}
 	}()
-	err = guarded(s.path, func() error {
+	err = s.guarded(func() error {
 		return s.db.View(func(b *bolt.Tx) error {
 			_, err := b.WriteTo(temp)
 			return err

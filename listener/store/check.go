@@ -16,7 +16,7 @@ import (
 // Check reads every value and compares its checksum, which takes about a second for a hundred thousand entries. What is
 // wrong with the file is ErrCorrupt; an error of ctx or of the disk says nothing about it.
 func (s *Store) Check(ctx context.Context) error {
-	return guarded(s.path, func() error { return check(ctx, s.db) })
+	return s.guarded(func() error { return check(ctx, s.db) })
 }
 
 // CheckFile is Check of a file that nobody has open for writing.
@@ -51,10 +51,12 @@ func openFile(path string, opts *bolt.Options) (db *bolt.DB, err error) {
 	}()
 	db, err = bolt.Open(path, 0o600, opts)
 	if errors.Is(err, bolterrors.ErrTimeout) {
-		return nil, errors.New("another process has it open")
+		return nil, errInUse
 	}
 	return db, err
 }
+
+var errInUse = errors.New("another process has it open")
 
 func check(ctx context.Context, db *bolt.DB) error {
 	return db.View(func(b *bolt.Tx) error {
@@ -64,7 +66,7 @@ func check(ctx context.Context, db *bolt.DB) error {
 			}
 		}
 		return b.ForEach(func(name []byte, bucket *bolt.Bucket) error {
-			if err := checkBucket(ctx, bucket); err != nil {
+			if err := checkBucket(ctx, bucket, false); err != nil {
 				return fmt.Errorf("bucket %s: %w", name, err)
 			}
 			return nil
@@ -72,13 +74,13 @@ func check(ctx context.Context, db *bolt.DB) error {
 	})
 }
 
-// checkBucket checks a bucket and those in it: keys in order, and sealed values, but for those of an index, which are
-// empty.
-func checkBucket(ctx context.Context, bucket *bolt.Bucket) error {
+// checkBucket checks a bucket and those in it: keys in order, and sealed values, but for those of the index of blocked
+// marks, which are empty.
+func checkBucket(ctx context.Context, bucket *bolt.Bucket, index bool) error {
 	var last []byte
 	n := 0
 	return bucket.ForEach(func(k, v []byte) error {
-		if n++; n%4096 == 0 && ctx.Err() != nil {
+		if n++; n%4096 == 1 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		if last != nil && bytes.Compare(last, k) >= 0 {
@@ -90,9 +92,9 @@ func checkBucket(ctx context.Context, bucket *bolt.Bucket) error {
 			if inner == nil {
 				return fmt.Errorf("%w: no bucket %x", ErrCorrupt, k)
 			}
-			return checkBucket(ctx, inner)
+			return checkBucket(ctx, inner, bytes.Equal(k, bucketBlocked))
 		}
-		if len(v) == 0 {
+		if index && len(v) == 0 && len(k) == pairLength {
 			return nil
 		}
 		if !sealed(k, v) {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
 	"time"
 
@@ -184,6 +185,9 @@ func (h *Handler) follow(old, now Mark) {
 
 func pair(a, b schema.UUID) []byte { return append(a[:], b[:]...) }
 
+// pairLength is the length of such a key.
+const pairLength = 2 * len(schema.UUID{})
+
 // Marks yields all marks in the order of the UUIDs. None may be written meanwhile.
 func (h *Handler) Marks() iter.Seq[Mark] {
 	return func(yield func(Mark) bool) {
@@ -208,6 +212,10 @@ func (h *Handler) BlockedBy(uuid schema.UUID) []schema.UUID {
 	var list []schema.UUID
 	c := h.blocked.Cursor()
 	for k, _ := c.Seek(uuid[:]); k != nil && bytes.HasPrefix(k, uuid[:]); k, _ = c.Next() {
+		if len(k) != pairLength {
+			h.t.fail(fmt.Errorf("%w: key %x", ErrCorrupt, k))
+			return nil
+		}
 		list = append(list, schema.UUID(k[len(uuid):]))
 	}
 	return list

@@ -2,11 +2,15 @@ package store
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	bolt "go.etcd.io/bbolt"
+
+	"github.com/mailreg/mailreg/schema"
 )
 
 // rewrite gives a new store another version, and the state another value.
@@ -103,5 +107,42 @@ func TestSlotUnusedForLongestGoes(t *testing.T) {
 	s.SetCookie("8", nil)
 	if s.Slot("8") != nil || s.Cookie() != nil {
 		t.Errorf("slots %+v", s.Slots)
+	}
+}
+
+// A backup that a newer program has written keeps its place; nothing empty begins instead.
+func TestNewerBackupIsNotRestored(t *testing.T) {
+	newer := rewrite(t, version+1, func(*encoder) {})
+	path := filepath.Join(t.TempDir(), "listener.db")
+	s, err := Open(path)
+	if err := errors.Join(err, s.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Restore(t.Context(), path, "why", time.Unix(0, 0), newer); !errors.Is(err, ErrVersion) {
+		t.Errorf("error %v", err)
+	}
+	if _, err := os.Stat(newer); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is empty is whole in the index of blocked marks only.
+func TestEmptyValueIsCorrupt(t *testing.T) {
+	for _, key := range []string{"short", string(pair(schema.UUID{1}, schema.UUID{2}))} {
+		path := filepath.Join(t.TempDir(), "listener.db")
+		s, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.db.Update(func(b *bolt.Tx) error { return b.Bucket(bucketEntries).Put([]byte(key), nil) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Check(t.Context()); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("key %q: error %v", key, err)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/mailreg/mailreg/listener/store/meta"
 )
@@ -36,6 +37,7 @@ type Store struct {
 	path string
 	// written is set once something was to be written.
 	written atomic.Bool
+	loss    loss
 }
 
 var (
@@ -64,10 +66,11 @@ func Open(path string) (*Store, error) {
 			return nil, fmt.Errorf("creating store %s: %w", path, err)
 		}
 	}
-	s := &Store{path: path}
+	s := &Store{path: path, loss: loss{happened: make(chan struct{})}}
 	if err := guarded(path, s.open); err != nil {
 		return nil, fmt.Errorf("opening store %s: %w", path, err)
 	}
+	sweep(path)
 	return s, nil
 }
 
@@ -94,10 +97,10 @@ func (s *Store) open() (err error) {
 	return err
 }
 
-// Close waits for running transactions and closes the file.
+// Close waits for running transactions and closes the file. In one that is lost nothing is written any more.
 func (s *Store) Close() error {
 	err := guarded(s.path, func() error {
-		if !s.written.Load() {
+		if !s.written.Load() || s.loss.get() != nil {
 			return nil
 		}
 		return s.db.Update(func(*bolt.Tx) error {
@@ -114,19 +117,34 @@ func (s *Store) Close() error {
 // View runs fn on the state as it is now. The first error that the Tx met is returned when fn returns nil; what fn has
 // read counts only when View returns nil.
 func (s *Store) View(fn func(*Tx) error) error {
-	return guarded(s.path, func() error {
+	return s.guarded(func() error {
 		return s.db.View(func(b *bolt.Tx) error { return run(b, fn) })
 	})
 }
 
-// Update runs fn and commits what it wrote, durably. An error of fn or of the Tx undoes everything. An Update inside a
-// View of the same goroutine would wait for itself.
+// Update runs fn and commits what it wrote, durably. An error of fn or of the Tx undoes everything; after one of the commit
+// the disk has either. An Update inside a View of the same goroutine would wait for itself. A lost store takes nothing.
 func (s *Store) Update(fn func(*Tx) error) error {
-	return guarded(s.path, func() error {
-		return s.db.Update(func(b *bolt.Tx) error {
-			s.written.Store(true)
-			return run(b, fn)
-		})
+	return s.guarded(func() (err error) {
+		if err := s.loss.get(); err != nil {
+			return err
+		}
+		b, err := s.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		s.written.Store(true)
+		// Not bbolt's own Update: after a panic that looks through the whole file, in a goroutine in which nobody could
+		// recover from what it finds, and leaves the store locked.
+		defer func() {
+			if undo := b.Rollback(); !errors.Is(undo, bolterrors.ErrTxClosed) {
+				err = errors.Join(err, undo)
+			}
+		}()
+		if err := run(b, fn); err != nil {
+			return err
+		}
+		return b.Commit()
 	})
 }
 
@@ -137,7 +155,7 @@ func create(path string) (err error) {
 	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(dir, ".store-*")
+	temp, err := os.CreateTemp(dir, drafts)
 	if err != nil {
 		return err
 	}
@@ -168,6 +186,23 @@ func fill(path string) error {
 		return putVersion(b)
 	})
 	return errors.Join(err, db.Close())
+}
+
+// drafts is the name pattern of files that are not complete yet.
+const drafts = ".store-*"
+
+// Sweep removes from a folder what creations and backups have left there that were cut short. None may be under way.
+func Sweep(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, drafts))
+	for _, draft := range left {
+		_ = os.Remove(draft) // it only takes room
+	}
+}
+
+// sweep removes what was left beside a store. Whoever has that open is the only one to make anything there.
+func sweep(path string) {
+	Sweep(filepath.Dir(path))
+	_ = os.Remove(path + fresh) // it is rarely there
 }
 
 func syncDir(dir string) error {

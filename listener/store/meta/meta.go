@@ -43,9 +43,12 @@ func Read(path string) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	// The second page lies behind the first, whose size only its own meta tells; bbolt's default is that of the memory.
+	// The second page lies behind the first, whose size only its own meta tells, for the file may come from another kind of
+	// machine; without that, bbolt takes the size of this one's.
 	var newest []byte
-	for _, at := range []int64{0, int64(os.Getpagesize())} {
+	second := int64(os.Getpagesize())
+	for n := range 2 {
+		at := int64(n) * second
 		page := make([]byte, length)
 		if _, err := f.ReadAt(page, at); err != nil && !errors.Is(err, io.EOF) {
 			return Head{}, err
@@ -53,12 +56,15 @@ func Read(path string) (Head, error) {
 		if valid(page) && (newest == nil || field(page, atTx) > field(newest, atTx)) {
 			newest = page
 		}
+		if n == 0 && newest != nil {
+			second = int64(pageSize(newest))
+		}
 	}
 	if newest == nil {
 		return Head{}, fmt.Errorf("%w: neither of its two heads is whole", ErrDamaged)
 	}
 	h := Head{
-		Size:   int64(field(newest, atPages)) * int64(binary.NativeEndian.Uint32(newest[atPageSize:])),
+		Size:   int64(field(newest, atPages)) * int64(pageSize(newest)),
 		Closed: field(newest, atFreelist) != noList,
 	}
 	if info.Size() < h.Size {
@@ -66,6 +72,8 @@ func Read(path string) (Head, error) {
 	}
 	return h, nil
 }
+
+func pageSize(page []byte) uint32 { return binary.NativeEndian.Uint32(page[atPageSize:]) }
 
 func field(page []byte, at int) uint64 { return binary.NativeEndian.Uint64(page[at:]) }
 
