@@ -70,9 +70,12 @@ func (d *durable) takeRestored(ctx context.Context) error {
 	if err := store.CheckFile(ctx, restored); err != nil {
 		return fmt.Errorf("the restored store %s cannot be used: %w; remove it, or restore another", d.shown(restored), err)
 	}
-	r, err := store.Replace(ctx, d.path, "a person has restored the store", time.Now(), restored)
+	r, err := store.Restore(ctx, d.path, "a person has restored the store", time.Now(), restored)
+	if errors.Is(err, store.ErrVersion) {
+		err = settingsError{err}
+	}
 	if err != nil {
-		return fmt.Errorf("taking the restored store: %w", err)
+		return fmt.Errorf("taking the restored store %s: %w", d.shown(restored), err)
 	}
 	d.logger.Warn("took a restored store", "op", "restore", "aside", d.shown(r.Aside))
 	return os.Remove(restored)
@@ -80,7 +83,8 @@ func (d *durable) takeRestored(ctx context.Context) error {
 
 // replace sets a damaged store aside.
 func (d *durable) replace(ctx context.Context, damage error) error {
-	r, err := store.Replace(ctx, d.path, "the store was damaged: "+damage.Error(), time.Now(), backup.Files(d.folder())...)
+	now := time.Now()
+	r, err := store.Replace(ctx, d.path, "the store was damaged: "+damage.Error(), now, backup.Files(d.folder(), now)...)
 	if err != nil {
 		return fmt.Errorf("replacing the damaged store: %w (damage: %w)", err, damage)
 	}

@@ -40,6 +40,7 @@ func (p *parts) serve(ctx context.Context) error {
 	tasks.Go(func() error { return p.outlook.Run(ctx) })
 	tasks.Go(func() error { return p.notices.Run(ctx) })
 	tasks.Go(func() error { return p.state.Run(ctx) })
+	tasks.Go(func() error { return p.state.Watch(ctx) })
 	tasks.Go(func() error { return feedWatchdog(ctx, p.listener.Alive) })
 	tasks.Go(func() error { return announce(ctx, p.listener.Ready(), p.logger) })
 	return tasks.Wait()

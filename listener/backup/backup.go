@@ -13,6 +13,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/mailreg/mailreg/listener/store"
 )
 
 // Store is what is copied.
@@ -23,7 +25,7 @@ type Store interface {
 	Check(ctx context.Context) error
 }
 
-// Config says what is kept where. Store and Dir must be set.
+// Config says what is kept where. Store, Dir and Keep must be set.
 type Config struct {
 	Store Store
 	// Dir returns the folder, Keep how many copies it holds; 0 makes none by itself.
@@ -87,7 +89,7 @@ func (k *Keeper) due() bool {
 	if k.cfg.Keep() == 0 {
 		return false
 	}
-	files := Files(k.cfg.Dir())
+	files := Files(k.cfg.Dir(), k.cfg.Now())
 	if len(files) == 0 {
 		return true
 	}
@@ -109,6 +111,7 @@ func (k *Keeper) Make(ctx context.Context) (path string, err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", fmt.Errorf("backup of the store: %w", err)
 	}
+	store.Sweep(dir)
 	path = filepath.Join(dir, prefix+k.cfg.Now().UTC().Format(stamp)+suffix)
 	if err := k.cfg.Store.Backup(ctx, path); err != nil {
 		return "", fmt.Errorf("backup of the store: %w", err)
@@ -118,7 +121,7 @@ func (k *Keeper) Make(ctx context.Context) (path string, err error) {
 }
 
 func (k *Keeper) prune(dir string) error {
-	files := Files(dir)
+	files := Files(dir, k.cfg.Now())
 	var errs []error
 	for _, old := range files[min(max(k.cfg.Keep(), 1), len(files)):] {
 		if err := os.Remove(old); !errors.Is(err, fs.ErrNotExist) {
@@ -138,12 +141,19 @@ func (k *Keeper) Notes() []string {
 	return []string{"no " + k.err.Error()}
 }
 
-// Files returns the copies in a folder, newest first.
-func Files(dir string) []string {
+// Files returns the copies in a folder, newest first. Those from the future come last: they were made before the clock was
+// set back, and must neither be taken for the newest nor push out what is made now.
+func Files(dir string, now time.Time) []string {
 	files, _ := filepath.Glob(filepath.Join(dir, prefix+"*"+suffix))
 	slices.Sort(files)
 	slices.Reverse(files)
-	return files
+	// Names have no more than milliseconds.
+	limit := filepath.Join(dir, prefix+now.UTC().Format(stamp)+suffix)
+	past := slices.IndexFunc(files, func(file string) bool { return file <= limit })
+	if past <= 0 {
+		return files
+	}
+	return slices.Concat(files[past:], files[:past])
 }
 
 func madeAt(path string) (time.Time, error) {
