@@ -98,6 +98,8 @@ func parseRDN(text string) (rdn, rest string, more bool, err error) {
 	return strings.Join(parts, "+"), text, more, nil
 }
 
+var dnEscapes = strings.NewReplacer(`\`, `\5c`, `,`, `\2c`, `+`, `\2b`)
+
 // parseValue reads one value up to an unescaped comma or plus, and folds it. Special characters in it are escaped in one
 // way, so that RDNs can be joined by commas.
 func parseValue(text string) (folded string, end int, err error) {
@@ -121,5 +123,5 @@ func parseValue(text string) (folded string, end int, err error) {
 		}
 	}
 	words := strings.Join(strings.Fields(strings.ToLower(value.String())), " ") // matching ignores blanks at the ends
-	return strings.NewReplacer(`\`, `\5c`, `,`, `\2c`, `+`, `\2b`).Replace(words), end, nil
+	return dnEscapes.Replace(words), end, nil
 }
