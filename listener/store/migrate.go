@@ -87,6 +87,6 @@ func nameSlots(b *bolt.Tx) error {
 		s.SetCookie(Fingerprint(view, place), cookie)
 	}
 	var e encoder
-	e.state(s)
+	e.state(s, 0)
 	return meta.Put(keyState, e.seal(keyState))
 }

@@ -82,17 +82,60 @@ func TestNewerLayoutIsRefused(t *testing.T) {
 // Fields that an older program did not write are zero, fields of a newer one are passed over.
 func TestRecordsGrowAtTheEnd(t *testing.T) {
 	var e encoder
-	e.state(State{Fingerprint: "f", Generation: 2})
+	e.state(State{Fingerprint: "f", Generation: 2}, 0)
 	short := encoder{b: e.b[:3]}
 	d := &decoder{s: string(short.b)}
-	if got := d.state(); d.end() != nil || !cmp.Equal(got, State{Fingerprint: "f", Generation: 2}) {
+	if got, _ := d.state(); d.end() != nil || !cmp.Equal(got, State{Fingerprint: "f", Generation: 2}) {
 		t.Errorf("state %+v, error %v", got, d.end())
 	}
 	e.uint(7)
 	e.str("later")
 	d = &decoder{s: string(e.b)}
-	if got := d.state(); d.end() != nil || got.Generation != 2 {
+	if got, _ := d.state(); d.end() != nil || got.Generation != 2 {
 		t.Errorf("state %+v, error %v", got, d.end())
+	}
+}
+
+// A program that does not know of the count leaves it out when it writes the state; then it is taken anew.
+func TestEntriesAreCounted(t *testing.T) {
+	s, err := Open(filepath.Join(t.TempDir(), "listener.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	put := func(n byte) func(*Tx) error {
+		return func(tx *Tx) error { tx.PutEntry(&schema.Entry{UUID: schema.UUID{n}}); return nil }
+	}
+	expect := func(want int) {
+		t.Helper()
+		err := s.View(func(tx *Tx) error {
+			if got, real := tx.CountEntries(), int(tx.countedEntries()); got != want || real != want {
+				t.Errorf("%d entries counted, %d there, want %d", got, real, want)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	refused := errors.New("refused")
+	steps := []struct {
+		do   func(*Tx) error
+		want int
+	}{
+		{put(1), 1},
+		{put(2), 2},
+		{put(2), 2},
+		{func(tx *Tx) error { _ = put(3)(tx); return refused }, 2},
+		{func(tx *Tx) error { tx.DeleteEntry(schema.UUID{3}); tx.DeleteEntry(schema.UUID{1}); return nil }, 1},
+		{func(tx *Tx) error { tx.entries = 0; return nil }, 1},
+		{put(4), 2},
+	}
+	for _, step := range steps {
+		if err := s.Update(step.do); err != nil && !errors.Is(err, refused) {
+			t.Fatal(err)
+		}
+		expect(step.want)
 	}
 }
 

@@ -16,10 +16,12 @@ import (
 // and View or Update return that error. So whoever reads needs no error check between the steps, but must not act on
 // what was read before View has returned nil.
 type Tx struct {
-	tx       *bolt.Tx
-	err      error
-	state    State
-	loaded   []byte
+	tx     *bolt.Tx
+	err    error
+	state  State
+	loaded []byte
+	// entries is the size of the replica plus 1, stored behind the state; 0 when the program that wrote that did not count.
+	entries  uint64
 	handlers map[string]*Handler
 }
 
@@ -46,6 +48,9 @@ type State struct {
 func run(b *bolt.Tx, fn func(*Tx) error) error {
 	t := &Tx{tx: b, handlers: map[string]*Handler{}}
 	t.load()
+	if b.Writable() && t.err == nil && t.entries == 0 {
+		t.entries = t.countedEntries() + 1
+	}
 	if t.err != nil {
 		return t.err
 	}
@@ -70,19 +75,19 @@ func (t *Tx) load() {
 		t.fail(err)
 		return
 	}
-	t.state = d.state()
+	t.state, t.entries = d.state()
 	t.fail(d.end())
 }
 
 func (t *Tx) save() {
 	var e encoder
-	e.state(t.state)
+	e.state(t.state, t.entries)
 	if value := e.seal(keyState); !bytes.Equal(value, t.loaded) {
 		t.put(t.tx.Bucket(bucketMeta), keyState, value)
 	}
 }
 
-func (e *encoder) state(s State) {
+func (e *encoder) state(s State, entries uint64) {
 	e.str(s.Fingerprint)
 	e.uint(s.Generation)
 	e.uint(s.Seq)
@@ -91,15 +96,16 @@ func (e *encoder) state(s State) {
 	e.slots(s.Slots)
 	e.str(s.Replaced)
 	e.flags(s.Cautious)
+	e.uint(entries)
 }
 
-func (d *decoder) state() State {
-	s := State{
+func (d *decoder) state() (s State, entries uint64) {
+	s = State{
 		Fingerprint: d.str(), Generation: d.uint(), Seq: d.uint(), IDs: d.uint(), Handlers: d.strs(), Slots: d.slots(),
 		Replaced: d.str(),
 	}
 	d.flags(&s.Cautious)
-	return s
+	return s, d.uint()
 }
 
 // State returns the state, which an Update may change in place.
@@ -135,13 +141,21 @@ func (t *Tx) HasEntry(uuid schema.UUID) bool {
 
 // PutEntry sets an entry of the replica.
 func (t *Tx) PutEntry(entry *schema.Entry) {
+	if !t.HasEntry(entry.UUID) {
+		t.entries++
+	}
 	e := encoder{b: make([]byte, 0, 512)}
 	e.entry(entry)
 	t.put(t.tx.Bucket(bucketEntries), entry.UUID[:], e.seal(entry.UUID[:]))
 }
 
 // DeleteEntry takes an entry out of the replica.
-func (t *Tx) DeleteEntry(uuid schema.UUID) { t.remove(t.tx.Bucket(bucketEntries), uuid[:]) }
+func (t *Tx) DeleteEntry(uuid schema.UUID) {
+	if t.HasEntry(uuid) {
+		t.entries--
+	}
+	t.remove(t.tx.Bucket(bucketEntries), uuid[:])
+}
 
 // Entries yields the replica in the order of the UUIDs, beginning behind the one given. Nothing may be written to it
 // meanwhile.
@@ -171,8 +185,16 @@ func (t *Tx) EntryIDs() iter.Seq[schema.UUID] { return t.uuids(t.tx.Bucket(bucke
 // Size returns the size of the file in bytes.
 func (t *Tx) Size() int64 { return t.tx.Size() }
 
-// CountEntries returns the size of the replica.
-func (t *Tx) CountEntries() int { return t.tx.Bucket(bucketEntries).Stats().KeyN }
+// CountEntries returns the size of the replica. It is kept, so that to ask costs nothing.
+func (t *Tx) CountEntries() int {
+	if t.entries == 0 {
+		return int(t.countedEntries())
+	}
+	return int(t.entries - 1)
+}
+
+// countedEntries counts them one by one.
+func (t *Tx) countedEntries() uint64 { return uint64(t.tx.Bucket(bucketEntries).Stats().KeyN) }
 
 // Outside returns the last DN of an entry that is outside what may be read, and whether it is.
 func (t *Tx) Outside(uuid schema.UUID) (string, bool) {
