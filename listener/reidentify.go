@@ -2,6 +2,7 @@ package listener
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"github.com/mailreg/mailreg/listener/store"
@@ -36,29 +37,26 @@ func (e *edit) reidentified(w *worker, generation uint64) (held map[schema.UUID]
 	return held
 }
 
+// pairs looks through the marks twice, so that a first load, which takes nothing away, gathers nothing.
 func (e *edit) pairs(w *worker, generation uint64) (list []pair) {
 	if w.claimer == nil {
 		return nil
 	}
 	v := w.view(e.tx)
 	gone := map[string]store.Mark{}
-	var come []store.Mark
-	for m := range v.h.Marks() {
-		if _, outside := e.tx.Outside(m.UUID); outside || m.Generation != generation {
-			continue
-		}
-		switch here, had := e.tx.HasEntry(m.UUID), v.h.HasAcked(m.UUID); {
-		case had && !here:
-			gone[sameName(v.h.Acked(m.UUID).Entry.DN)] = m
-		case here && !had:
-			come = append(come, m)
+	for m := range e.turned(v, generation) {
+		if acked := v.h.Acked(m.UUID).Entry; acked != nil {
+			gone[sameName(acked.DN)] = m
 		}
 	}
 	if len(gone) == 0 {
 		return nil
 	}
-	for _, m := range come {
+	for m := range e.turned(v, generation) {
 		entry := e.tx.Entry(m.UUID)
+		if entry == nil {
+			continue
+		}
 		former, ok := gone[sameName(entry.DN)]
 		if !ok {
 			continue
@@ -70,6 +68,21 @@ func (e *edit) pairs(w *worker, generation uint64) (list []pair) {
 		}
 	}
 	return list
+}
+
+// turned yields the marks of a refresh for entries that have gone although the handler has acknowledged them, or have come
+// although it has not.
+func (e *edit) turned(v view, generation uint64) iter.Seq[store.Mark] {
+	return func(yield func(store.Mark) bool) {
+		for m := range v.h.Marks() {
+			if m.Generation != generation || e.tx.HasEntry(m.UUID) == v.h.HasAcked(m.UUID) {
+				continue
+			}
+			if _, outside := e.tx.Outside(m.UUID); !outside && !yield(m) {
+				return
+			}
+		}
+	}
 }
 
 // paired reports whether a mark is one side of a pair that still is one.
