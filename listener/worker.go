@@ -322,8 +322,10 @@ func (w *worker) absorb() error {
 // index notes a mark: what it claims, and when it is due.
 func (w *worker) index(tx *store.Tx, m store.Mark, generation uint64) {
 	if w.claimer != nil {
-		entry := tx.Entry(m.UUID)
-		_, wanted, _ := w.target(entry)
+		var wanted []string
+		if m.Generation <= generation { // else it comes behind all that are due, and the end of its refresh indexes all anew
+			_, wanted, _ = w.target(tx.Entry(m.UUID))
+		}
 		w.claims.Want(m.UUID, wanted, slices.Sorted(maps.Keys(trials(m))))
 	}
 	w.claims.Unwait(m.UUID)

@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"hash/maphash"
 	"slices"
 
 	"github.com/mailreg/mailreg/schema"
@@ -24,12 +25,8 @@ type Waiting struct {
 // Graph remembers, of entries with something to do, who wants what and who waits for whom. It is an index of what is
 // stored elsewhere and can be built anew from there at any time, but for what Use says. It is not for several goroutines.
 type Graph struct {
-	// wanted are the claims of an entry's newest state, held those that its earlier ones may have; wanters and holders are
-	// the same the other way round.
-	wanted  map[schema.UUID][]string
-	wanters map[string][]schema.UUID
-	held    map[schema.UUID][]string
-	holders map[string][]schema.UUID
+	// wanted has the claims of the entries' newest states, held those that their earlier ones may have.
+	wanted, held index
 	// used says whose running call touches a resource.
 	used map[string]schema.UUID
 	// waits has for each entry that waits whom it waits for; waiters is the same the other way round.
@@ -39,38 +36,17 @@ type Graph struct {
 
 // NewGraph returns an empty one.
 func NewGraph() *Graph {
+	seed := maphash.MakeSeed()
 	return &Graph{
-		wanted: map[schema.UUID][]string{}, wanters: map[string][]schema.UUID{},
-		held: map[schema.UUID][]string{}, holders: map[string][]schema.UUID{}, used: map[string]schema.UUID{},
+		wanted: newIndex(seed), held: newIndex(seed), used: map[string]schema.UUID{},
 		waits: map[schema.UUID]Edge{}, waiters: map[schema.UUID][]schema.UUID{},
 	}
 }
 
 // Want replaces what the newest state of an entry claims and what its earlier ones may hold.
 func (g *Graph) Want(uuid schema.UUID, wanted, held []string) {
-	replace(g.wanted, g.wanters, uuid, wanted)
-	replace(g.held, g.holders, uuid, held)
-}
-
-// replace keeps a map of lists and its inverse in step.
-func replace(lists map[schema.UUID][]string, inverse map[string][]schema.UUID, uuid schema.UUID, list []string) {
-	if slices.Equal(lists[uuid], list) {
-		return
-	}
-	for _, r := range lists[uuid] {
-		left := slices.DeleteFunc(inverse[r], func(u schema.UUID) bool { return u == uuid })
-		if inverse[r] = left; len(left) == 0 {
-			delete(inverse, r)
-		}
-	}
-	delete(lists, uuid)
-	if len(list) == 0 {
-		return
-	}
-	lists[uuid] = list
-	for _, r := range list {
-		inverse[r] = append(inverse[r], uuid)
-	}
+	g.wanted.set(uuid, wanted)
+	g.held.set(uuid, held)
 }
 
 // Forget removes an entry that has no mark any more.
@@ -79,9 +55,10 @@ func (g *Graph) Forget(uuid schema.UUID) {
 	g.Unwait(uuid)
 }
 
-// Rivals returns those of whom Want has said that they want the resource or may have it.
+// Rivals returns those of whom Want has said that they want the resource or may have it. Once in a very long time there is
+// one among them that is after another resource.
 func (g *Graph) Rivals(resource string) []schema.UUID {
-	return slices.Concat(g.wanters[resource], g.holders[resource])
+	return slices.Concat(g.wanted.of(resource), g.held.of(resource))
 }
 
 // Wait notes for whom an entry waits; it waits for one at a time.
