@@ -151,3 +151,36 @@ func BenchmarkDispatch(b *testing.B) {
 type idle struct{ *target }
 
 func (*idle) Apply(context.Context, schema.Change) error { return nil }
+
+// BenchmarkStatus asks for the status while every entry has a mark.
+func BenchmarkStatus(b *testing.B) {
+	st, err := store.Open(filepath.Join(b.TempDir(), "listener.db"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	var entries []*schema.Entry
+	for n := range benchEntries {
+		entries = append(entries, benchUser(n+1))
+	}
+	err = st.Update(func(tx *store.Tx) error {
+		for _, e := range entries {
+			tx.PutEntry(e)
+		}
+		return nil
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	dir := newDirectory()
+	l, err := New(Config{Store: st, Source: dir, Probe: dir, Handlers: []Handler{newTarget()}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		if status, err := l.Status(b.Context()); err != nil || status.Handlers[0].Pending != benchEntries {
+			b.Fatal(status, err)
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*benchEntries), "ns/mark")
+}
