@@ -8,9 +8,12 @@ import (
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/mailreg/mailreg/listener"
+	"github.com/mailreg/mailreg/listener/syncrepl"
 	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -40,27 +43,43 @@ description: %[2]s
 // BenchmarkListener follows a directory of many users with the daemon itself. They live on another server, so that no mailbox is made:
 //
 //	x-ldapsearch  the initial load into the durable store, as a multiple of ldapsearch for the same entries
+//	x-cpu         the same in processor time
+//	x-bare        what a reader of ours needs that only decodes, as a multiple of that ldapsearch
 //	MiB-anon      the most memory of its own (RssAnon) in that time; x-memory is that as a multiple of a tenth of the users'
+//	x-memory-all  the same up to when all of it is acknowledged as well
 //	restart-ms    from the start of the process until it is in step, when nothing has changed
+//	nolog-ms      the same when the server keeps no session log
 //	x-catch-up    the same after a thousand changes, as a part of the initial load
 func BenchmarkListener(b *testing.B) {
 	for b.Loop() {
 		few := follow(b, *crowd/10)
 		many := follow(b, *crowd)
-		b.ReportMetric(float64(many.load)/float64(many.floor), "x-ldapsearch")
+		b.ReportMetric(float64(many.load.wall)/float64(many.floor.wall), "x-ldapsearch")
+		b.ReportMetric(float64(many.load.cpu)/float64(many.floor.cpu), "x-cpu")
+		b.ReportMetric(float64(many.bare)/float64(many.floor.wall), "x-bare")
 		b.ReportMetric(float64(many.memory)/1024, "MiB-anon")
 		b.ReportMetric(float64(many.memory)/float64(few.memory), "x-memory")
+		b.ReportMetric(float64(many.memoryAll)/float64(few.memoryAll), "x-memory-all")
 		b.ReportMetric(float64(many.restart.Milliseconds()), "restart-ms")
-		b.ReportMetric(float64(many.catchUp)/float64(many.load), "x-catch-up")
+		b.ReportMetric(float64(many.noLog.Milliseconds()), "nolog-ms")
+		b.ReportMetric(float64(many.catchUp)/float64(many.load.wall), "x-catch-up")
 	}
+	b.ReportMetric(0, "ns/op")
 }
+
+// spent is the time of one run: by the clock, and of the processors for both ends.
+type spent struct{ wall, cpu time.Duration }
 
 // figures are what was measured with one directory.
 type figures struct {
-	floor, load, restart, catchUp time.Duration
-	// memory is in KiB.
-	memory int
+	floor, load                   spent
+	bare, restart, noLog, catchUp time.Duration
+	// memory and memoryAll are in KiB.
+	memory, memoryAll int
 }
+
+// floors is how often each floor is measured; the medians count. The first runs warm the server up.
+const floors = 5
 
 func follow(b *testing.B, n int) (f figures) {
 	host := harness.NewHost(b, harness.HostConfig{
@@ -68,27 +87,82 @@ func follow(b *testing.B, n int) (f figures) {
 		Slapd: func(c *harness.SlapdConfig) { c.LDIF, c.SessionLog = users(n), 100000 },
 		Set:   []string{"mailreg/service/dovecot=no", "mailreg/service/postfix=no", "mailreg/backup/keep=0"},
 	})
-	f.floor = search(b, host.Slapd)
+	f.floor, f.bare = floor(b, host.Slapd)
 	begin := time.Now()
+	before := used(b, host.Slapd.Process().PID())
 	host.Listener = harness.SpawnListener(b, host.Sandbox)
-	f.memory = inStep(b, host, 1)
-	f.load = time.Since(begin)
-	host.Must("listener", "wait", "--timeout", "10m")
-	again := func(times int) time.Duration {
-		host.Listener.Stop()
+	most := watchMemory(host.Listener.PID())
+	inStep(b, host, 1)
+	f.load = spent{time.Since(begin), used(b, host.Listener.PID()) + used(b, host.Slapd.Process().PID()) - before}
+	f.memory = int(most.Load())
+	host.Must("listener", "wait", "--timeout", "80s")
+	f.memoryAll = int(most.Load())
+	ended := 1
+	again := func() time.Duration {
 		begin := time.Now()
 		host.Listener.Spawn()
-		inStep(b, host, times)
-		return time.Since(begin)
+		ended++
+		inStep(b, host, ended)
+		took := time.Since(begin)
+		host.Listener.Stop()
+		return took
 	}
-	f.restart = again(2)
 	host.Listener.Stop()
+	f.restart = median(again(), again(), again())
 	host.Slapd.LDIF(changes(1000))
-	f.catchUp = again(3)
-	host.Listener.Stop()
-	b.Logf("%d users: ldapsearch %s, load %s, restart %s, catching up %s, RssAnon %d KiB", n, f.floor, f.load, f.restart, f.catchUp, f.memory)
+	f.catchUp = again()
+	host.Slapd.Restart(func(c *harness.SlapdConfig) { c.SessionLog = -1 })
+	f.noLog = median(again(), again(), again())
+	b.Logf("%d users: ldapsearch %s, bare reader %s, load %s, restart %s, without session log %s, catching up %s, RssAnon %d KiB, later %d KiB",
+		n, f.floor.wall, f.bare, f.load.wall, f.restart, f.noLog, f.catchUp, f.memory, f.memoryAll)
 	return f
 }
+
+// floor runs ldapsearch and the bare reader in turns.
+func floor(b *testing.B, s *harness.Slapd) (spent, time.Duration) {
+	b.Helper()
+	var wall, cpu, bare []time.Duration
+	for range floors {
+		t := search(b, s)
+		wall, cpu, bare = append(wall, t.wall), append(cpu, t.cpu), append(bare, read(b, s))
+	}
+	return spent{median(wall...), median(cpu...)}, median(bare...)
+}
+
+// read returns how long a reader of ours takes for a refresh that only decodes it.
+func read(b *testing.B, s *harness.Slapd) time.Duration {
+	b.Helper()
+	source, err := syncrepl.New(syncrepl.Config{Server: server(s), Base: harness.BaseDN})
+	if err != nil {
+		b.Fatal(err)
+	}
+	begin := time.Now()
+	for event, err := range source.Events(b.Context(), nil) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		if event.Kind == listener.RefreshEnd {
+			break
+		}
+	}
+	return time.Since(begin)
+}
+
+// used returns how much processor time a process has used.
+func used(b *testing.B, pid int) time.Duration {
+	b.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, after, _ := strings.Cut(string(data), ") ")
+	fields := strings.Fields(after) // from the third of proc_pid_stat(5) on; utime and stime are the 14th and 15th, in 1/100 s
+	user, _ := strconv.Atoi(fields[11])
+	system, _ := strconv.Atoi(fields[12])
+	return time.Duration(user+system) * 10 * time.Millisecond
+}
+
+func median(list ...time.Duration) time.Duration { return percentile(list, 50) }
 
 func changes(n int) string {
 	var b strings.Builder
@@ -98,23 +172,35 @@ func changes(n int) string {
 	return b.String()
 }
 
-// inStep waits until the daemon has said that it follows for so many times, and returns the most anonymous memory that it
-// had meanwhile in KiB. It reads the log, for asking would cost the daemon time.
-func inStep(b *testing.B, host *harness.Host, times int) (most int) {
+// inStep waits until the daemon has said that it follows for so many times. It reads the log, for asking would cost the
+// daemon time.
+func inStep(b *testing.B, host *harness.Host, times int) {
 	b.Helper()
-	status := fmt.Sprintf("/proc/%d/status", host.Listener.PID())
 	for deadline := time.Now().Add(10 * time.Minute); time.Now().Before(deadline); {
-		if data, err := os.ReadFile(status); err == nil {
-			most = max(most, anonymous(string(data)))
-		}
 		log, _ := os.ReadFile(host.Listener.Log())
 		if bytes.Count(log, []byte("follows the directory")) >= times {
-			return most
+			return
 		}
 		<-time.After(5 * time.Millisecond)
 	}
 	b.Fatal("the listener is not in step")
-	return 0
+}
+
+// watchMemory keeps the most anonymous memory in KiB that a process has had so far, until it ends.
+func watchMemory(pid int) *atomic.Int64 {
+	most := new(atomic.Int64)
+	go func() {
+		for {
+			data, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+			now := anonymous(string(data))
+			if now == 0 {
+				return // it has ended
+			}
+			most.Store(max(most.Load(), int64(now)))
+			<-time.After(5 * time.Millisecond)
+		}
+	}()
+	return most
 }
 
 func anonymous(status string) int {
@@ -128,15 +214,17 @@ func anonymous(status string) int {
 }
 
 // search returns how long ldapsearch takes for the same entries and attributes by the same control.
-func search(b *testing.B, s *harness.Slapd) time.Duration {
+func search(b *testing.B, s *harness.Slapd) spent {
 	b.Helper()
 	args := append([]string{
 		"-x", "-LLL", "-H", s.URL(), "-D", harness.ListenerDN, "-w", harness.ListenerPassword, "-E", "sync=ro",
 		"-b", harness.BaseDN, schema.Scope{}.Filter(),
 	}, schema.Attributes()...)
-	begin := time.Now()
-	if err := exec.Command(harness.Program(b, "ldapsearch"), args...).Run(); err != nil {
+	cmd := exec.Command(harness.Program(b, "ldapsearch"), args...)
+	before, begin := used(b, s.Process().PID()), time.Now()
+	if err := cmd.Run(); err != nil {
 		b.Fatalf("ldapsearch: %v", err)
 	}
-	return time.Since(begin)
+	wall := time.Since(begin)
+	return spent{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime() + used(b, s.Process().PID()) - before}
 }
