@@ -120,6 +120,9 @@ func (l *Listener) Reject(ctx context.Context, id string) (int, error) {
 	pairs := 0
 	err = w.do(ctx, func() error {
 		return l.update(func(e *edit) error {
+			if err := w.view(e.tx).engaged(id); err != nil {
+				return err
+			}
 			pairs = e.decided(w, id, e.disinherit)
 			return nil
 		})
@@ -139,6 +142,9 @@ func (l *Listener) Approve(ctx context.Context, id string) (int, error) {
 	}
 	count := 0
 	approve := func(e *edit) error {
+		if err := w.view(e.tx).engaged(id); err != nil {
+			return err
+		}
 		count = e.decided(w, id, e.inherit)
 		marks := selectMarks(e.tx.Handler(w.name), func(m store.Mark) bool { return m.Batch == id && m.Class == store.Held })
 		for _, m := range marks {
@@ -186,8 +192,13 @@ func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, 
 		return w.l.update(func(e *edit) error {
 			v := w.view(e.tx)
 			var list []decision
+			kept := 0
 			for _, m := range selectMarks(v.h, pick) {
 				if _, busy := w.busy[m.UUID]; busy {
+					continue
+				}
+				if e.keepID(w, m) {
+					kept++
 					continue
 				}
 				d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
@@ -199,7 +210,7 @@ func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, 
 				d.claims = w.unused(d.claims)
 				e.acknowledge(w, d)
 			}
-			count = len(list)
+			count = kept + len(list)
 			return nil
 		})
 	})

@@ -137,6 +137,8 @@ func (w *worker) call(ctx context.Context, d decision) error {
 		}
 	}
 	switch {
+	case d.mark.Rejected:
+		return nil
 	case d.verb == setAside:
 		return w.aside.SetAside(ctx, d.change)
 	case d.mark.Disown && d.change.New == nil && w.identifier != nil:

@@ -55,7 +55,7 @@ func (e *edit) mark(w *worker, uuid schema.UUID, generation uint64, before *sche
 	if generation > e.tx.State().Generation {
 		m.Known = 0
 	}
-	m.Approved, m.Checked, m.Target = false, false, ""
+	m.Approved, m.Checked, m.Rejected, m.Target = false, false, false, ""
 	m = e.ready(w, m)
 	e.rearm(w, uuid)
 	return m
@@ -154,7 +154,7 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	default:
 		m.First, m.Attempts, m.SetAside, m.Doubt, m.Target = d.mark.Last+1, 0, false, false, ""
 		m.Tried, m.Before = nil, nil
-		settleID(&m)
+		settleID(&m, d.mark)
 		h.PutMark(m)
 	}
 	e.touch(w, uuid)
@@ -170,7 +170,7 @@ func (e *edit) remind(w *worker, o outcome) (parked bool) {
 	m := o.mark
 	m.Attempts++
 	m.Resync, m.SetAside, m.Doubt, m.Tried, m.Before = true, false, false, nil, nil
-	settleID(&m)
+	settleID(&m, o.mark)
 	e.park(w, m, o.err.Error(), schema.UUID{})
 	return true
 }

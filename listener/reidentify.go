@@ -149,8 +149,39 @@ func (e *edit) decided(w *worker, batch string, carry func(*worker, store.Mark) 
 	return count
 }
 
-// settleID forgets a change of ids, once the handler has acknowledged it.
-func settleID(m *store.Mark) { m.Former, m.Disown, m.Pair = schema.UUID{}, false, schema.UUID{} }
+// settleID forgets the change of ids that the handler was called for. One that was found while the call ran stays.
+func settleID(m *store.Mark, called store.Mark) {
+	if m.Former == called.Former {
+		m.Former = schema.UUID{}
+	}
+	m.Disown, m.Rejected = m.Disown && !called.Disown, false
+	if m.Pair == called.Pair {
+		m.Pair = schema.UUID{}
+	}
+}
+
+// keepID makes the handler learn under which id it knows what belongs to an entry, although a person has rejected the change
+// that it was to learn that with. It reports whether there is something to learn: a second rejection gives that up.
+func (e *edit) keepID(w *worker, m store.Mark) bool {
+	if m.Former.IsZero() || m.Rejected || w.identifier == nil {
+		return false
+	}
+	m.Rejected, m.Approved, m.Resync = true, true, true
+	e.ready(w, withoutBatch(m))
+	e.rearm(w, m.UUID)
+	return true
+}
+
+// engaged reports whether the handler is being called for one side of a batch's pairs: what it has acknowledged is about to
+// change.
+func (v view) engaged(batch string) error {
+	for uuid := range v.w.busy {
+		if m, ok := v.h.Mark(uuid); ok && m.Batch == batch && !m.Pair.IsZero() {
+			return fmt.Errorf("handler %s is being called for %s: decide when that has ended", v.w.name, v.name(uuid))
+		}
+	}
+	return nil
+}
 
 // sameName returns a text that is equal for equal DNs.
 func sameName(text string) string {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -143,4 +144,97 @@ func TestReidentifiedHeirGoesBeforeTheCall(t *testing.T) {
 			t.Errorf("%q, %v", got, r.target.stores)
 		}
 	})
+}
+
+// TestReidentifiedHeirIsRejected: what a person rejects of an heir is its change, not who it is.
+func TestReidentifiedHeirIsRejected(t *testing.T) {
+	gone := func(r *rig) { r.dir.delete(ids(11, 13)...) }
+	moved := func(r *rig) {
+		for i := 11; i <= 13; i++ {
+			r.dir.set(user(i, fmt.Sprintf("b%d", i)))
+		}
+	}
+	back := func(r *rig) { r.dir.set(user(13, "a3", attr("cn", "back"))) }
+	for name, c := range map[string]struct {
+		change func(*rig)
+		then   string
+	}{
+		"gone":  {gone, "add u13 a3"},
+		"moved": {moved, "change u13 b13 a3"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := reload(t, 3)
+				batch := r.reidentified()
+				r.must(r.Pause(t.Context(), "target"))
+				_, err := r.Approve(t.Context(), batch)
+				r.must(err)
+				r.stop()
+				c.change(r)
+				r.start()
+				r.must(r.Resume(t.Context(), "target"))
+				r.expect()
+				held, err := r.Held(t.Context())
+				if err != nil || len(held) != 1 || held[0].Count != 3 {
+					t.Fatalf("held %+v, %v", held, err)
+				}
+				_, err = r.Reject(t.Context(), held[0].ID)
+				r.must(err)
+				r.expectAny("inherit u1 u11", "inherit u2 u12", "inherit u3 u13")
+				r.expectMarks()
+				if s := r.target.stores; s["a1"] != id(11) || s["a2"] != id(12) || s["a3"] != id(13) {
+					t.Errorf("%v", s)
+				}
+				back(r)
+				r.expect(c.then)
+			})
+		})
+	}
+}
+
+// TestReidentifiedWhileCalled: who is being called for is neither given away nor disowned, and the pair stays one.
+func TestReidentifiedWhileCalled(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, crowd(9)...)
+		r.config.Handlers = []Handler{renamer{r.target}}
+		r.config.Guard = func() (int, int) { return 2, 0 }
+		r.start()
+		r.target.taken()
+		going := make(chan struct{})
+		r.target.fail = func(c schema.Change) error {
+			if c.UUID == id(1) {
+				<-going
+			}
+			return nil
+		}
+		r.dir.set(user(1, "a1", attr("cn", "new")))
+		synctest.Wait()
+		r.dir.change(func() { // a refresh while the call runs
+			for i := 1; i <= 3; i++ {
+				delete(r.dir.entries, id(i))
+				r.dir.entries[id(i+10)] = user(i+10, fmt.Sprintf("a%d", i), attr("dn", "same"))
+				r.dir.entries[id(i+10)].DN = fmt.Sprintf("uid=u%d,ou=people", i)
+				r.dir.log = append(r.dir.log, id(i), id(i+10))
+			}
+			r.dir.cuts++
+		})
+		pass(2 * time.Second)
+		batch := r.reidentified()
+		if _, err := r.Approve(t.Context(), batch); err == nil || !strings.Contains(err.Error(), "decide when that has ended") {
+			t.Error(err)
+		}
+		close(going)
+		r.expect("change u1 a1 a1")
+		_, err := r.Approve(t.Context(), r.reidentified())
+		r.must(err)
+		r.expectAny("change u11 a1 a1", "change u12 a2 a2", "change u13 a3 a3", "inherit u1 u11", "inherit u2 u12", "inherit u3 u13")
+		r.expectMarks()
+	})
+}
+
+func (r *rig) must(err error) {
+	r.t.Helper()
+	if err != nil {
+		r.t.Fatal(err)
+	}
 }

@@ -75,6 +75,8 @@ type Mark struct {
 	Former schema.UUID
 	// Disown asks that what belongs to the entry, which is gone, is put out of reach: another id has its name.
 	Disown bool
+	// Rejected lets the handler learn of Former and nothing else, because a person has rejected the change itself.
+	Rejected bool
 	// Before is the last such state, kept when the handler has acknowledged nothing: it must be undone all the same.
 	Before *schema.Entry
 }
@@ -120,7 +122,7 @@ func (h *Handler) mark(uuid schema.UUID, d *decoder) (Mark, bool) {
 	}
 	m.Delay, m.Target = time.Duration(d.uint()), d.str()
 	m.Pair, m.Former = d.uuid(), d.uuid()
-	d.flags(&m.Disown)
+	d.flags(&m.Disown, &m.Rejected)
 	h.t.fail(d.end())
 	return m, h.t.err == nil
 }
@@ -156,7 +158,7 @@ func (h *Handler) PutMark(m Mark) {
 	e.str(m.Target)
 	e.uuid(m.Pair)
 	e.uuid(m.Former)
-	e.flags(m.Disown)
+	e.flags(m.Disown, m.Rejected)
 	h.t.put(h.dirty, m.UUID[:], e.seal(m.UUID[:]))
 }
 
