@@ -9,6 +9,12 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
+// steady returns a clock that begins with the wall clock and does not jump: the brake counts over minutes that have passed.
+func steady(now func() time.Time) func() time.Time {
+	wall, begun := now().Round(0), time.Now()
+	return func() time.Time { return wall.Add(time.Since(begun)) }
+}
+
 // window is the time in which takes outside a refresh are counted together.
 const window = 10 * time.Minute
 
@@ -31,7 +37,7 @@ func exceeds(takes, stores, count, percent int) (string, bool) {
 // that time count among those that there were.
 func (v view) tooMany(takes int) (string, bool) {
 	count, percent := v.w.l.cfg.Guard()
-	recent, removed := v.h.Takes(v.w.l.cfg.Now().Add(-window))
+	recent, removed := v.h.Takes(v.w.l.clock().Add(-window))
 	takes += recent
 	if count <= 0 || takes <= min(count, 5) {
 		return "", false // of 10 stores, more than half are 6

@@ -300,3 +300,37 @@ func TestStoresElsewhereDoNotCount(t *testing.T) {
 		r.expectHeld(control.Held{ID: "h1", Count: 6, Reason: "6 of 20"})
 	})
 }
+
+// TestClockJumpsLeaveTheBrake: ten minutes are ten minutes, whatever the wall clock does meanwhile.
+func TestClockJumpsLeaveTheBrake(t *testing.T) {
+	for _, jump := range []time.Duration{-48 * time.Hour, -time.Minute, time.Minute, 48 * time.Hour} {
+		for _, restart := range []bool{false, true} {
+			bubble(t, func(t *testing.T) {
+				r := newRig(t, crowd(100)...)
+				r.config.Guard = func() (int, int) { return 5, 5 }
+				var skew time.Duration
+				r.config.Now = func() time.Time { return time.Now().Add(skew) }
+				r.start()
+				r.target.taken()
+				r.dir.delete(ids(1, 4)...)
+				r.expectCount(4)
+				skew = jump
+				pass(time.Minute)
+				r.dir.delete(id(5))
+				r.expectCount(1)
+				if restart {
+					r.start()
+				}
+				pass(time.Minute)
+				r.dir.delete(ids(6, 7)...)
+				r.expectCount(0)
+				r.expectHeld(control.Held{ID: "h1", Count: 2, Reason: "6 of"})
+				pass(8*time.Minute + 30*time.Second) // the first four count no more
+				r.dir.delete(ids(8, 11)...)
+				r.expectCount(4)
+				r.dir.delete(ids(12, 13)...)
+				r.expectCount(0)
+			})
+		}
+	}
+}

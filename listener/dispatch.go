@@ -280,7 +280,8 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 	default:
 		e.acknowledge(w, o.decision)
 		if o.takes && !o.mark.Approved {
-			h.AddTake(w.take(o, e), e.now.Add(-window))
+			take := w.take(o, e)
+			h.AddTake(take, take.At.Add(-window))
 		}
 		if o.err != nil {
 			return e.remind(w, o)
@@ -294,7 +295,7 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 
 // take is what the brake is to remember of an outcome.
 func (w *worker) take(o outcome, e *edit) store.Take {
-	return store.Take{At: e.now, UUID: o.change.UUID, Removed: !w.kept(o.change.New)}
+	return store.Take{At: w.l.clock(), Wall: e.now, UUID: o.change.UUID, Removed: !w.kept(o.change.New)}
 }
 
 // kept reports whether an acknowledged entry has a store here.

@@ -140,8 +140,10 @@ func (c Config) delay(failures int) time.Duration {
 
 // Listener follows a source and drives handlers. It implements control.API.
 type Listener struct {
-	cfg     Config
-	log     *slog.Logger
+	cfg Config
+	log *slog.Logger
+	// clock tells the time that the brake goes by.
+	clock   func() time.Time
 	store   *store.Store
 	workers []*worker
 	// news tells those who wait that something was committed or that the session changed.
@@ -171,7 +173,7 @@ type Listener struct {
 func New(cfg Config) (*Listener, error) {
 	cfg = cfg.withDefaults()
 	l := &Listener{
-		cfg: cfg, log: cfg.Logger, store: cfg.Store,
+		cfg: cfg, log: cfg.Logger, clock: steady(cfg.Now), store: cfg.Store,
 		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
 		auditing: make(chan struct{}, 1), suspicions: make(chan string, 1), resumed: make(chan struct{}, 1),
 		stalls: make(chan error, 1),
@@ -203,6 +205,7 @@ func (e *edit) prepare(names []string) error {
 			was.Reconcile, was.From = true, state.Generation+1
 			h.SetState(was)
 		}
+		e.tx.Handler(w.name).SettleTakes(e.l.clock())
 		changed := e.version(w)
 		if added || changed || !slices.Contains(state.Handlers, w.name) {
 			e.markAll(w, state.Generation+1, changed && !added)

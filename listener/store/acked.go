@@ -223,7 +223,10 @@ func (h *Handler) CountAcked(keep func(*schema.Entry) bool, enough int) int {
 
 // Take is an effect that took mail away.
 type Take struct {
-	At   time.Time
+	// At is when, by a clock that does not jump while the process runs.
+	At time.Time
+	// Wall is when by the wall clock of that moment.
+	Wall time.Time
 	UUID schema.UUID
 	// Removed is set when the entry has no store here any more.
 	Removed bool
@@ -243,10 +246,55 @@ func (h *Handler) AddTake(k Take, horizon time.Time) {
 	for _, key := range old {
 		h.t.remove(h.guards, key)
 	}
-	key := append(timeKey(k.At), k.UUID[:]...)
+	h.putTake(k)
+}
+
+func (k Take) key() []byte { return append(timeKey(k.At), k.UUID[:]...) }
+
+func (h *Handler) putTake(k Take) {
+	key := k.key()
 	var e encoder
 	e.flags(k.Removed)
+	e.time(k.Wall)
 	h.t.put(h.guards, key, e.seal(key))
+}
+
+func (h *Handler) take(key []byte, d *decoder) Take {
+	k := Take{At: timeOf(key), UUID: schema.UUID(key[8:])}
+	d.flags(&k.Removed)
+	k.Wall = d.time()
+	h.t.fail(d.end())
+	return k
+}
+
+// SettleTakes turns the times of the last run into those of this one, which begins at now: by as much as its wall clock had
+// jumped when it noted the last take. None lies ahead of now, so that each counts for no longer than it is meant to.
+func (h *Handler) SettleTakes(now time.Time) {
+	var list []Take
+	c := h.guards.Cursor()
+	for k, v := c.First(); k != nil && h.t.err == nil; k, v = c.Next() {
+		if d := h.t.open(k, v); d != nil {
+			list = append(list, h.take(k, d))
+		}
+	}
+	if len(list) == 0 {
+		return
+	}
+	shift := time.Duration(0)
+	if last := list[len(list)-1]; !last.Wall.IsZero() {
+		shift = last.Wall.Sub(last.At)
+	}
+	for _, k := range list {
+		h.t.remove(h.guards, k.key())
+	}
+	for i, k := range list {
+		k.At = k.At.Add(shift)
+		if latest := now.Add(time.Duration(i - len(list))); k.At.After(latest) {
+			k.At = latest // by nanoseconds apart: one entry may have lost mail twice
+		}
+		k.Wall = k.At
+		h.putTake(k)
+	}
 }
 
 // Takes returns how many takes there were since the horizon, and how many of them removed a store.
@@ -258,11 +306,13 @@ func (h *Handler) Takes(horizon time.Time) (all, removed int) {
 			break
 		}
 		all++
-		if d.uint() != 0 {
+		if h.take(k, d).Removed {
 			removed++
 		}
 	}
 	return all, removed
 }
+
+func timeOf(key []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(key))) }
 
 func timeKey(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano())) }

@@ -320,6 +320,45 @@ func TestBlockedIndexFollowsMarks(t *testing.T) {
 	})
 }
 
+// TestTakesOverClocks: what counts is how long ago a take was, as far as the clocks tell.
+func TestTakesOverClocks(t *testing.T) {
+	at := time.Unix(10_000_000, 0)
+	for name, c := range map[string]struct {
+		// jump is by how much the wall clock was ahead of the other one from the second of three takes on; restart is when the
+		// next run begins, after the first take by the wall clock of then; within are those of the last ten minutes.
+		jump, restart time.Duration
+		within        int
+	}{
+		"as it should be": {0, 5 * time.Minute, 3},
+		"later":           {0, 11 * time.Minute, 2},
+		"long ago":        {0, time.Hour, 0},
+		"forward":         {48 * time.Hour, 48*time.Hour + 5*time.Minute, 3},
+		"back":            {-48 * time.Hour, -48*time.Hour + 5*time.Minute, 3},
+		"back meanwhile":  {0, -time.Hour, 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := open(t)
+			d.update(func(tx *store.Tx) {
+				tx.AddHandler("h")
+				h := tx.Handler("h")
+				for n, skew := range []time.Duration{0, c.jump, c.jump} {
+					now := at.Add(time.Duration(n) * 90 * time.Second)
+					h.AddTake(store.Take{At: now, Wall: now.Add(skew), UUID: id(1), Removed: n == 0}, now.Add(-time.Hour))
+				}
+				now := at.Add(c.restart)
+				h.SettleTakes(now)
+				removed := min(c.within/3, 1)
+				if all, r := h.Takes(now.Add(-10 * time.Minute)); all != c.within || r != removed {
+					t.Errorf("%d takes, %d removed", all, r)
+				}
+				if all, _ := h.Takes(now.Add(time.Nanosecond)); all != 0 {
+					t.Errorf("%d takes to come", all)
+				}
+			})
+		})
+	}
+}
+
 func TestTakesAreForgotten(t *testing.T) {
 	d := open(t)
 	at := time.Unix(1000, 0)
