@@ -48,6 +48,7 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 	err := l.store.View(func(tx *store.Tx) error {
 		status.Entries, status.Store.Bytes = tx.CountEntries(), tx.Size()
 		status.Notes = append(status.Notes, l.stateNotes(tx)...)
+		status.Absent = l.absent(tx)
 		status.Audit = lastAudit(tx)
 		status.Notes = append(status.Notes, auditNotes(status.Audit)...)
 		for _, w := range l.workers {

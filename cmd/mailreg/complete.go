@@ -31,7 +31,7 @@ func addCompletions(a *app, root *cobra.Command) {
 		"register": a.proposeModules, "unregister": a.proposeModules,
 		"listener retry": a.proposeParked, "listener drop": a.proposeParked,
 		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers, "listener diff": a.proposeHandlers,
-		"listener pause": a.proposeHandlers, "listener resume": a.proposeHandlers,
+		"listener pause": a.proposeHandlers, "listener resume": a.proposeHandlers, "listener forget": a.proposeAbsent,
 		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores,
 		"mailbox trash restore": a.proposeKept, "mailbox trash purge": a.proposeKept,
 	}
@@ -175,6 +175,12 @@ func (a *app) proposeHandlers(ctx context.Context, _ string) []string {
 		all = append(all, h.Name)
 	}
 	return all
+}
+
+// proposeAbsent proposes the handlers that can be forgotten.
+func (a *app) proposeAbsent(ctx context.Context, _ string) []string {
+	status, _ := a.daemon().Status(ctx) // none without a daemon
+	return status.Absent
 }
 
 // proposeStores proposes the addresses of the stores in place: they are known without the daemon.

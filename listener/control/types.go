@@ -61,6 +61,8 @@ type Status struct {
 	Audit *AuditReport `json:"audit,omitempty"`
 	// Server is the last comparison of a part of all entries with the mail server.
 	Server *SliceStatus `json:"server,omitempty"`
+	// Absent names the handlers of which something is kept although they take no part any more.
+	Absent []string `json:"absent,omitempty"`
 }
 
 // BackupResult is the copy that was made.
