@@ -30,7 +30,7 @@ func (w *worker) targetsDown(waiting map[string]int) (list []control.TargetStatu
 	defer w.mu.Unlock()
 	for _, s := range w.down {
 		list = append(list, control.TargetStatus{
-			Name: s.Target, Since: control.Moment{Time: s.Since}, Waiting: waiting[s.Target], Reason: s.Reason,
+			Name: s.Target, Since: control.Moment{Time: s.Since}, Waiting: max(waiting[s.Target], s.Waiting), Reason: s.Reason,
 		})
 	}
 	return list

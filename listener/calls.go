@@ -143,6 +143,7 @@ func (w *worker) finish(o outcome) {
 	} else {
 		w.running--
 	}
+	w.shun(o)
 	w.keep(o)
 }
 

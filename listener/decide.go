@@ -52,7 +52,10 @@ type decision struct {
 	reason, batch string
 	// takes is set when the change takes mail away.
 	takes bool
-	err   error
+	// targets are those that the handler has named, down is the one for which to rest.
+	targets []string
+	down    string
+	err     error
 }
 
 // resources are all that a call may touch.
@@ -107,7 +110,7 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 		d.verb, d.at = later, v.due(m)
 		return d, false
 	case m.Target != "" && !v.w.targets.Admits(m.Target, uuid):
-		d.verb = rest
+		d.verb, d.down = rest, m.Target
 		return d, false
 	}
 	v.load(&d)
@@ -178,14 +181,20 @@ func (v view) unconcerned(d decision) bool {
 	return v.w.differ != nil && !again && d.change.Old != nil && d.change.New != nil && !v.w.differs(d.change)
 }
 
-// proceed lets a change pass the brake, or stops it.
+// proceed lets a change pass the brake, or stops it; what is down keeps it from being called.
 func (v view) proceed(d decision, verb verb) decision {
 	d.verb = verb
-	if !d.takes || d.mark.Approved || d.mark.Checked {
-		return d
+	if d.takes && !d.mark.Approved && !d.mark.Checked {
+		if reason, over := v.overLimit(); over {
+			d.verb, d.reason, d.batch = hold, reason, ""
+			return d
+		}
 	}
-	if reason, over := v.overLimit(); over {
-		d.verb, d.reason, d.batch = hold, reason, ""
+	d.targets = v.w.needs(d.change)
+	for _, name := range d.targets {
+		if !v.w.targets.Admits(name, d.change.UUID) {
+			d.verb, d.down = rest, name
+		}
 	}
 	return d
 }

@@ -3,6 +3,7 @@ package listener
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/mailreg/mailreg/listener/breaker"
@@ -76,7 +77,7 @@ func (w *worker) begin(work context.Context, uuid schema.UUID, d decision) bool 
 	}
 	switch d.verb {
 	case rest:
-		w.targets.Wait(d.mark.Target, d.mark.First, uuid)
+		w.targets.Wait(d.down, d.mark.First, uuid)
 	case wait:
 		return d.mark.BlockedBy != d.edge.By
 	case later:
@@ -374,7 +375,15 @@ func (o outcome) target() string {
 	return down.Target
 }
 
-// meet takes in what a call has shown of its targets: the one that it has met down now, and the one that it was to try.
+// shun takes in which target a call has met down, before another call begins.
+func (w *worker) shun(o outcome) {
+	name := o.target()
+	if name != "" && w.targets.Down(name, o.change.UUID, o.err.Error(), w.l.cfg.Now()) {
+		w.log.Warn("target is down", "op", o.op(), "dn", o.change.DN(), "uuid", o.change.UUID.String(), "target", name, "err", o.err)
+	}
+}
+
+// meet takes in what a call has shown of the targets that it was to try, once that is stored.
 func (w *worker) meet(o outcome) {
 	defer w.targets.Release(o.change.UUID) // also of one that has changed since, which shows nothing
 	if o.verb != call && o.verb != setAside {
@@ -382,10 +391,10 @@ func (w *worker) meet(o outcome) {
 	}
 	attrs := []any{"op", o.op(), "dn", o.change.DN(), "uuid", o.change.UUID.String()}
 	now := o.target()
-	if now != "" && w.targets.Down(now, o.change.UUID, o.err.Error(), w.l.cfg.Now()) {
-		w.log.Warn("target is down", append(attrs, "target", now, "err", o.err)...)
-	}
-	if was := o.mark.Target; was != "" && was != now {
+	for _, was := range slices.Concat(o.targets, []string{o.mark.Target}) {
+		if was == "" || was == now {
+			continue
+		}
 		waiting, up := w.targets.Answered(was, o.change.UUID)
 		w.enqueue(waiting)
 		if up {

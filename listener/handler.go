@@ -70,6 +70,13 @@ type Differ interface {
 	Differs(c schema.Change) bool
 }
 
+// Targeter is a handler that can tell whom a call needs.
+type Targeter interface {
+	// Targets names the targets that Apply of the change would meet, as in schema.TargetDown. While one of them is down, nothing
+	// is called that names it but one call at a time that tries it. It must be pure but for reading settings.
+	Targets(c schema.Change) []string
+}
+
 // Limited is a handler that bears fewer calls at once than others.
 type Limited interface {
 	// Calls is how many.

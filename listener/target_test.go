@@ -144,3 +144,61 @@ func TestClockJumpsDoNotHurryOrDelay(t *testing.T) {
 		}
 	}
 }
+
+// namer is a handler that names the server of an entry beforehand.
+type namer struct{ *target }
+
+func (namer) Targets(c schema.Change) []string {
+	if c.New == nil {
+		return []string{c.Old.First("server")}
+	}
+	return []string{c.New.First("server")}
+}
+
+// TestNamedTargetIsNotCalledWhileDown: a backlog for a slow target that is down costs one call at a time, not one for each.
+func TestNamedTargetIsNotCalledWhileDown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		var entries []*schema.Entry
+		for n := 1; n <= 200; n++ {
+			entries = append(entries, user(n, fmt.Sprintf("a%d", n), attr("server", []string{"x", "y"}[n%2])))
+		}
+		r := newRig(t, entries...)
+		r.config.Workers, r.config.Handlers = 4, []Handler{namer{r.target}}
+		s := &servers{down: map[string]bool{"x": true}, calls: map[string]int{}}
+		r.target.fail = func(c schema.Change) error {
+			err := s.fail(c)
+			if err != nil {
+				time.Sleep(30 * time.Second)
+			}
+			return err
+		}
+		r.start()
+		pass(time.Minute)
+		if got := r.target.taken(); len(got) != 100 {
+			t.Errorf("%d of 100 entries of the server that is up", len(got))
+		}
+		pass(time.Hour)
+		if n := s.taken("x"); n > 60 {
+			t.Errorf("%d calls of the server that is down in an hour, with 100 entries that wait", n)
+		}
+		status, _ := r.Status(t.Context())
+		if h := status.Handlers[0]; len(h.Targets) != 1 || h.Targets[0].Waiting < 99 || h.Pending+h.Retrying != 100 || h.Oldest.IsZero() {
+			t.Errorf("%+v", h)
+		}
+		r.dir.set(user(200, "b", attr("server", "y"))) // another home
+		r.expect("change u200 a200 b")                 // it was due, so it may have been called
+		r.dir.set(user(1, "a1", attr("server", "x")))  // from a home that is up to the one that is down
+		r.expect()
+		r.start()
+		pass(time.Minute)
+		if n := s.taken("x"); n > 8 {
+			t.Errorf("%d calls after a restart", n)
+		}
+		s.set("x", false)
+		pass(3 * time.Minute)
+		if got := r.target.taken(); len(got) != 100 {
+			t.Errorf("%d", len(got))
+		}
+		r.expectMarks()
+	})
+}

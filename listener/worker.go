@@ -42,6 +42,7 @@ type worker struct {
 	recaller   Recaller
 	differ     Differ
 	identifier Reidentifier
+	targeter   Targeter
 
 	// workers is how many calls the handler gets at once.
 	workers int
@@ -144,6 +145,7 @@ func newWorker(l *Listener, h Handler) *worker {
 	w.recaller, _ = h.(Recaller)
 	w.differ, _ = h.(Differ)
 	w.identifier, _ = h.(Reidentifier)
+	w.targeter, _ = h.(Targeter)
 	w.reset()
 	return w
 }
@@ -411,6 +413,17 @@ func (w *worker) takes(c schema.Change) (takes bool, err error) {
 	}
 	err = safely(func() error { takes = w.taker.Takes(c); return nil })
 	return takes, err
+}
+
+// needs asks the handler for the targets of a change.
+func (w *worker) needs(c schema.Change) (names []string) {
+	if w.targeter == nil {
+		return nil
+	}
+	if err := safely(func() error { names = w.targeter.Targets(c); return nil }); err != nil {
+		return nil // the call itself will show that
+	}
+	return names
 }
 
 // differs asks the handler whether it reads what has changed. One that panics will do so again when it is called.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
@@ -86,6 +87,26 @@ func (h *Handler) Takes(c schema.Change) bool {
 	}
 	old, new, err := sides(c)
 	return err == nil && Takes(Plan(old, new, s), new, s)
+}
+
+// Targets names the spool and the server that Apply would meet, none when it would do nothing here.
+func (h *Handler) Targets(c schema.Change) []string {
+	view, err := h.cfg.View()
+	if err != nil {
+		return nil
+	}
+	s, err := settings(view)
+	if err != nil {
+		return nil
+	}
+	old, new, err := sides(c)
+	if err != nil || len(Plan(old, new, s)) == 0 {
+		return nil
+	}
+	if name, err := backendName(h.cfg.Root, view); err == nil && name == "dovecot" {
+		return []string{"spool", dovecot.Target}
+	}
+	return []string{"spool"}
 }
 
 // Steps tells what Apply would do.

@@ -392,3 +392,21 @@ func TestLayoutIsChecked(t *testing.T) {
 		t.Errorf("Check: %v", err)
 	}
 }
+
+func TestTargets(t *testing.T) {
+	h := newHost(t)
+	at, away := person("a", "a@x.test", here), person("a", "a@x.test", there)
+	for _, c := range []struct {
+		old, new *schema.Entry
+		want     []string
+	}{
+		{nil, at, []string{"spool"}},
+		{at, away, []string{"spool"}},
+		{away, away, nil},
+		{nil, person("a", "nonsense", here), nil},
+	} {
+		if got := h.Targets(change("a", c.old, c.new)); !slices.Equal(got, c.want) {
+			t.Errorf("%v: %q", c, got)
+		}
+	}
+}

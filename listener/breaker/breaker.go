@@ -1,6 +1,6 @@
 // Package breaker remembers which targets of a handler are down and what waits for each of them. One call at a time tries a
 // target, after a pause that grows; when it gets through, all that has waited goes on. Others are let through meanwhile:
-// only a call shows which target it meets.
+// unless the handler has named them, only a call shows which target it meets.
 package breaker
 
 import (
@@ -25,6 +25,8 @@ type State struct {
 	Target, Reason string
 	// Since is when it was first found down, by the wall clock.
 	Since time.Time
+	// Waiting is how many entries wait for it.
+	Waiting int
 }
 
 // Targets are the targets that are down. Its times are those of time.Now, whose monotonic part counts.
@@ -150,7 +152,9 @@ func (t *Targets) Next() (next time.Time, ok bool) {
 // States returns the targets that are down, by name.
 func (t *Targets) States() (list []State) {
 	for _, d := range t.down {
-		list = append(list, d.state)
+		state := d.state
+		state.Waiting = d.waiting.Len()
+		list = append(list, state)
 	}
 	slices.SortFunc(list, func(a, b State) int { return strings.Compare(a.Target, b.Target) })
 	return list
