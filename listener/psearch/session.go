@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/mailreg/mailreg/listener"
@@ -21,16 +21,12 @@ var errStopped = errors.New("the session was stopped")
 type session struct {
 	source *Source
 	stream *search.Stream
-	// scanning says that nobody takes changes out of the buffer.
-	scanning atomic.Bool
-	changes  chan listener.Event
-	// failed is why there are no more changes, once the channel is closed.
-	failed error
+	queue  *queue
 	names  *names
 }
 
 func newSession(s *Source) *session {
-	return &session{source: s, changes: make(chan listener.Event, s.config.Buffer), names: newNames()}
+	return &session{source: s, queue: newQueue(s.config.Buffer), names: newNames()}
 }
 
 // run hands out events until the session ends, and says why; nil when the consumer has stopped it.
@@ -44,18 +40,13 @@ func (s *session) run(ctx context.Context, conn *connect.Conn, yield func(listen
 	}
 	s.stream = stream
 	end := stream.Until(ctx)
-	s.scanning.Store(true)
-	read := make(chan struct{})
-	go func() {
-		defer close(read)
-		s.failed = s.read(ctx)
-		close(s.changes)
-		cancel(s.failed) // a scan under way is of no use any more
-	}()
+	s.queue.hold()
+	var reader sync.WaitGroup
+	reader.Go(func() { cancel(s.read(ctx)) }) // a scan under way is of no use any more
 	err = s.follow(ctx, yield)
 	end()
 	cancel(nil)
-	<-read // it waits for nobody once the context has ended
+	reader.Wait() // it waits for nobody once the context has ended
 	if errors.Is(err, errStopped) {
 		return nil
 	}
@@ -68,14 +59,13 @@ func (s *session) follow(ctx context.Context, yield func(listener.Event) bool) e
 		if !first && !yield(listener.Event{Kind: listener.RefreshBegin}) {
 			return errStopped
 		}
-		s.scanning.Store(true)
+		s.queue.hold()
 		if err := s.scan(ctx, yield); err != nil {
 			return s.cause(ctx, err)
 		}
 		if !yield(listener.Event{Kind: listener.RefreshEnd, Snapshot: true}) || !s.drain(yield) {
 			return errStopped
 		}
-		s.scanning.Store(false)
 		if err := s.live(ctx, yield); err != nil {
 			return s.cause(ctx, err)
 		}
@@ -118,36 +108,14 @@ func (s *session) scan(ctx context.Context, yield func(listener.Event) bool) err
 	return strangers.Only()
 }
 
-// drain hands out what came during the scan, of each entry the last: an older state would undo for a moment what the
-// scan has seen.
+// drain hands out what has queued up.
 func (s *session) drain(yield func(listener.Event) bool) bool {
-	var order []schema.UUID
-	last := map[schema.UUID]listener.Event{}
-	for range len(s.changes) {
-		e, ok := <-s.changes
-		if !ok {
-			break
-		}
-		uuid := about(e)
-		if _, twice := last[uuid]; !twice {
-			order = append(order, uuid)
-		}
-		last[uuid] = e
-	}
-	for _, uuid := range order {
-		if !yield(last[uuid]) {
+	for _, e := range s.queue.take() {
+		if !yield(e) {
 			return false
 		}
 	}
 	return true
-}
-
-// about returns the entry that a change is of.
-func about(e listener.Event) schema.UUID {
-	if e.Entry != nil {
-		return e.Entry.UUID
-	}
-	return e.UUIDs[0]
 }
 
 // live hands out changes until it is time for another scan.
@@ -158,11 +126,8 @@ func (s *session) live(ctx context.Context, yield func(listener.Event) bool) err
 		select {
 		case <-due.C:
 			return nil
-		case e, ok := <-s.changes:
-			if !ok {
-				return s.failed
-			}
-			if !yield(e) {
+		case <-s.queue.news:
+			if !s.drain(yield) {
 				return errStopped
 			}
 		case <-ctx.Done():
@@ -171,7 +136,7 @@ func (s *session) live(ctx context.Context, yield func(listener.Event) bool) err
 	}
 }
 
-// read puts changes into the buffer until the search ends. During a scan a full buffer ends the session: not to read would
+// read puts changes into the queue until the search ends. During a scan a full queue ends the session: not to read would
 // have the server keep them, or disconnect.
 func (s *session) read(ctx context.Context) error {
 	decoder := search.NewDecoder(s.source.words)
@@ -187,18 +152,8 @@ func (s *session) read(ctx context.Context) error {
 		if e == nil {
 			continue
 		}
-		select {
-		case s.changes <- *e:
-			continue
-		default:
-		}
-		if s.scanning.Load() {
-			return fmt.Errorf("%w: %d", ErrOverflow, cap(s.changes))
-		}
-		select {
-		case s.changes <- *e:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if err := s.queue.put(ctx, *e); err != nil {
+			return err
 		}
 	}
 }

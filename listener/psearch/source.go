@@ -42,7 +42,7 @@ type Config struct {
 	Identity schema.Identity
 	// Compare is the time after which everything is scanned again; an hour when zero.
 	Compare time.Duration
-	// Buffer is the number of changes that are kept during a scan; 20000 when zero.
+	// Buffer is the number of entries whose changes are kept during a scan; 20000 when zero.
 	Buffer int
 	// Logger is for what is no error; discarded when nil.
 	Logger *slog.Logger
