@@ -46,6 +46,9 @@ func head(b string) (tag byte, header, length int, err error) {
 	for i := 2; i < header; i++ {
 		length = length<<8 | int(b[i])
 	}
+	if length < 0 { // where an int has four bytes
+		return 0, 0, 0, malformed("a length beyond two gigabytes")
+	}
 	return b[0], header, length, nil
 }
 

@@ -188,6 +188,9 @@ func (r *Reader) header() (int, error) {
 			length = length<<8 | int(b)
 		}
 	}
+	if length < 0 { // where an int has four bytes
+		return 0, malformed("a message's length beyond two gigabytes")
+	}
 	return length, nil
 }
 
