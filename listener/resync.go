@@ -80,18 +80,20 @@ func (v view) effect(entry *schema.Entry) control.ResyncEffect {
 	return effect
 }
 
-// reload reads entries from the directory, and brings in what differs like a live change.
+// reload reads entries from the directory, and brings in what differs like a live change. What changes here while it is looked
+// up is in the stream of live changes, which knows better.
 func (l *Listener) reload(ctx context.Context, pick func(*schema.Entry) bool, workers []*worker) error {
 	if l.getSession().phase != phasePersist {
 		return fmt.Errorf("the directory cannot be asked: %s", l.sourceProblem())
 	}
 	var findings []finding
+	before := map[schema.UUID]*schema.Entry{}
 	err := l.store.View(func(tx *store.Tx) error {
-		seen := map[schema.UUID]bool{}
 		for _, w := range workers {
 			for _, entry := range w.chosen(tx, pick) {
-				if f, known := l.remember(tx, entry.UUID); known && !seen[entry.UUID] {
-					seen[entry.UUID] = true
+				_, seen := before[entry.UUID]
+				if f, known := l.remember(tx, entry.UUID); known && !seen {
+					before[entry.UUID] = tx.Entry(entry.UUID)
 					findings = append(findings, f)
 				}
 			}
@@ -107,7 +109,9 @@ func (l *Listener) reload(ctx context.Context, pick func(*schema.Entry) bool, wo
 	}
 	return l.update(func(e *edit) error {
 		for _, f := range findings {
-			e.live(verified[f.uuid])
+			if e.tx.Entry(f.uuid).Equal(before[f.uuid]) {
+				e.live(verified[f.uuid])
+			}
 		}
 		return nil
 	})

@@ -1,7 +1,9 @@
 package listener
 
 import (
+	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,6 +38,38 @@ func TestResyncOfATree(t *testing.T) {
 			t.Errorf("progress at the end: %+v, %v", p, err)
 		}
 		r.expectAny("change u1 a1 a1", "change u2 a2 a2")
+	})
+}
+
+// latecomer answers a question just before the entry changes, and the answer arrives after the change.
+type latecomer struct {
+	Probe
+	late func()
+}
+
+func (l latecomer) Verify(ctx context.Context, uuid schema.UUID, dn string) (Verdict, *schema.Entry, error) {
+	verdict, entry, err := l.Probe.Verify(ctx, uuid, dn)
+	l.late()
+	return verdict, entry, err
+}
+
+// TestReloadDoesNotUndoWhatComesMeanwhile: the stream of changes knows better than an answer that was under way.
+func TestReloadDoesNotUndoWhatComesMeanwhile(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newStopped(t, 2)
+		r.config.Probe = latecomer{r.config.Probe, func() {
+			r.dir.set(user(2, "new"))
+			pass(0)
+		}}
+		r.start()
+		request := control.ResyncRequest{Handler: "target", Reload: true, Selection: control.Selection{UUID: id(2).String()}}
+		if _, err := r.Resync(t.Context(), request); err != nil {
+			t.Fatal(err)
+		}
+		pass(0)
+		if calls := r.target.taken(); len(calls) == 0 || !strings.HasSuffix(calls[len(calls)-1], "new") {
+			t.Errorf("calls %q", calls)
+		}
 	})
 }
 
