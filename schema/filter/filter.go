@@ -87,10 +87,29 @@ func (f Filter) Match(e *schema.Entry) bool {
 	case '!':
 		return !matches(f.terms[0])
 	case '=':
-		return slices.ContainsFunc(e.Values(f.name), func(value string) bool { return like(strings.ToLower(value), f.lower) })
+		values := e.Values(f.name)
+		if strings.EqualFold(f.name, "objectClass") {
+			values = withSuperclasses(values)
+		}
+		return slices.ContainsFunc(values, func(value string) bool { return like(strings.ToLower(value), f.lower) })
 	default:
 		return false
 	}
+}
+
+// withSuperclasses adds the classes of which entries are by their classes of people (RFC 4512 section 2.4, RFC 4519, RFC
+// 2798): OpenLDAP keeps and shows only those that were written, and yet finds the entries by all.
+func withSuperclasses(classes []string) []string {
+	all := append(slices.Clone(classes), "top")
+	for _, class := range classes {
+		switch strings.ToLower(class) {
+		case "inetorgperson":
+			all = append(all, "organizationalPerson", "person")
+		case "organizationalperson", "residentialperson":
+			all = append(all, "person")
+		}
+	}
+	return all
 }
 
 // like reports whether a value begins with the first part, ends in the last and has the others in between in this order.

@@ -44,6 +44,30 @@ func TestMatch(t *testing.T) {
 	}
 }
 
+// OpenLDAP shows of the classes only those that were written.
+func TestClassesOfPeople(t *testing.T) {
+	for _, tt := range []struct {
+		class, asked string
+		want         bool
+	}{
+		{"inetOrgPerson", "person", true},
+		{"inetOrgPerson", "ORGANIZATIONALPERSON", true},
+		{"organizationalPerson", "person", true},
+		{"residentialPerson", "top", true},
+		{"person", "inetOrgPerson", false},
+		{"account", "person", false},
+	} {
+		f, err := filter.Parse("(objectClass=" + tt.asked + ")")
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := schema.NewEntry(schema.UUID{1}, "cn=x", schema.Attribute{Name: "objectClass", Values: []string{tt.class}})
+		if got := f.Match(e); got != tt.want {
+			t.Errorf("%s asked for %s: %v", tt.class, tt.asked, got)
+		}
+	}
+}
+
 func TestParseErrors(t *testing.T) {
 	for _, text := range []string{
 		"(uid>=x)", "(uid:dn:=x)", "(uid=x", "(&(uid=x)", "(uid=x))", `(uid=\zz)`, `(uid=\2)`, "", "()",
