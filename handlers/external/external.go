@@ -94,9 +94,9 @@ func (h *Handler) Apply(ctx context.Context, c schema.Change) error {
 		h.cfg.Logger.Debug("ran", "op", "external", "handler", h.Name(), "dn", c.DN(), "uuid", c.UUID.String())
 		return nil
 	case ended && status == statusData:
-		return schema.Invalidf("%s%s", call.Path, r.Said())
+		return schema.Invalidf("%s: %v%s", call.Path, err, r.Said())
 	case ended && status == statusTemp:
-		return fmt.Errorf("%w: %s%s", schema.ErrTemporary, call.Path, r.Said())
+		return fmt.Errorf("%w: %s: %v%s", schema.ErrTemporary, call.Path, err, r.Said())
 	case !ended && os.IsNotExist(err), !ended && os.IsPermission(err):
 		return &schema.TargetDown{Target: call.Path, Err: err}
 	default:

@@ -177,7 +177,8 @@ func TestStatuses(t *testing.T) {
 		text          string
 	}{
 		{"exit 0", "5s", nil, ""},
-		{"echo no such customer >&2; exit 65", "5s", schema.ErrInvalid, ": no such customer"},
+		{"echo no such customer >&2; exit 65", "5s", schema.ErrInvalid, ": exit status 65: no such customer"},
+		{"exit 65", "5s", schema.ErrInvalid, ": exit status 65"},
 		{"echo busy; exit 75", "5s", schema.ErrTemporary, ": busy"},
 		{"exit 1", "5s", nil, "exit status 1"},
 		{"kill -9 $$", "5s", nil, "signal: killed"},

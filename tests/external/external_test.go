@@ -168,7 +168,7 @@ func TestStatusesDecide(t *testing.T) {
 	s.want("refused", "crm add nothing -> cn=a one")
 	var parked []control.Parked
 	s.JSON(&parked, "listener", "parked", "--json")
-	if len(parked) != 1 || parked[0].Handler != "crm" || !strings.HasSuffix(parked[0].Reason, "program: because") {
+	if len(parked) != 1 || parked[0].Handler != "crm" || !strings.HasSuffix(parked[0].Reason, "program: exit status 65: because") {
 		t.Errorf("parked %+v", parked)
 	}
 	s.write(s.path("status"), 0o644, "75")
