@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -93,7 +94,9 @@ func (w *Watch) look(ctx context.Context) {
 	if n.none() || ctx.Err() != nil {
 		return
 	}
-	told, err := w.cfg.Deliver(ctx, Message{Host: w.cfg.Host, Time: now, New: n.fresh, Healed: n.healed, Open: len(problems)})
+	told, err := w.cfg.Deliver(ctx, Message{
+		Host: w.cfg.Host, Time: now, New: append([]Problem{}, n.fresh...), Healed: append([]Problem{}, n.healed...), Open: len(problems),
+	})
 	if told {
 		w.memory.done(now, n, w.cfg.Interval())
 		err = errors.Join(err, w.save())
@@ -106,7 +109,7 @@ func (w *Watch) note(err error) {
 	defer w.mu.Unlock()
 	text := ""
 	if err != nil {
-		text = err.Error()
+		text = strings.ReplaceAll(err.Error(), "\n", "; ") // a way to tell and another one have failed
 	}
 	if text != "" && text != w.failure {
 		w.cfg.Logger.Warn("cannot deliver a notice", "op", "notice", "err", err)
