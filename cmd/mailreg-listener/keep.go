@@ -60,10 +60,13 @@ func openStore(ctx context.Context, root string, reg *registry.Registry, logger 
 	return d, err
 }
 
+// restoredSuffix is what the name of a store ends in that a person has restored, until it is taken.
+const restoredSuffix = ".restored"
+
 // takeRestored puts a store that a person has restored into place. A damaged one is not taken, and keeps the daemon from
 // starting: whoever has restored it wants to know.
 func (d *durable) takeRestored(ctx context.Context) error {
-	restored := d.path + ".restored"
+	restored := d.path + restoredSuffix
 	if _, err := os.Stat(restored); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -114,7 +117,10 @@ func (d *durable) Notes() []string {
 		for i := range aside {
 			aside[i] = d.shown(aside[i])
 		}
-		notes = append(notes, d.replaced+"; what was there is kept, remove it when you have looked at it: "+strings.Join(aside, ", "))
+		// Of a restored store the file is no more, which took the store's place.
+		why := strings.TrimSuffix(d.replaced, "; a backup has taken its place: "+d.path+restoredSuffix)
+		why = strings.ReplaceAll(why, strings.TrimSuffix(d.root, "/")+"/var/", "/var/")
+		notes = append(notes, why+"; what was there is kept, remove it when you have looked at it: "+strings.Join(aside, ", "))
 	}
 	return notes
 }

@@ -146,7 +146,11 @@ func (p *parts) close(err error) error {
 
 // notes gathers what a person should know.
 func (p *parts) notes() []string {
-	return slices.Concat(p.set.server.Memory.Notes(), p.site.notes, p.state.Notes(), p.edits.Notes(), p.policies.Notes(),
+	var servers []string
+	if len(p.set.server.URLs) > 1 { // else the source says the same
+		servers = p.set.server.Memory.Notes()
+	}
+	return slices.Concat(servers, p.set.taken.notes(p.reg), p.site.notes, p.state.Notes(), p.edits.Notes(), p.policies.Notes(),
 		p.outlook.Notes(), p.notices.Notes())
 }
 

@@ -42,6 +42,8 @@ type settings struct {
 	compare time.Duration
 	// listen is where metrics and the status page are served, "" for nowhere.
 	listen string
+	// taken is what all of it comes from.
+	taken taken
 }
 
 // readSettings returns the settings, or a settingsError that names every key that is missing.
@@ -50,6 +52,7 @@ func readSettings(view *registry.View) (settings, error) {
 	s := settings{
 		scope:  schema.Scope{Base: view.String("ldap/base"), Host: view.String("ldap/hostdn")},
 		server: connect.FromSettings(view, layer > registry.Default),
+		taken:  takenAtStart(view),
 	}
 	var missing []string
 	for _, key := range []string{"hostname", "domainname", "ldap/base"} {
