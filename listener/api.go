@@ -54,7 +54,9 @@ func (l *Listener) Advise(ctx context.Context) ([]control.Advice, error) {
 	return l.cfg.Advise(ctx)
 }
 
-func unknownID(id string) error { return fmt.Errorf("nothing is called %q", id) }
+func unknownID(id string) error {
+	return fmt.Errorf("nothing parked is called %q: see mailreg listener parked", id)
+}
 
 // selectMarks collects marks, so that they can be written.
 func selectMarks(h *store.Handler, pick func(store.Mark) bool) []store.Mark {
@@ -179,7 +181,7 @@ func (l *Listener) batchWorker(id string) (*worker, error) {
 		return nil
 	})
 	if err == nil && found == nil {
-		err = fmt.Errorf("no batch is called %q", id)
+		err = fmt.Errorf("no held batch is called %q: see mailreg listener held", id)
 	}
 	return found, err
 }

@@ -38,8 +38,38 @@ var (
 
 // Audit compares the replica with the whole directory and brings in what is missing, or with DryRun only tells. The scan
 // is never trusted alone: what differs is looked at again once everything that was under way has arrived, and then looked
-// up by UUID; and it is brought in on the way of live changes, brake included. A scan that fails changes nothing.
+// up by UUID; and it is brought in on the way of live changes, brake included. A scan that fails changes nothing. Whoever
+// asks for one while the directory is away is told so at once.
 func (l *Listener) Audit(ctx context.Context, r control.AuditRequest) (control.AuditReport, error) {
+	if err := l.awaitSession(ctx); err != nil {
+		return control.AuditReport{}, err
+	}
+	return l.audit(ctx, r)
+}
+
+// awaitSession waits for a session to be in step, but not for a directory that stays away.
+func (l *Listener) awaitSession(ctx context.Context) error {
+	in := func(phases ...string) func() (bool, error) {
+		return func() (bool, error) { return slices.Contains(phases, l.getSession().phase), nil }
+	}
+	for {
+		if err := l.await(ctx, in(phasePersist, phaseDown)); err != nil {
+			return waitError(ctx, "the source: "+l.sourceProblem(), err)
+		}
+		if l.getSession().phase == phasePersist {
+			return nil
+		}
+		soon, cancel := context.WithTimeout(ctx, patience)
+		err := l.await(soon, in(phaseConnecting, phaseRefresh, phasePersist))
+		cancel()
+		if err != nil {
+			return fmt.Errorf("the directory cannot be asked: %s", l.sourceProblem())
+		}
+	}
+}
+
+// audit is Audit with a patience that has no end.
+func (l *Listener) audit(ctx context.Context, r control.AuditRequest) (control.AuditReport, error) {
 	select {
 	case l.auditing <- struct{}{}: // one at a time
 	case <-ctx.Done():

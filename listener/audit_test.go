@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/mailreg/mailreg/listener/audit"
@@ -150,6 +152,21 @@ func TestAuditThatFailsChangesNothing(t *testing.T) {
 }
 
 // TestAuditBrakes shows that an audit takes no more away than live changes may.
+// TestAuditWithoutADirectory proves that whoever asks is told soon.
+func TestAuditWithoutADirectory(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r, s := newAudited(t, 3)
+		s.mu.Lock()
+		s.pretend = func(context.Context, func(Event, error) bool) error { return errors.New("connection refused") }
+		s.mu.Unlock()
+		s.cut()
+		synctest.Wait()
+		if _, err := r.Audit(t.Context(), control.AuditRequest{}); err == nil || !strings.HasPrefix(err.Error(), "the directory cannot be asked: down: ") {
+			t.Errorf("audit: %v", err)
+		}
+	})
+}
+
 func TestAuditBrakes(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r, s := newAudited(t, 20)

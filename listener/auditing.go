@@ -77,7 +77,7 @@ func (l *Listener) audits(ctx context.Context) error {
 			cause = "scheduled"
 		}
 		alarm.Stop()
-		_, err := l.Audit(ctx, control.AuditRequest{Cause: cause})
+		_, err := l.audit(ctx, control.AuditRequest{Cause: cause})
 		last, again, share = l.cfg.Now(), time.Time{}, rand.Float64()
 		if err != nil {
 			again = last.Add(auditAgain)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/mailreg/mailreg/listener/audit"
 	"github.com/mailreg/mailreg/listener/control"
@@ -36,8 +37,11 @@ func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.Dif
 			return result, err
 		}
 	}
-	if r.Handler == "" && r.Selection == (control.Selection{}) {
+	if r.Handler == "" {
 		for _, d := range drift { // of no handler's entries
+			if !pick(schema.NewEntry(d.UUID, d.DN)) {
+				continue
+			}
 			result.Entries = append(result.Entries, control.DiffEntry{
 				UUID: d.UUID, DN: d.DN, Directory: string(d.Kind), Acknowledged: "same", Server: []schema.Difference{},
 			})
@@ -122,7 +126,7 @@ func (w *worker) compare(ctx context.Context, entry *schema.Entry) (control.Diff
 		report := v.report(entry.UUID, v.h.Acked(entry.UUID), m, open)
 		d.Reason = report.State
 		if report.Reason != "" {
-			d.Reason += ": " + report.Reason
+			d.Reason += ": " + strings.TrimPrefix(report.Reason, entry.DN+": ")
 		}
 		return nil
 	})

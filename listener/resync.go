@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -122,6 +123,7 @@ func (l *Listener) Progress(_ context.Context, r control.ProgressRequest) (p con
 	err = l.store.View(func(tx *store.Tx) error {
 		p = control.Progress{}
 		for _, w := range l.workers {
+			before := p.Left
 			for m := range tx.Handler(w.name).Marks() {
 				switch {
 				case !m.Resync || m.Last <= r.From || m.Last > r.To:
@@ -131,10 +133,27 @@ func (l *Listener) Progress(_ context.Context, r control.ProgressRequest) (p con
 					p.Left++
 				}
 			}
+			if p.Left > before {
+				p.Reason = cmp.Or(p.Reason, w.obstacle(tx))
+			}
 		}
 		return nil
 	})
 	return p, err
+}
+
+// obstacle says what keeps the handler from all of its work, "" when nothing does.
+func (w *worker) obstacle(tx *store.Tx) string {
+	switch {
+	case w.l.cfg.Staging:
+		return "staging: nothing is done"
+	case !tx.Handler(w.name).State().Paused.IsZero():
+		return fmt.Sprintf("handler %s is paused", w.name)
+	}
+	if down := w.targetsDown(nil); len(down) > 0 {
+		return fmt.Sprintf("%s is down: %s", down[0].Name, down[0].Reason)
+	}
+	return ""
 }
 
 // again marks entries to be applied again. A resync of all sets the whole target right first, where the handler can: that

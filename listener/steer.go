@@ -44,9 +44,17 @@ func (l *Listener) setPaused(handler string, since time.Time) error {
 func (l *Listener) worker(handler string) (*worker, error) {
 	at := slices.IndexFunc(l.workers, func(w *worker) bool { return w.name == handler })
 	if at < 0 {
-		return nil, fmt.Errorf("no handler is called %q", handler)
+		return nil, fmt.Errorf("no handler is called %q: there are %s", handler, strings.Join(l.names(), ", "))
 	}
 	return l.workers[at], nil
+}
+
+// names lists the handlers that take part in this run.
+func (l *Listener) names() (names []string) {
+	for _, w := range l.workers {
+		names = append(names, w.name)
+	}
+	return names
 }
 
 // Forget removes all that is known of a handler which does not take part in this run: what it has acknowledged, and what it
@@ -57,7 +65,7 @@ func (l *Listener) Forget(_ context.Context, handler string) error {
 	}
 	return l.update(func(e *edit) error {
 		if !slices.Contains(e.tx.HandlerNames(), handler) {
-			return fmt.Errorf("no handler is called %q", handler)
+			return fmt.Errorf("nothing is kept of a handler %q: see mailreg listener status", handler)
 		}
 		e.tx.ForgetHandler(handler)
 		for _, uuid := range slices.AppendSeq([]schema.UUID(nil), e.tx.Outsiders()) {

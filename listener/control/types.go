@@ -239,13 +239,16 @@ type ProgressRequest struct {
 type Progress struct {
 	Left    int `json:"left"`
 	Waiting int `json:"waiting"`
+	// Reason is why it does not go on, where something is in its way, "" else.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Entry is a replica entry.
 type Entry struct {
-	UUID  schema.UUID         `json:"uuid"`
-	DN    string              `json:"dn"`
-	Attrs map[string][]string `json:"attrs"`
+	UUID schema.UUID `json:"uuid"`
+	DN   string      `json:"dn"`
+	// Attrs are the attributes, where they are told.
+	Attrs map[string][]string `json:"attrs,omitempty"`
 }
 
 // Explanation is all that the daemon knows of an entry.
