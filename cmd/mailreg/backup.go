@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,15 +38,15 @@ read. It may be called while the listener works. Mail is not in it.`,
 		Example: "  mailreg backup /srv/backup/mailreg.tar.gz",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			name := "mailreg-" + time.Now().UTC().Format("20060102T150405Z") + ".tar.gz"
+			path := "mailreg-" + time.Now().UTC().Format("20060102T150405Z") + ".tar.gz"
+			name := path
 			if len(args) > 0 {
-				name = a.path(args[0])
+				name, path = args[0], a.path(args[0])
 			}
-			if err := a.backup(c.Context(), name); err != nil {
-				return err
+			if err := a.backup(c.Context(), path); err != nil {
+				return fmt.Errorf("writing %s: %w", name, err)
 			}
 			a.changed = true
-			name = cmp.Or(strings.Join(args, ""), name)
 			if a.json {
 				return a.printJSON(map[string]string{"file": name})
 			}
@@ -76,8 +75,11 @@ func (a *app) backup(ctx context.Context, name string) (err error) {
 		a.warnf("there is no store of the listener")
 	}
 	out, err := os.CreateTemp(filepath.Dir(name), ".mailreg-backup-*") // mode 0600
+	if errors.Is(err, fs.ErrNotExist) {
+		return errors.New("its folder does not exist")
+	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return err
 	}
 	defer func() {
 		if err != nil {
@@ -89,7 +91,7 @@ func (a *app) backup(ctx context.Context, name string) (err error) {
 		_, err = archive.Read(out.Name())
 	}
 	if err != nil {
-		return fmt.Errorf("writing %s: %w", name, err)
+		return err
 	}
 	return os.Rename(out.Name(), name)
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -56,6 +57,9 @@ func selectionFlags(command *cobra.Command, s *control.Selection) {
 	flags.StringVar(&s.Address, "address", "", "only the entries with this mail `ADDRESS`")
 }
 
+// errNothingSelected is for a typing error that must not pass for "all is the same".
+var errNothingSelected = errors.New("no handler has to do with an entry like that: mailreg explain ADDRESS|UUID|DN tells what is known of one")
+
 // newResyncCommand without a selection has the handler look at everything again; it is safe, for handlers are idempotent.
 func newResyncCommand(a *app) *cobra.Command {
 	var request control.ResyncRequest
@@ -79,6 +83,9 @@ func newResyncCommand(a *app) *cobra.Command {
 		result, err := a.daemon().Resync(c.Context(), request)
 		if err != nil {
 			return err
+		}
+		if len(result.Entries) == 0 && request.Selection != (control.Selection{}) {
+			return errNothingSelected
 		}
 		if a.json {
 			return a.printJSON(result)
@@ -122,7 +129,11 @@ func (a *app) followResync(ctx context.Context, terminal io.Writer, r control.Re
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(terminal, "\r%s\x1b[K", progressBar(total-p.Left, total, time.Since(begun)))
+		bar := progressBar(total-p.Left, total, time.Since(begun))
+		if p.Reason != "" {
+			bar += ": " + oneLine(p.Reason)
+		}
+		fmt.Fprintf(terminal, "\r%s\x1b[K", bar)
 		if p.Left == 0 {
 			if p.Waiting > 0 {
 				fmt.Fprintf(terminal, "\n%d wait for a person (mailreg listener parked, mailreg listener held)", p.Waiting)
@@ -168,6 +179,9 @@ audit repair. Exit codes: 0 all is the same, 1 something differs.`,
 		result, err := a.daemon().Diff(c.Context(), request)
 		if err != nil {
 			return err
+		}
+		if result.Checked+len(result.Entries) == 0 && request.Selection != (control.Selection{}) {
+			return errNothingSelected
 		}
 		if a.json {
 			if err := a.printJSON(result); err != nil {

@@ -58,6 +58,9 @@ func addCompletions(a *app, root *cobra.Command) {
 	visit(root)
 }
 
+// nothing is proposed where only the directory knows what may follow; files never may.
+func nothing(context.Context, string) []string { return nil }
+
 // completeFlags knows the flags by their names: they mean the same everywhere.
 func (a *app) completeFlags(command *cobra.Command) {
 	categories := a.fromSettings(func(s complete.Settings, _ string) []string { return s.Categories() })
@@ -65,6 +68,7 @@ func (a *app) completeFlags(command *cobra.Command) {
 		"layer":    func(context.Context, string) []string { return complete.Layers() },
 		"category": categories,
 		"address":  a.proposeStores, "as": a.proposeStores,
+		"dn": nothing, "below": nothing, "uuid": nothing, "timeout": nothing,
 	} {
 		if command.Flags().Lookup(name) != nil {
 			_ = command.RegisterFlagCompletionFunc(name, a.completion(propose, true)) // fails only for an unknown flag

@@ -95,6 +95,9 @@ is not done and exits 1.`,
 
 // wait leaves the deadline to the daemon, which knows what it still waited for.
 func (a *app) wait(ctx context.Context, timeout time.Duration) error {
+	if timeout < 0 {
+		return usagef("--timeout %s: a duration of 0 or more is wanted", timeout)
+	}
 	if timeout > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, timeout, fmt.Errorf("the daemon said nothing within %s", timeout))

@@ -147,6 +147,9 @@ func (d fakeDaemon) Resync(_ context.Context, r control.ResyncRequest) (control.
 	if r.Handler != "mailbox" {
 		return control.ResyncResult{}, schema.Invalidf("unknown handler %q", r.Handler)
 	}
+	if strings.HasPrefix(r.Selection.Address, "nobody@") {
+		return control.ResyncResult{}, nil
+	}
 	return control.ResyncResult{Entries: []control.Entry{{DN: r.Selection.DN}}}, nil
 }
 
@@ -155,6 +158,9 @@ func (d fakeDaemon) Progress(context.Context, control.ProgressRequest) (control.
 }
 
 func (d fakeDaemon) Diff(_ context.Context, r control.DiffRequest) (control.DiffResult, error) {
+	if strings.HasPrefix(r.Selection.Address, "nobody@") {
+		return control.DiffResult{}, nil
+	}
 	if r.Handler == "domain" {
 		return control.DiffResult{Checked: 3, Entries: []control.DiffEntry{}}, nil
 	}

@@ -36,7 +36,7 @@ the start nothing that takes mail away happens by itself: it is held until a per
 		RunE: func(c *cobra.Command, args []string) error {
 			from, err := archive.Read(a.path(args[0]))
 			if err != nil {
-				return err
+				return fmt.Errorf("reading %s: %w", args[0], err)
 			}
 			return a.restore(c.Context(), &restoring{app: a, from: from, dryRun: dryRun, noReload: noReload})
 		},

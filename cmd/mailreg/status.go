@@ -70,6 +70,9 @@ type daemonJSON struct {
 	// Ready is false for a daemon that is not in step with the directory.
 	Ready bool   `json:"ready"`
 	Error string `json:"error"`
+	// Parked and Held are how many changes wait for a person.
+	Parked int `json:"parked"`
+	Held   int `json:"held"`
 }
 
 // status prints to the end whatever it meets; what could not be looked at is a warning.
@@ -101,7 +104,11 @@ func (a *app) daemonState(ctx context.Context) daemonJSON {
 	if err != nil {
 		return daemonJSON{Error: err.Error(), Running: ctx.Err() != nil} // one that is too busy to answer runs
 	}
-	return daemonJSON{Running: true, Ready: s.Ready}
+	state := daemonJSON{Running: true, Ready: s.Ready, Held: s.Held}
+	for _, h := range s.Handlers {
+		state.Parked += h.Parked
+	}
+	return state
 }
 
 func statusToJSON(s registry.Status) statusJSON {
@@ -188,6 +195,12 @@ func (a *app) printStatus(s statusJSON) {
 	}
 	a.table(rows)
 	a.printf("Daemon: %s\n", s.Daemon)
+	if s.Daemon.Parked > 0 {
+		a.printf("Parked: %d (mailreg listener parked)\n", s.Daemon.Parked)
+	}
+	if s.Daemon.Held > 0 {
+		a.printf("Held: %d (mailreg listener held)\n", s.Daemon.Held)
+	}
 }
 
 // unknown reports whether all that was looked at is in force, and something could not be looked at.

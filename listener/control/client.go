@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -75,7 +77,19 @@ func (c *Client) unanswered(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	return fmt.Errorf("the daemon does not answer on %s: %w", c.path, cause(err))
+	return fmt.Errorf("the daemon does not answer on %s: %w%s", c.path, cause(err), remedy(err))
+}
+
+// remedy says what a person can do about a daemon that does not answer.
+func remedy(err error) string {
+	switch {
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
+		return " (systemctl start mailreg-listener starts it)"
+	case errors.Is(err, fs.ErrPermission):
+		return " (root and the group mailreg may ask it)"
+	default:
+		return ""
+	}
 }
 
 // cause strips the layers of net, which repeat the address.

@@ -124,7 +124,7 @@ func Read(path string) (*Archive, error) {
 			sink, r = io.MultiWriter(hash, &data), io.LimitReader(r, small)
 		}
 		if n, err := io.Copy(sink, r); err != nil || n != h.Size {
-			return errors.Join(err, fmt.Errorf("%w: %s is cut short or too large", ErrDamaged, h.Name))
+			return fmt.Errorf("%w: %s is cut short or too large", ErrDamaged, h.Name)
 		}
 		if h.Name == manifestName {
 			return json.Unmarshal(data.Bytes(), &m)
@@ -138,13 +138,13 @@ func Read(path string) (*Archive, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading %s: %w", path, err)
+		return nil, err
 	case m.Format == 0:
-		return nil, fmt.Errorf("reading %s: %w: its list of files is missing", path, ErrDamaged)
+		return nil, fmt.Errorf("%w: its list of files is missing", ErrDamaged)
 	case m.Format > format:
-		return nil, fmt.Errorf("reading %s: a newer mailreg has written it", path)
+		return nil, errors.New("a newer mailreg has written it")
 	case !maps.Equal(sums, m.Files):
-		return nil, fmt.Errorf("reading %s: %w: the checksums differ", path, ErrDamaged)
+		return nil, fmt.Errorf("%w: the checksums differ", ErrDamaged)
 	}
 	a.Made = m.Made
 	return a, nil
@@ -165,16 +165,24 @@ func (a *Archive) Extract(to string) error {
 	})
 }
 
+// bare takes the path out of an error, which the caller names as it was given.
+func bare(err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
 // each calls fn with every regular file of an archive; others are no part of one.
 func each(path string, fn func(*tar.Header, io.Reader) error) error {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return bare(err)
 	}
 	defer f.Close()
 	zipped, err := gzip.NewReader(f)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrDamaged, err)
+		return fmt.Errorf("%w: it is not compressed by gzip", ErrDamaged)
 	}
 	r := tar.NewReader(zipped)
 	for {

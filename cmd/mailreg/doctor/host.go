@@ -126,6 +126,14 @@ func disks(s *Snapshot) []Finding {
 // bytes prints a number of bytes in MiB.
 func bytes(n uint64) string { return fmt.Sprintf("%d MiB", n>>20) }
 
+// counted prints a number with the noun that goes with it.
+func counted(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, more)
+}
+
 // daemon reports what keeps the host from being in step with the directory.
 func daemon(s *Snapshot) []Finding {
 	if s.Daemon.Err != nil {
@@ -137,11 +145,11 @@ func daemon(s *Snapshot) []Finding {
 	}
 	for _, h := range s.Daemon.Status.Handlers {
 		if h.Parked > 0 {
-			found = append(found, warning("mailreg listener parked", "handler %s has parked %d entries", h.Name, h.Parked))
+			found = append(found, warning("mailreg listener parked", "handler %s has parked %s", h.Name, counted(h.Parked, "entry", "entries")))
 		}
 	}
 	if held := s.Daemon.Status.Held; held > 0 {
-		found = append(found, warning("mailreg listener held", "%d changes are held by the brake", held))
+		found = append(found, warning("mailreg listener held", "the brake holds %s", counted(held, "change", "changes")))
 	}
 	return found
 }

@@ -110,7 +110,7 @@ func wanted(known control.Explanation, view *registry.View) Entry {
 	case !known.Present:
 		e.Rule = "the entry is gone from the directory"
 	case err != nil:
-		e.Rule = err.Error()
+		e.Rule = strings.TrimPrefix(err.Error(), known.Entry.DN+": ")
 	case !schema.IsMailbox(entry):
 		e.Rule = fmt.Sprintf("no class %s with a %s: no mailbox", schema.ClassMail, schema.AttrPrimaryAddress)
 	case unnamed != nil:
@@ -143,7 +143,7 @@ func (r Report) Lines() []string {
 		}
 		add("Wanted: %s", e.wanted())
 		for _, h := range e.Handlers {
-			add("Handler %s: %s", h.Name, state(h))
+			add("Handler %s: %s", h.Name, state(h, e.Entry.DN))
 		}
 	}
 	for _, s := range r.Stores {
@@ -175,8 +175,8 @@ func (e Entry) wanted() string {
 	return "nothing on this host: " + e.Rule
 }
 
-// state says how far a handler is, and what it waits for.
-func state(h control.HandlerReport) string {
+// state says how far a handler is with the entry of a DN, and what it waits for.
+func state(h control.HandlerReport, dn string) string {
 	text := h.State
 	if h.ID != "" {
 		text += " as " + h.ID
@@ -191,7 +191,7 @@ func state(h control.HandlerReport) string {
 		text += " since " + moment(h.Since.Time)
 	}
 	if h.Attempts > 0 {
-		text += fmt.Sprintf(", tried %d times", h.Attempts)
+		text += ", tried " + times(h.Attempts)
 	}
 	if !h.Next.IsZero() {
 		text += ", next at " + moment(h.Next.Time)
@@ -200,7 +200,7 @@ func state(h control.HandlerReport) string {
 		text += ", waits for " + h.BlockedBy
 	}
 	if h.Reason != "" {
-		text += ": " + h.Reason
+		text += ": " + strings.TrimPrefix(h.Reason, dn+": ")
 	}
 	if !h.Done.IsZero() {
 		text += "; last done " + moment(h.Done.Time)
@@ -209,6 +209,14 @@ func state(h control.HandlerReport) string {
 		text += "; owns " + strings.Join(h.Claims, ", ")
 	}
 	return text
+}
+
+// times counts how often something was done.
+func times(n int) string {
+	if n == 1 {
+		return "once"
+	}
+	return fmt.Sprintf("%d times", n)
 }
 
 func (s Store) describe() string {

@@ -293,7 +293,7 @@ func TestStoppingEndsWait(t *testing.T) {
 func TestNoDaemon(t *testing.T) {
 	path := socketPath(t)
 	_, err := control.NewClient(path).Status(t.Context())
-	if want := "the daemon does not answer on " + path + ": no such file or directory"; err == nil || err.Error() != want {
+	if want := "the daemon does not answer on " + path + ": no such file or directory (systemctl start mailreg-listener starts it)"; err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)
 	}
 }
