@@ -162,7 +162,7 @@ func progressBar(done, total int, took time.Duration) string {
 	return fmt.Sprintf("[%s%s] %d/%d, %.0f/s", strings.Repeat("#", filled), strings.Repeat(".", width-filled), done, total, rate)
 }
 
-// newCompareCommand exits like diff: 0 all is the same, 1 something differs.
+// newCompareCommand keeps to the exit codes of diff(1), where 1 says that there is a difference and 2 that something failed.
 func newCompareCommand(a *app) *cobra.Command {
 	var request control.DiffRequest
 	command := &cobra.Command{
@@ -170,22 +170,22 @@ func newCompareCommand(a *app) *cobra.Command {
 		Short: "Compare the directory, the replica, what handlers have done, and the mail server",
 		Long: `diff prints every entry that is not the same in the directory, in the replica, in what the handler has
 acknowledged, and on the mail server, with the reason where one is known. It changes nothing: resync and
-audit repair. Exit codes: 0 all is the same, 1 something differs.`,
+audit repair. Exit codes: 0 all is the same, 1 something differs, 2 it could not be compared.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	selectionFlags(command, &request.Selection)
 	command.RunE = func(c *cobra.Command, args []string) error {
 		request.Handler = strings.Join(args, "")
 		result, err := a.daemon().Diff(c.Context(), request)
-		if err != nil {
-			return err
+		if err == nil && result.Checked+len(result.Entries) == 0 && request.Selection != (control.Selection{}) {
+			err = errNothingSelected
 		}
-		if result.Checked+len(result.Entries) == 0 && request.Selection != (control.Selection{}) {
-			return errNothingSelected
+		if err != nil {
+			return exitError{exitUsage, err} // 2 is "trouble" here
 		}
 		if a.json {
 			if err := a.printJSON(result); err != nil {
-				return err
+				return exitError{exitUsage, err}
 			}
 		} else {
 			a.showDiff(result)

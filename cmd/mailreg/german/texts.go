@@ -223,10 +223,11 @@ mailreg/audit/schedule sagt, und wenn er Grund hat, an seiner Kopie zu zweifeln.
 	{
 		`diff prints every entry that is not the same in the directory, in the replica, in what the handler has
 acknowledged, and on the mail server, with the reason where one is known. It changes nothing: resync and
-audit repair. Exit codes: 0 all is the same, 1 something differs.`,
+audit repair. Exit codes: 0 all is the same, 1 something differs, 2 it could not be compared.`,
 		`diff zeigt jeden Eintrag, der nicht überall derselbe ist: im Verzeichnis, in der Kopie, in dem, was der
 Handler bestätigt hat, und auf dem Mailserver, mit dem Grund, wo einer bekannt ist. Es ändert nichts:
-resync und audit bessern aus. Rückgabewerte: 0 alles ist gleich, 1 etwas weicht ab.`,
+resync und audit bessern aus. Rückgabewerte: 0 alles ist gleich, 1 etwas weicht ab,
+2 der Vergleich ist misslungen.`,
 	},
 	{"only the entry named `DN`", "nur der Eintrag mit dem Namen `DN`"},
 	{"print what would be applied again and do nothing", "sagt, was noch einmal angewandt würde, und tut nichts"},
