@@ -54,14 +54,16 @@ func (o *options) flags() *flag.FlagSet {
 func parseOptions(args []string, stderr io.Writer) (options, error) {
 	var opts options
 	flags := opts.flags()
-	flags.SetOutput(stderr)
+	flags.SetOutput(io.Discard) // it would say what the caller says
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
+		flags.SetOutput(stderr)
+		flags.Usage()
 		return opts, err
 	case err != nil:
-		return opts, settingsError{err}
+		return opts, settingsErrorf("%w; see mailreg-listener --help", err)
 	case flags.NArg() > 0:
-		return opts, settingsErrorf("unknown argument %q", flags.Arg(0))
+		return opts, settingsErrorf("unknown argument %q; see mailreg-listener --help", flags.Arg(0))
 	case opts.logFormat != "text" && opts.logFormat != "json":
 		return opts, settingsErrorf("-log must be text or json, not %q", opts.logFormat)
 	}

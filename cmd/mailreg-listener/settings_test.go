@@ -128,6 +128,9 @@ func TestExitCodes(t *testing.T) {
 		if code := command(t.Context(), c.args, &stderr); code != c.code || !strings.Contains(stderr.String(), c.text) {
 			t.Errorf("%v: exit %d with %q, want %d with %q", c.args, code, stderr.String(), c.code, c.text)
 		}
+		if text := stderr.String(); c.code != 0 && strings.Count(text, "\n") != 1 {
+			t.Errorf("%v: more than one line: %q", c.args, text)
+		}
 	}
 }
 
