@@ -67,6 +67,12 @@ Store: deleted since 2026-11-24T05:37:15Z, `
 	if code != 0 || !strings.Contains(out, "\nStore: none on this host\n") {
 		t.Errorf("by DN: exit %d\n%s", code, out)
 	}
+	// A store that mailbox list calls orphan is one here.
+	dora := storeOwner(t, "d", "dora@example.test")
+	s.mail(dora, "m2")
+	if out, _, _ = s.run("explain", "dora@example.test"); !strings.HasPrefix(out, "Store: orphan, ") {
+		t.Errorf("of nobody:\n%s", out)
+	}
 	s.wants(1, "", "neither the directory nor this host knows carl@example.test", "explain", "carl@example.test")
 	s.wants(1, "", `"carl" is no address, UUID or DN`, "explain", "carl")
 }

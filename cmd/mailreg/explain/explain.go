@@ -37,6 +37,11 @@ type Store struct {
 	Bytes    int64 `json:"bytes"`
 }
 
+// reachedFrom reports whether mail of an entry goes to the store.
+func (s Store) reachedFrom(e Entry) bool {
+	return e.Here && e.Entry.UUID == s.UUID && strings.EqualFold(e.Address, s.Address)
+}
+
 // Report is the answer.
 type Report struct {
 	Entries  []Entry   `json:"entries"`
@@ -84,6 +89,11 @@ func Explain(f Facts) Report {
 	}
 	for _, known := range f.Known {
 		r.Entries = append(r.Entries, wanted(known, f.View))
+	}
+	for i, store := range r.Stores {
+		if f.Daemon == nil && store.State == "live" && !slices.ContainsFunc(r.Entries, store.reachedFrom) {
+			r.Stores[i].State = "orphan" // as in mailbox list
+		}
 	}
 	for _, key := range keys {
 		s := Setting{Key: key, Value: f.View.String(key)}
