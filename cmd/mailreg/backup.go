@@ -74,6 +74,9 @@ func (a *app) backup(ctx context.Context, name string) (err error) {
 	} else {
 		a.warnf("there is no store of the listener")
 	}
+	if info, err := os.Stat(name); err == nil && info.IsDir() {
+		return errors.New("it is a folder: name a file in it")
+	}
 	out, err := os.CreateTemp(filepath.Dir(name), ".mailreg-backup-*") // mode 0600
 	if errors.Is(err, fs.ErrNotExist) {
 		return errors.New("its folder does not exist")
