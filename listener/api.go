@@ -88,16 +88,13 @@ func (l *Listener) recheck(ctx context.Context, id string) (int, error) {
 	if err != nil || len(doubtful) == 0 {
 		return 0, err
 	}
-	verified, err := l.verify(ctx, doubtful)
+	k, err := l.lookUp(ctx, doubtful)
 	if err != nil {
 		return 0, err
 	}
+	defer k.close()
 	return len(doubtful), l.update(func(e *edit) error {
-		for _, f := range doubtful {
-			if _, still := e.tx.Outside(f.uuid); still {
-				e.record(verified[f.uuid], e.tx.State().Generation)
-			}
-		}
+		e.bring(k)
 		return nil
 	})
 }

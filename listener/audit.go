@@ -31,9 +31,8 @@ const (
 )
 
 var (
-	errNoScan   = errors.New("this source cannot list the directory")
-	errNobody   = errors.New("the scan shows nobody although the replica holds entries: refused")
-	errNotSteps = errors.New("the session with the directory ended meanwhile")
+	errNoScan = errors.New("this source cannot list the directory")
+	errNobody = errors.New("the scan shows nobody although the replica holds entries: refused")
 )
 
 // Audit compares the replica with the whole directory and brings in what is missing, or with DryRun only tells. The scan
@@ -232,8 +231,7 @@ func (a *auditor) stillDoubtful(doubts []audit.Doubt) []audit.Doubt {
 	return left
 }
 
-// settle looks up doubts one by one, and brings in what differs indeed. What changes here while it is looked up is in the
-// stream of live changes, which knows better.
+// settle looks up doubts one by one, and brings in what differs indeed.
 func (a *auditor) settle(ctx context.Context, doubts []audit.Doubt) error {
 	findings := make([]finding, len(doubts))
 	before := map[schema.UUID]*schema.Entry{}
@@ -250,34 +248,31 @@ func (a *auditor) settle(ctx context.Context, doubts []audit.Doubt) error {
 	if err != nil {
 		return err
 	}
-	verified, err := a.l.verify(ctx, findings)
+	k, err := a.l.lookUp(ctx, findings)
 	if err != nil {
 		return err
 	}
+	defer k.close()
 	for i, d := range doubts {
-		a.tell(d, findings[i].dn, before[d.UUID], verified[d.UUID])
+		a.tell(d, findings[i].dn, before[d.UUID], k.verified[d.UUID])
 	}
 	if a.report.DryRun {
 		return nil
 	}
 	moved, repaired := 0, 0
 	err = a.l.update(func(e *edit) error {
-		moved, repaired = 0, 0
-		if a.l.getSession().phase != phasePersist {
-			return errNotSteps
+		if err := a.l.inStep(); err != nil {
+			return err
 		}
-		for _, d := range doubts {
-			v, have := verified[d.UUID], e.tx.Entry(d.UUID)
-			if have.Equal(before[d.UUID]) && (!have.Equal(v.entry) || v.outside) {
-				moved += e.live(v)
-				repaired++
-			}
-		}
+		repaired, moved = e.bring(k)
 		return nil
 	})
+	if err != nil {
+		return err
+	}
 	a.report.Repaired += repaired
 	a.l.doubtNames(false, moved)
-	return err
+	return nil
 }
 
 // tell counts a difference that was looked up.

@@ -331,6 +331,7 @@ func unreadable(event Event) finding {
 
 // record writes a finding and marks the handlers that it concerns. What is known already makes no marks.
 func (e *edit) record(f finding, generation uint64) {
+	e.l.overtake(f.uuid)
 	if f.kept {
 		return
 	}

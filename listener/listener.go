@@ -165,6 +165,8 @@ type Listener struct {
 	health health
 	// sliced is the last comparison of a part of all entries with the mail server, guarded by mu.
 	sliced *control.SliceStatus
+	// lookups are what is being asked beside the session, guarded by mu.
+	lookups map[*lookup]struct{}
 	// storeErr is the error of the last transaction, guarded by mu.
 	storeErr error
 }
@@ -176,7 +178,7 @@ func New(cfg Config) (*Listener, error) {
 		cfg: cfg, log: cfg.Logger, clock: steady(cfg.Now), store: cfg.Store,
 		news: newSignal(), kick: make(chan struct{}, 1), ready: make(chan struct{}),
 		auditing: make(chan struct{}, 1), suspicions: make(chan string, 1), resumed: make(chan struct{}, 1),
-		stalls: make(chan error, 1),
+		stalls: make(chan error, 1), lookups: map[*lookup]struct{}{},
 	}
 	l.session.phase, l.session.url, l.session.kind = phaseConnecting, cfg.URL, cfg.Kind
 	var names []string

@@ -3,6 +3,7 @@ package listener
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/mailreg/mailreg/listener/control"
@@ -27,13 +28,17 @@ func (l *Listener) Resync(ctx context.Context, r control.ResyncRequest) (control
 		return result, err
 	}
 	all := r.Selection == control.Selection{}
+	var found *lookup
 	if r.Reload {
 		if all {
 			return result, schema.Invalidf("reloading needs a selection; an audit compares everything")
 		}
-		if err := l.reload(ctx, pick, workers); err != nil {
+		k, err := l.lookUpChosen(ctx, pick, workers)
+		if err != nil {
 			return result, err
 		}
+		defer k.close()
+		found = k
 	}
 	mark := func(tx *store.Tx, again func(*worker, []*schema.Entry)) {
 		result.Entries, result.Effects, result.From = result.Entries[:0], result.Effects[:0], tx.State().Seq
@@ -51,16 +56,34 @@ func (l *Listener) Resync(ctx context.Context, r control.ResyncRequest) (control
 		}
 		result.To = tx.State().Seq
 	}
-	if r.DryRun {
+	if r.DryRun && found == nil {
 		return result, l.store.View(func(tx *store.Tx) error {
 			mark(tx, func(*worker, []*schema.Entry) {})
 			return nil
 		})
 	}
-	return result, l.update(func(e *edit) error {
+	moved := 0
+	err = l.update(func(e *edit) error {
+		if found != nil {
+			if err := l.inStep(); err != nil {
+				return err
+			}
+			_, moved = e.bring(found)
+		}
+		if r.DryRun {
+			mark(e.tx, func(*worker, []*schema.Entry) {})
+			return errRollback
+		}
 		mark(e.tx, func(w *worker, chosen []*schema.Entry) { e.again(w, chosen, all) })
 		return nil
 	})
+	if r.DryRun && errors.Is(err, errRollback) {
+		return result, nil
+	}
+	if err == nil {
+		l.doubtNames(false, moved)
+	}
+	return result, err
 }
 
 // effect says what the handler is called for.
@@ -81,20 +104,18 @@ func (v view) effect(entry *schema.Entry) control.ResyncEffect {
 	return effect
 }
 
-// reload reads entries from the directory, and brings in what differs like a live change. What changes here while it is looked
-// up is in the stream of live changes, which knows better.
-func (l *Listener) reload(ctx context.Context, pick func(*schema.Entry) bool, workers []*worker) error {
-	if l.getSession().phase != phasePersist {
-		return fmt.Errorf("the directory cannot be asked: %s", l.sourceProblem())
+// lookUpChosen reads the entries of a selection from the directory.
+func (l *Listener) lookUpChosen(ctx context.Context, pick func(*schema.Entry) bool, workers []*worker) (*lookup, error) {
+	if l.inStep() != nil {
+		return nil, fmt.Errorf("the directory cannot be asked: %s", l.sourceProblem())
 	}
 	var findings []finding
-	before := map[schema.UUID]*schema.Entry{}
 	err := l.store.View(func(tx *store.Tx) error {
+		seen := map[schema.UUID]bool{}
 		for _, w := range workers {
 			for _, entry := range w.chosen(tx, pick) {
-				_, seen := before[entry.UUID]
-				if f, known := l.remember(tx, entry.UUID); known && !seen {
-					before[entry.UUID] = tx.Entry(entry.UUID)
+				if f, known := l.remember(tx, entry.UUID); known && !seen[entry.UUID] {
+					seen[entry.UUID] = true
 					findings = append(findings, f)
 				}
 			}
@@ -102,20 +123,9 @@ func (l *Listener) reload(ctx context.Context, pick func(*schema.Entry) bool, wo
 		return nil
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	verified, err := l.verify(ctx, findings)
-	if err != nil {
-		return err
-	}
-	return l.update(func(e *edit) error {
-		for _, f := range findings {
-			if e.tx.Entry(f.uuid).Equal(before[f.uuid]) {
-				e.live(verified[f.uuid])
-			}
-		}
-		return nil
-	})
+	return l.lookUp(ctx, findings)
 }
 
 // Progress tells how much of a resync is left to do.
