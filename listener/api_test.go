@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -184,6 +185,8 @@ type reconciling struct {
 	calls      []string
 	reconciled [][]string
 	failing    atomic.Bool
+	// pause is how long it takes.
+	pause time.Duration
 }
 
 func (r *reconciling) Name() string               { return "target" }
@@ -200,6 +203,7 @@ func (r *reconciling) Reconcile(_ context.Context, entries iter.Seq[*schema.Entr
 		list = append(list, e.First(schema.AttrPrimaryAddress))
 	}
 	r.reconciled = append(r.reconciled, list)
+	time.Sleep(r.pause)
 	if r.failing.Load() {
 		return errors.New("not yet")
 	}
@@ -245,6 +249,67 @@ func TestReconcile(t *testing.T) {
 			t.Errorf("%d times after resync, calls %q", len(h.reconciled), h.calls)
 		}
 		r.expectMarks()
+	})
+}
+
+// TestReconcileIsAlone has changes come while it runs.
+func TestReconcileIsAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, "a"))
+		h := &reconciling{pause: time.Minute}
+		r.config.Handlers = []Handler{h}
+		r.start()
+		r.dir.set(user(2, "b"))
+		pass(30 * time.Second)
+		if len(h.calls) != 0 {
+			t.Errorf("called beside Reconcile: %q", h.calls)
+		}
+		pass(time.Minute)
+		if !slices.Equal(h.calls, []string{"add u2 b"}) {
+			t.Errorf("calls %q", h.calls)
+		}
+		ask := func(after time.Duration) {
+			if _, err := r.Resync(t.Context(), control.ResyncRequest{}); err != nil {
+				t.Error(err)
+			}
+			pass(after)
+		}
+		h.reconciled = nil
+		ask(30 * time.Second)
+		ask(3 * time.Minute) // while the first one runs: that has seen some entries already
+		if len(h.reconciled) != 2 {
+			t.Errorf("%d times for 2 requests", len(h.reconciled))
+		}
+	})
+}
+
+// TestReconcileThatFailsMakesUnready: no mark need wait for it, and the target is not right.
+func TestReconcileThatFailsMakesUnready(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := newRig(t, user(1, ""))
+		h := &reconciling{}
+		h.failing.Store(true)
+		r.config.Handlers = []Handler{h}
+		r.start()
+		pass(2 * time.Minute)
+		status, err := r.Status(t.Context())
+		if err != nil || status.Ready || !strings.Contains(strings.Join(status.Reasons, " "), "not yet") {
+			t.Errorf("%+v, %v", status.Reasons, err)
+		}
+		if err := r.Pause(t.Context(), "target"); err != nil {
+			t.Error(err)
+		}
+		if status, err := r.Status(t.Context()); err != nil || !status.Ready {
+			t.Errorf("while it is paused: %+v, %v", status.Reasons, err)
+		}
+		h.failing.Store(false)
+		if err := r.Resume(t.Context(), "target"); err != nil {
+			t.Error(err)
+		}
+		pass(2 * time.Minute)
+		if status, err := r.Status(t.Context()); err != nil || !status.Ready {
+			t.Errorf("once it has worked: %+v, %v", status.Reasons, err)
+		}
 	})
 }
 

@@ -319,7 +319,7 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 		return
 	}
 	if c.batch == nil { // Reconcile has worked, so its target is up
-		w.reconcile, w.pause = false, pause{}
+		w.pause = pause{}
 	}
 	for _, o := range c.batch {
 		w.meet(o)

@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"slices"
 	"time"
@@ -24,8 +25,39 @@ func (w *worker) startReconcile(work context.Context) {
 	go func() { w.committed <- commitment{nil, "reconcile", w.reconcileAll(work)} }()
 }
 
+// owes notes whether the handler has yet to set its whole target right.
+func (w *worker) owes(owes bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if owes != w.owed.IsZero() {
+		return
+	}
+	w.owed = time.Time{}
+	if owes {
+		w.owed = w.l.cfg.Now()
+	}
+}
+
+// lateWhole says that the handler should have set its whole target right since a time, "" when it has. No mark need wait for that.
+func (w *worker) lateWhole(since time.Time) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.owed.IsZero() || !w.owed.Before(since) {
+		return ""
+	}
+	why := w.lastErr
+	if _, runs := w.open[wholeHandler()]; runs {
+		why = "it is at it"
+	}
+	if why != "" {
+		why = " (" + why + ")"
+	}
+	return fmt.Sprintf("handler %s: its whole target is to be set right since %s%s", w.name, w.owed.UTC().Format(time.RFC3339), why)
+}
+
 func (w *worker) reconcileAll(work context.Context) error {
 	var last, generation uint64
+	asked := w.asked.Load()
 	err := w.l.store.View(func(tx *store.Tx) error {
 		last, generation = tx.State().Seq, tx.State().Generation
 		return nil
@@ -54,8 +86,9 @@ func (w *worker) reconcileAll(work context.Context) error {
 	return w.l.update(func(e *edit) error {
 		h := e.tx.Handler(w.name)
 		state := h.State()
-		state.Reconcile, state.LastSuccess = false, e.now
+		state.Reconcile, state.LastSuccess = w.asked.Load() != asked, e.now // else somebody has asked for it once more
 		h.SetState(state)
+		e.anew = []*worker{w}
 		if w.claimer != nil || w.taker != nil || w.flusher != nil {
 			return nil
 		}

@@ -180,6 +180,7 @@ func (e *edit) again(w *worker, chosen []*schema.Entry, all bool) {
 		state := h.State()
 		state.Reconcile, state.From = true, generation
 		h.SetState(state)
+		w.asked.Add(1)
 		e.anew = append(e.anew, w)
 	}
 }

@@ -94,9 +94,13 @@ func (l *Listener) handlerStatus(tx *store.Tx, w *worker, status *control.Status
 			late.add(m)
 		}
 	}
-	if late.count > 0 && state.Paused.IsZero() && !l.cfg.Staging {
+	acts := state.Paused.IsZero() && !l.cfg.Staging
+	if late.count > 0 && acts {
 		age := fmt.Sprintf("older than %s", l.cfg.ReadyLag())
 		status.Reasons = append(status.Reasons, late.describe(v, age))
+	}
+	if whole := w.lateWhole(old); whole != "" && acts {
+		status.Reasons = append(status.Reasons, whole)
 	}
 	hs.Targets = w.targetsDown(waiting)
 	status.Handlers = append(status.Handlers, hs)

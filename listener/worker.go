@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/cenkalti/backoff/v5"
@@ -64,6 +65,8 @@ type worker struct {
 	lastErrAt time.Time
 	// down is guarded by mu: the targets that are down, for the status.
 	down []breaker.State
+	// owed is guarded by mu: since when, by the wall clock, the handler has to set its whole target right; zero when it has.
+	owed time.Time
 	// open is guarded by mu: calls of the handler without an answer yet.
 	open map[schema.UUID]openCall
 
@@ -92,7 +95,9 @@ type worker struct {
 	generation uint64
 	// reconcile is set when the handler is to set its whole target right before anything else.
 	reconcile bool
-	pause     pause
+	// asked counts how often a person has asked for that.
+	asked atomic.Uint64
+	pause pause
 	// paused is set while a person keeps the handler from being called.
 	paused bool
 }
@@ -299,6 +304,7 @@ func (w *worker) absorb() error {
 			w.retries = map[schema.UUID]deadline{}
 			state := h.State()
 			w.reconcile = w.reconciler != nil && state.Reconcile && generation >= state.From
+			w.owes(w.reconcile)
 			w.paused = !state.Paused.IsZero()
 			for m := range h.Marks() {
 				if d, ok := before[m.UUID]; ok {
