@@ -208,6 +208,7 @@ func (w *worker) abandon(ctx context.Context, pick func(store.Mark) bool) (int, 
 			for _, d := range list {
 				d.claims = w.unused(d.claims)
 				e.acknowledge(w, d)
+				v.h.Waive(d.change.UUID)
 			}
 			count = kept + len(list)
 			return nil

@@ -87,10 +87,11 @@ func (w *worker) diff(ctx context.Context, pick func(*schema.Entry) bool, drift 
 			return ctx.Err()
 		}
 		r.Checked++
-		d, err := w.compare(ctx, entry)
+		c, err := w.compare(ctx, entry)
 		if err != nil {
 			return err
 		}
+		d := c.DiffEntry
 		if doubt, differs := drift[entry.UUID]; differs {
 			d.Directory = string(doubt.Kind)
 			delete(drift, entry.UUID)
@@ -102,15 +103,25 @@ func (w *worker) diff(ctx context.Context, pick func(*schema.Entry) bool, drift 
 	return nil
 }
 
+// comparison is what has come of comparing one entry.
+type comparison struct {
+	control.DiffEntry
+	// failed is why the server could not be looked at.
+	failed error
+	// waived is set when a person has kept what was acknowledged from happening.
+	waived bool
+}
+
 // compare compares one entry with what the handler has acknowledged and, when nothing is under way, with the server.
-func (w *worker) compare(ctx context.Context, entry *schema.Entry) (control.DiffEntry, error) {
-	d := control.DiffEntry{
+func (w *worker) compare(ctx context.Context, entry *schema.Entry) (comparison, error) {
+	d := comparison{DiffEntry: control.DiffEntry{
 		UUID: entry.UUID, DN: entry.DN, Handler: w.name, Directory: "same", Acknowledged: "same", Server: []schema.Difference{},
-	}
+	}}
 	var acked *schema.Entry
 	err := w.l.store.View(func(tx *store.Tx) error {
 		v := w.view(tx)
-		acked = v.h.Acked(entry.UUID).Entry
+		was := v.h.Acked(entry.UUID)
+		acked, d.waived = was.Entry, was.Waived
 		m, open := v.h.Mark(entry.UUID)
 		target, _, _ := w.target(tx.Entry(entry.UUID))
 		switch {
@@ -123,7 +134,7 @@ func (w *worker) compare(ctx context.Context, entry *schema.Entry) (control.Diff
 		default:
 			d.Acknowledged = "change"
 		}
-		report := v.report(entry.UUID, v.h.Acked(entry.UUID), m, open)
+		report := v.report(entry.UUID, was, m, open)
 		d.Reason = report.State
 		if report.Reason != "" {
 			d.Reason += ": " + strings.TrimPrefix(report.Reason, entry.DN+": ")
@@ -135,19 +146,21 @@ func (w *worker) compare(ctx context.Context, entry *schema.Entry) (control.Diff
 	}
 	found, err := w.inspect(ctx, acked)
 	if err != nil {
-		d.Error = err.Error()
+		d.Error, d.failed = err.Error(), err
 	}
-	d.Server = append(d.Server, found...)
+	if d.Server = append(d.Server, found...); d.waived && len(found) > 0 {
+		d.Reason = "a person has rejected or dropped it"
+	}
 	return d, nil
 }
 
-// inspect asks the handler how the server differs from what it has acknowledged.
+// inspect asks the handler how the server differs from what it has acknowledged. It has as long as a call.
 func (w *worker) inspect(ctx context.Context, acked *schema.Entry) (found []schema.Difference, err error) {
 	inspector, ok := w.handler.(Inspector)
 	if !ok {
 		return nil, nil
 	}
-	err = safely(func() error {
+	err = bounded(ctx, w.limit(), func(ctx context.Context) error {
 		found, err = inspector.Inspect(ctx, acked)
 		return err
 	})

@@ -145,7 +145,11 @@ func (e *edit) holdBack(w *worker, d decision) {
 func (e *edit) acknowledge(w *worker, d decision) {
 	h := e.tx.Handler(w.name)
 	uuid := d.change.UUID
+	waived := d.verb == acknowledge && h.Acked(uuid).Waived // nothing is called now either
 	h.Acknowledge(uuid, d.change.New, d.claims, e.now)
+	if waived {
+		h.Waive(uuid)
+	}
 	m, ok := h.Mark(uuid)
 	switch {
 	case !ok:

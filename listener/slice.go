@@ -2,6 +2,7 @@ package listener
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/mailreg/mailreg/listener/control"
@@ -13,15 +14,16 @@ import (
 func hourOf(uuid schema.UUID) int { return int(uuid[15]) * 24 / 256 }
 
 // slices compares every hour a part of what handlers have acknowledged with the mail server, so that all comes round in a
-// day. What differs goes back to its handler, past the brake like any change.
+// day. What differs goes back to its handler, past the brake like any change; but for what a person has kept from happening.
 func (l *Listener) slices(ctx context.Context) error {
-	for lull(ctx, time.Hour) {
+	hour := l.cfg.Now().Hour() // counted from here on: no hour is left out because comparing takes time
+	for ; lull(ctx, time.Hour); hour = (hour + 1) % 24 {
 		if l.cfg.Staging {
 			continue
 		}
 		status := control.SliceStatus{}
 		for _, w := range l.workers {
-			if err := w.slice(ctx, l.cfg.Now().Hour(), &status); err != nil && ctx.Err() == nil {
+			if err := w.slice(ctx, hour, &status); err != nil && ctx.Err() == nil {
 				w.log.Warn("cannot compare with the mail server", "op", "diff", "err", err)
 			}
 		}
@@ -33,7 +35,15 @@ func (l *Listener) slices(ctx context.Context) error {
 	return nil
 }
 
-// slice compares the entries of one hour.
+// sliceNotes says what a person should know of the last part.
+func sliceNotes(s *control.SliceStatus) []string {
+	if s == nil || s.Failed == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d of %d entries could not be compared with the mail server: %s", s.Failed, s.Failed+s.Checked, s.Error)}
+}
+
+// slice compares the entries of one hour. A server that is down is not asked about the next one.
 func (w *worker) slice(ctx context.Context, hour int, status *control.SliceStatus) error {
 	if _, ok := w.handler.(Inspector); !ok {
 		return nil
@@ -50,27 +60,39 @@ func (w *worker) slice(ctx context.Context, hour int, status *control.SliceStatu
 	if err != nil {
 		return err
 	}
-	for _, uuid := range all {
-		d, err := w.compare(ctx, &schema.Entry{UUID: uuid})
+	for i, uuid := range all {
+		c, err := w.compare(ctx, &schema.Entry{UUID: uuid})
 		if err != nil || ctx.Err() != nil {
 			return err
 		}
-		status.Checked++
-		if len(d.Server) == 0 {
-			continue
+		if isDown(c.failed) {
+			status.Failed, status.Error = status.Failed+len(all)-i, c.Error
+			return c.failed
 		}
-		status.Differed++
-		w.log.Warn("the mail server differs from what was acknowledged", "op", "diff", "uuid", uuid.String(),
-			"err", d.Server[0].What)
-		err = w.l.update(func(e *edit) error {
-			if _, open := e.tx.Handler(w.name).Mark(uuid); !open { // else it is at work by now
-				e.again(w, []*schema.Entry{{UUID: uuid}}, false)
-			}
-			return nil
-		})
-		if err != nil {
+		if err := w.sliced(uuid, c, status); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// sliced takes in what one entry was found to be.
+func (w *worker) sliced(uuid schema.UUID, c comparison, status *control.SliceStatus) error {
+	if c.failed != nil {
+		status.Failed, status.Error = status.Failed+1, c.Error
+		return nil
+	}
+	status.Checked++
+	if len(c.Server) == 0 || c.waived {
+		return nil
+	}
+	status.Differed++
+	w.log.Warn("the mail server differs from what was acknowledged", "op", "diff", "uuid", uuid.String(),
+		"err", c.Server[0].What)
+	return w.l.update(func(e *edit) error {
+		if _, open := e.tx.Handler(w.name).Mark(uuid); !open { // else it is at work by now
+			e.again(w, []*schema.Entry{{UUID: uuid}}, false)
+		}
+		return nil
+	})
 }

@@ -24,6 +24,7 @@ func (l *Listener) Status(context.Context) (control.Status, error) {
 		Handlers: []control.HandlerStatus{},
 	}
 	status.Server = sliced
+	status.Notes = append(status.Notes, sliceNotes(sliced)...)
 	status.Source.PositionStored.Time = s.stored
 	status.Source.Lag, status.Source.LastProbe.Time, status.Source.Renewals = s.lag.Seconds(), s.probed, int(s.renewals)
 	if s.phase == phaseRefresh {

@@ -42,6 +42,9 @@ type SliceStatus struct {
 	Checked int    `json:"checked"`
 	// Differed is how many of them differed, and were given back to their handler.
 	Differed int `json:"differed"`
+	// Failed is how many could not be compared, Error why the last of them could not.
+	Failed int    `json:"failed,omitempty"`
+	Error  string `json:"error,omitempty"`
 }
 
 // Diff calls the operation of API.

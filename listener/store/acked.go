@@ -135,6 +135,8 @@ type Acked struct {
 	Claims []string
 	// At is when the handler did; zero for records that were written before that was noted.
 	At time.Time
+	// Waived is set when a person had it acknowledged without effect.
+	Waived bool
 }
 
 // Acked returns what the handler has acknowledged of an entry; Entry is nil when nothing.
@@ -148,6 +150,7 @@ func (h *Handler) Acked(uuid schema.UUID) Acked {
 
 func (h *Handler) record(d *decoder) Acked {
 	a := Acked{Claims: d.strs(), Entry: d.entry(), At: d.time()}
+	d.flags(&a.Waived)
 	h.t.fail(d.end())
 	if h.t.err != nil {
 		return Acked{}
@@ -197,11 +200,24 @@ func (h *Handler) Acknowledge(uuid schema.UUID, entry *schema.Entry, claims []st
 			h.t.put(h.claims, []byte(r), e.seal([]byte(r)))
 		}
 	}
+	h.writeAcked(uuid, Acked{Entry: entry, Claims: own, At: at})
+}
+
+func (h *Handler) writeAcked(uuid schema.UUID, a Acked) {
 	e := encoder{b: make([]byte, 0, 512)}
-	e.strs(own)
-	e.entry(entry)
-	e.time(at)
+	e.strs(a.Claims)
+	e.entry(a.Entry)
+	e.time(a.At)
+	e.flags(a.Waived)
 	h.t.put(h.acked, uuid[:], e.seal(uuid[:]))
+}
+
+// Waive notes that what is acknowledged of an entry had no effect, until something is acknowledged again.
+func (h *Handler) Waive(uuid schema.UUID) {
+	if a := h.Acked(uuid); a.Entry != nil {
+		a.Waived = true
+		h.writeAcked(uuid, a)
+	}
 }
 
 // AckedIDs yields the entries that the handler has acknowledged. Nothing may be acknowledged meanwhile.

@@ -376,3 +376,22 @@ func TestTakesAreForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestWaive(t *testing.T) {
+	s := open(t)
+	waived := func(change func(*store.Handler)) (waived bool) {
+		s.update(func(tx *store.Tx) {
+			tx.AddHandler("h")
+			change(tx.Handler("h"))
+		})
+		s.view(func(tx *store.Tx) { waived = tx.Handler("h").Acked(id(1)).Waived })
+		return waived
+	}
+	acknowledge := func(h *store.Handler) { h.Acknowledge(id(1), entry(1, "v"), []string{"r"}, time.Unix(7, 0)) }
+	if waived(func(h *store.Handler) { h.Waive(id(1)) }) || waived(acknowledge) {
+		t.Error("waived without having been")
+	}
+	if !waived(func(h *store.Handler) { h.Waive(id(1)) }) || waived(acknowledge) {
+		t.Error("not waived, or for ever")
+	}
+}
