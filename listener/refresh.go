@@ -57,6 +57,7 @@ func (r *refresh) add(event Event) {
 	case Gone:
 		for _, uuid := range event.UUIDs {
 			delete(r.seen, uuid)
+			delete(r.unreadable, uuid)
 			r.gone[uuid] = struct{}{}
 		}
 	}
@@ -65,6 +66,9 @@ func (r *refresh) add(event Event) {
 func (r *refresh) exists(uuid schema.UUID, sent bool) {
 	r.seen[uuid] = r.seen[uuid] || sent
 	delete(r.gone, uuid)
+	if sent {
+		delete(r.unreadable, uuid)
+	}
 }
 
 // A refresh is written in transactions of about so many entries or bytes. Nobody waits for its parts, and entries come in

@@ -471,3 +471,16 @@ type named struct {
 }
 
 func (n named) Name() string { return n.name }
+
+// TestUnreadableIsForgottenByNewerWords: what a refresh says last of an entry counts.
+func TestUnreadableIsForgottenByNewerWords(t *testing.T) {
+	big := Event{Kind: Unreadable, UUIDs: []schema.UUID{id(1)}, DN: "uid=u1", Reason: "too large"}
+	for _, later := range []Event{{Kind: Content, Entry: user(1, "a")}, {Kind: Gone, UUIDs: []schema.UUID{id(1)}}} {
+		r := newRefresh()
+		r.add(big)
+		r.add(later)
+		if len(r.unreadable) != 0 {
+			t.Errorf("still unreadable after %+v", later)
+		}
+	}
+}
