@@ -1,6 +1,7 @@
 package claims
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/mailreg/mailreg/schema"
@@ -154,5 +155,33 @@ func TestCycle(t *testing.T) {
 	}
 	if members, _ := c.Cycle(id(4), Edge{By: id(2), Owned: true}); members != nil {
 		t.Errorf("no cycle any more: %v", members)
+	}
+}
+
+func TestRivals(t *testing.T) {
+	g := NewGraph()
+	g.Want(id(1), []string{"a", "b"}, nil)
+	g.Want(id(2), []string{"a"}, []string{"c"})
+	g.Want(id(3), []string{"a"}, []string{"a"})
+	steps := []struct {
+		do       func()
+		resource string
+		want     []schema.UUID
+	}{
+		{func() {}, "a", []schema.UUID{id(1), id(2), id(3), id(3)}},
+		{func() {}, "b", []schema.UUID{id(1)}},
+		{func() {}, "d", nil},
+		{func() { g.Want(id(1), []string{"b"}, nil) }, "a", []schema.UUID{id(2), id(3), id(3)}},
+		{func() { g.Forget(id(3)) }, "a", []schema.UUID{id(2)}},
+		{func() { g.Want(id(2), []string{"a"}, nil) }, "c", nil},
+		{func() { g.Forget(id(2)) }, "a", nil},
+		{func() {}, "b", []schema.UUID{id(1)}},
+		{func() { g.Want(id(1), nil, []string{"b"}) }, "b", []schema.UUID{id(1)}},
+	}
+	for i, step := range steps {
+		step.do()
+		if got := g.Rivals(step.resource); !slices.Equal(got, step.want) {
+			t.Errorf("step %d: rivals for %s are %v, want %v", i, step.resource, got, step.want)
+		}
 	}
 }

@@ -24,7 +24,7 @@ func recording() []byte {
 		uid := fmt.Sprintf("user%06d", i)
 		e := entry("uid="+uid+",ou=people,dc=test", "objectClass", "univentionMail", "uid", uid, "cn", "First Last",
 			"mailPrimaryAddress", uid+"@example.test", "mailAlternativeAddress", "first."+uid+"@example.test",
-			"univentionMailHomeServer", "mail1.example.test", "entryUUID", "b7b08660-7afe-1041-8f2d-b1003fe55766",
+			"univentionMailHomeServer", "mail1.example.test", "entryUUID", id(byte(i)).String(),
 			"entryCSN", "20261122202618.420164Z#000000#000#000000", "createTimestamp", "20261122202618Z",
 			"description", strings.Repeat("x", 600))
 		stream.Write(wire.Request(1, e, stateOf(1, byte(i))))
