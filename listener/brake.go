@@ -3,6 +3,7 @@ package listener
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/listener/store"
@@ -119,11 +120,11 @@ func (e *edit) planned(w *worker, generation uint64) []store.Mark {
 	return list
 }
 
-// openBatch makes a batch. Live ones are used again until they are empty.
+// openBatch makes a batch. Live ones are used again until they are empty, those of pairs apart from others.
 func (e *edit) openBatch(w *worker, reason string, live bool) string {
 	if live {
 		for b := range e.tx.Batches() {
-			if b.Live && b.Handler == w.name {
+			if b.Live && b.Handler == w.name && strings.HasPrefix(b.Reason, newIDs) == strings.HasPrefix(reason, newIDs) {
 				return b.ID
 			}
 		}

@@ -117,6 +117,9 @@ func (v view) examine(uuid schema.UUID) (decision, bool) {
 	if d.err == nil {
 		d.takes, d.err = v.w.takes(d.change)
 	}
+	if _, departed := v.departed(d.change, d.claims); departed && d.err == nil {
+		d.takes = true
+	}
 	dn, outside := v.tx.Outside(uuid)
 	switch {
 	case d.err != nil:

@@ -202,6 +202,9 @@ func (e *edit) settle(w *worker, d decision) {
 	case park:
 		e.park(w, d.mark, d.reason, d.by)
 	case hold:
+		if e.holdPair(w, d) {
+			return
+		}
 		if d.batch == "" {
 			d.batch = e.openBatch(w, d.reason, true)
 		}
@@ -280,6 +283,7 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 		e.release(w, o.decision)
 	default:
 		e.acknowledge(w, o.decision)
+		e.depart(w, o)
 		if o.takes && !o.mark.Approved {
 			take := w.take(o, e)
 			h.AddTake(take, take.At.Add(-window))

@@ -48,7 +48,8 @@
 //
 // brake.go counts what takes mail away, over a refresh together with the ten minutes before it, and live over any ten
 // minutes. What was approved does not count. Entries that go in a refresh while others come with their names and claims
-// (reidentify.go) are held in pairs when they are many: approved, what the handler has acknowledged changes its id.
+// (reidentify.go) are held in pairs when they are many: approved, what the handler has acknowledged changes its id. Live, who
+// comes with the name and a claim of one that went in the last ten minutes counts as a take (depart.go).
 //
 // # Calls
 //

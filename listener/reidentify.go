@@ -10,7 +10,11 @@ import (
 )
 
 // pair is an entry that is gone, and one that has its name and claims under another id.
-type pair struct{ gone, come store.Mark }
+type pair struct {
+	gone, come store.Mark
+	// departed is set when the handler has acknowledged before the refresh that the entry is gone.
+	departed *store.Departed
+}
 
 // reidentified looks for many entries that a refresh takes away while others have their names and claims: the directory was
 // loaded anew, or is another one. Both sides of each pair are held in one batch, which is returned with its reason.
@@ -24,9 +28,12 @@ func (e *edit) reidentified(w *worker, generation uint64) (held map[schema.UUID]
 		return nil
 	}
 	held = map[schema.UUID]bool{}
-	reason := fmt.Sprintf("reidentified: %d entries are gone, and others have their names and addresses under new ids (%s)", len(pairs), why)
+	reason := fmt.Sprintf(newIDs+"%d entries are gone, and others have their names and addresses under new ids (%s)", len(pairs), why)
 	batch := e.openBatch(w, reason, false)
 	for _, p := range pairs {
+		if p.departed != nil {
+			p.gone = e.restore(w, *p.departed, generation)
+		}
 		p.gone.Pair, p.come.Pair = p.come.UUID, p.gone.UUID
 		for _, m := range []store.Mark{p.gone, p.come} {
 			held[m.UUID] = true
@@ -49,7 +56,7 @@ func (e *edit) pairs(w *worker, generation uint64) (list []pair) {
 			gone[sameName(acked.DN)] = m
 		}
 	}
-	if len(gone) == 0 {
+	if len(gone) == 0 && !v.h.AnyDeparted() {
 		return nil
 	}
 	for m := range e.turned(v, generation) {
@@ -57,14 +64,16 @@ func (e *edit) pairs(w *worker, generation uint64) (list []pair) {
 		if entry == nil {
 			continue
 		}
+		d := decision{mark: m, change: schema.Change{UUID: m.UUID}}
+		v.load(&d)
 		former, ok := gone[sameName(entry.DN)]
-		if !ok {
-			continue
-		}
-		_, wanted, err := w.target(entry)
 		owned := v.h.Acked(former.UUID).Claims
-		if err == nil && slices.ContainsFunc(wanted, func(r string) bool { return slices.Contains(owned, r) }) {
-			list = append(list, pair{former, m})
+		switch departed, found := v.departed(d.change, d.claims); {
+		case d.err != nil:
+		case ok && slices.ContainsFunc(d.claims, func(r string) bool { return slices.Contains(owned, r) }):
+			list = append(list, pair{gone: former, come: m})
+		case found:
+			list = append(list, pair{come: m, departed: &departed})
 		}
 	}
 	return list

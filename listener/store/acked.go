@@ -16,6 +16,8 @@ import (
 type Handler struct {
 	t                                           *Tx
 	meta, dirty, acked, claims, blocked, guards *bolt.Bucket
+	// departed and departures are nil for a handler that has not taken part since there are such.
+	departed, departures *bolt.Bucket
 }
 
 // HandlerState is what is known of a handler as a whole.
@@ -43,20 +45,23 @@ var (
 // AddHandler makes the buckets of a handler and reports whether they are new.
 func (t *Tx) AddHandler(name string) bool {
 	all := t.tx.Bucket(bucketHandlers)
-	if t.err != nil || all.Bucket([]byte(name)) != nil {
+	if t.err != nil {
 		return false
 	}
-	own, err := all.CreateBucket([]byte(name))
+	added := all.Bucket([]byte(name)) == nil
+	own, err := all.CreateBucketIfNotExists([]byte(name))
 	if err != nil {
 		t.fail(err)
 		return false
 	}
-	for _, b := range [][]byte{bucketState, bucketDirty, bucketAcked, bucketClaims, bucketBlocked, bucketGuard} {
-		if _, err := own.CreateBucket(b); err != nil {
+	for _, b := range [][]byte{
+		bucketState, bucketDirty, bucketAcked, bucketClaims, bucketBlocked, bucketGuard, bucketDeparted, bucketDepartures,
+	} {
+		if _, err := own.CreateBucketIfNotExists(b); err != nil {
 			t.fail(err)
 		}
 	}
-	return t.err == nil
+	return added && t.err == nil
 }
 
 // HandlerNames returns the handlers that have a part of the store, whether they take part in this run or not, sorted.
@@ -98,6 +103,7 @@ func (t *Tx) Handler(name string) *Handler {
 	h := &Handler{
 		t: t, meta: own.Bucket(bucketState), dirty: own.Bucket(bucketDirty), acked: own.Bucket(bucketAcked),
 		claims: own.Bucket(bucketClaims), blocked: own.Bucket(bucketBlocked), guards: own.Bucket(bucketGuard),
+		departed: own.Bucket(bucketDeparted), departures: own.Bucket(bucketDepartures),
 	}
 	t.handlers[name] = h
 	return h
