@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/go-ldap/ldap/v3"
@@ -159,4 +160,27 @@ func (s *Slapd) Reset(ldif string) {
 		s.t.Fatalf("resetting slapd: %v", err)
 	}
 	s.Load(BaseLDIF + ldif)
+}
+
+// Renew loads the directory's own dump anew, without operational attributes: every entry gets another entryUUID.
+func (s *Slapd) Renew() {
+	s.t.Helper()
+	s.Stop()
+	dump, err := exec.Command(Program(s.t, "slapcat"), "-o", "ldif-wrap=no", "-f", s.conf()).Output()
+	if err != nil {
+		s.t.Fatalf("dumping the directory: %v", err)
+	}
+	operational := []string{
+		"structuralObjectClass", "entryUUID", "entryCSN", "contextCSN", "creatorsName", "createTimestamp", "modifiersName", "modifyTimestamp",
+	}
+	lines := slices.DeleteFunc(strings.SplitAfter(string(dump), "\n"), func(line string) bool {
+		name, _, _ := strings.Cut(line, ":")
+		return slices.Contains(operational, name)
+	})
+	db := filepath.Join(s.Dir, "db")
+	if err := errors.Join(os.RemoveAll(db), os.Mkdir(db, 0o700)); err != nil {
+		s.t.Fatalf("renewing slapd: %v", err)
+	}
+	s.Load(strings.Join(lines, ""))
+	s.Start()
 }
