@@ -25,6 +25,9 @@ go test -count=1 -timeout 30m ./tests/model -run '^(TestKilledAtEveryPoint|TestD
 go test -count=1 -timeout 30m ./tests/store -run '^TestBroken$' -store.every
 go test -count=1 -timeout 30m ./tests/model -run '^(TestLargeGroup|TestOneBusyEntry|TestWriters)$' -scale.members 50000 -scale.writes 1000
 
+echo "== a slow handler with much before it"
+go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000
+
 echo "== parallel writers, and faults at every step"
 go test -count=1 -timeout 30m ./registry -run '^TestParallelWriters$' -parallel.rounds 100
 go test -count=1 -timeout 30m ./tests/settings -run '^TestFaults$' -faults.all
