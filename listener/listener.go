@@ -212,6 +212,9 @@ func (e *edit) prepare(names []string) error {
 		if added || changed || !slices.Contains(state.Handlers, w.name) {
 			e.markAll(w, state.Generation+1, changed && !added)
 		}
+		if state.Cautious {
+			e.repeatAll(w, state.Generation+1)
+		}
 		for m := range e.tx.Handler(w.name).Marks() {
 			if m.Called(state.Generation) {
 				w.tried[m.UUID] = struct{}{}
@@ -261,6 +264,24 @@ func (e *edit) markAll(w *worker, generation uint64, again bool) {
 			m.Resync = true
 			e.put(w, m)
 		}
+	}
+}
+
+// repeatAll marks every entry that the handler has acknowledged to be applied again, but for those that wait for a person. It
+// is for a store that was copied some time ago, or on another machine: since then the handler may have gone to another state
+// and not come back, or its target may be gone.
+func (e *edit) repeatAll(w *worker, generation uint64) {
+	h := e.tx.Handler(w.name)
+	var todo []schema.UUID
+	for uuid := range h.AckedIDs() {
+		if m, ok := h.Mark(uuid); !ok || m.Class != store.Parked && m.Class != store.Held {
+			todo = append(todo, uuid)
+		}
+	}
+	for _, uuid := range todo {
+		m := e.mark(w, uuid, generation, nil)
+		m.Resync = true
+		e.put(w, m)
 	}
 }
 
