@@ -96,7 +96,16 @@ func (a *app) backup(ctx context.Context, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	return os.Rename(out.Name(), name)
+	return errors.Join(os.Rename(out.Name(), name), syncDir(filepath.Dir(name)))
+}
+
+// syncDir makes what was renamed in a folder last.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }
 
 // sources lists the files beside the store: all settings and templates, the log, and what is unregistered.
@@ -105,11 +114,17 @@ func (a *app) sources() (list []archive.Source, err error) {
 		list = append(list, archive.Source{Name: strings.TrimPrefix(name, "/"), Path: a.path(name)})
 	}
 	err = filepath.WalkDir(a.path(settingsDir), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			below, _ := filepath.Rel(a.path(settingsDir), path)
-			add(settingsDir + "/" + filepath.ToSlash(below))
+		below, _ := filepath.Rel(a.path(settingsDir), path)
+		name := settingsDir + "/" + filepath.ToSlash(below)
+		switch {
+		case err != nil:
+			return err
+		case d.Type().IsRegular():
+			add(name)
+		case !d.IsDir():
+			a.warnf("%s is no regular file and not in the backup", name)
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing the settings: %w", err)

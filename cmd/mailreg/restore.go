@@ -57,6 +57,8 @@ type restoring struct {
 	files  []string
 	// kept is the folder of what is replaced.
 	kept string
+	// locked keeps the daemon from starting meanwhile, nil when there is no store.
+	locked *os.File
 	// total is what all transactions together have done.
 	total registry.Outcome
 }
@@ -76,9 +78,10 @@ var layerOf = map[string]registry.Layer{
 
 // restore checks everything, then writes.
 func (a *app) restore(ctx context.Context, r *restoring) error {
-	if err := r.checkStopped(); err != nil {
+	if err := r.lock(ctx); err != nil {
 		return err
 	}
+	defer r.locked.Close() // which also takes nil
 	if err := r.sort(); err != nil {
 		return err
 	}
@@ -128,8 +131,14 @@ func (r *restoring) tell(pending error) error {
 	return r.report(r.total, pending)
 }
 
-// checkStopped returns an error while a daemon has the store open.
-func (r *restoring) checkStopped() error {
+var errRunning = errors.New("the listener is running: stop it first (systemctl stop mailreg-listener)")
+
+// lock returns an error while a daemon runs, and keeps another from starting. A daemon whose store was removed answers all
+// the same.
+func (r *restoring) lock(ctx context.Context) error {
+	if r.daemonState(ctx).Running {
+		return errRunning
+	}
 	f, err := os.Open(r.path(storeFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -137,10 +146,10 @@ func (r *restoring) checkStopped() error {
 	if err != nil {
 		return err
 	}
-	defer f.Close()
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return errors.New("the listener is running: stop it first (systemctl stop mailreg-listener)")
+		return errors.Join(errRunning, f.Close())
 	}
+	r.locked = f
 	return nil
 }
 
@@ -178,30 +187,40 @@ func (r *restoring) sort() error {
 
 // put replaces one file and keeps the former one.
 func (r *restoring) put(name string) error {
-	target := r.path(name)
-	if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-		return err
-	}
-	if _, err := os.Lstat(target); err == nil {
-		former := r.path(filepath.Join(r.kept, name))
-		if err := errors.Join(os.MkdirAll(filepath.Dir(former), 0o700), os.Link(target, former)); err != nil {
+	target, member := r.path(name), r.from.Members[name]
+	if info, err := os.Stat(target); err == nil {
+		data, err := os.ReadFile(target)
+		if err != nil {
+			return err
+		}
+		if err := place(r.path(filepath.Join(r.kept, name)), archive.Member{Mode: info.Mode().Perm(), Data: data}, 0o700); err != nil {
 			return err
 		}
 	}
-	member := r.from.Members[name]
-	temp, err := os.CreateTemp(filepath.Dir(target), ".restore-*")
+	return place(target, member, 0o755)
+}
+
+// place writes a file, which appears whole or not at all, in folders of the given mode. What it was cut short in is written
+// over by the next restore.
+func place(target string, member archive.Member, folders fs.FileMode) error {
+	dir, base := filepath.Split(target)
+	if err := os.MkdirAll(dir, folders); err != nil {
+		return err
+	}
+	draft := filepath.Join(dir, ".restore-"+base)
+	temp, err := os.OpenFile(draft, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = temp.Write(member.Data)
 	err = errors.Join(err, temp.Chmod(member.Mode), temp.Sync(), temp.Close())
 	if err == nil {
-		err = os.Rename(temp.Name(), target)
+		err = os.Rename(draft, target)
 	}
 	if err != nil {
-		_ = os.Remove(temp.Name())
+		return errors.Join(err, os.Remove(draft))
 	}
-	return err
+	return syncDir(dir)
 }
 
 // store leaves the store where the daemon finds it. The daemon knows what to make of a store that is behind.
@@ -214,7 +233,7 @@ func (r *restoring) store() error {
 	if err := errors.Join(os.MkdirAll(filepath.Dir(target), 0o750), os.RemoveAll(draft), r.from.Extract(draft)); err != nil {
 		return err
 	}
-	return os.Rename(draft, target)
+	return errors.Join(os.Rename(draft, target), syncDir(filepath.Dir(target)))
 }
 
 // settings makes each layer what it was, and generates all files.

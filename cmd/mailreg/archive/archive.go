@@ -24,8 +24,9 @@ const Store = "var/lib/mailreg/listener.db"
 const (
 	manifestName = "manifest.json"
 	format       = 1
-	// small is the size of the largest member beside the store, in bytes: settings and templates.
-	small = 64 << 20
+	// small is the size of the largest member beside the store, and of all of them together, in bytes: settings, templates,
+	// and the log of changes. They are read into memory.
+	small = 256 << 20
 )
 
 // ErrDamaged says that a file is no whole archive.
@@ -116,15 +117,20 @@ func Read(path string) (*Archive, error) {
 	a := &Archive{Members: map[string]Member{}, path: path}
 	sums := map[string]string{}
 	var m manifest
+	left := int64(small)
 	err := each(path, func(h *tar.Header, r io.Reader) error {
 		hash := sha256.New()
 		var data bytes.Buffer
 		sink := io.Writer(hash)
+		if _, twice := sums[h.Name]; twice || m.Format != 0 {
+			return fmt.Errorf("%w: %q comes twice, or behind the list of files", ErrDamaged, h.Name)
+		}
 		if h.Name != Store {
-			sink, r = io.MultiWriter(hash, &data), io.LimitReader(r, small)
+			sink, r = io.MultiWriter(hash, &data), io.LimitReader(r, left)
+			left -= min(h.Size, left)
 		}
 		if n, err := io.Copy(sink, r); err != nil || n != h.Size {
-			return fmt.Errorf("%w: %s is cut short or too large", ErrDamaged, h.Name)
+			return fmt.Errorf("%w: %q is cut short or too large", ErrDamaged, h.Name)
 		}
 		if h.Name == manifestName {
 			return json.Unmarshal(data.Bytes(), &m)
@@ -150,7 +156,7 @@ func Read(path string) (*Archive, error) {
 	return a, nil
 }
 
-// Extract writes the store to a file, which must not be there yet.
+// Extract writes the store to a file, which must not be there yet. A file that could not be written whole is removed.
 func (a *Archive) Extract(to string) error {
 	return each(a.path, func(h *tar.Header, r io.Reader) error {
 		if h.Name != Store {
@@ -161,7 +167,10 @@ func (a *Archive) Extract(to string) error {
 			return err
 		}
 		_, err = io.Copy(f, r)
-		return errors.Join(err, f.Sync(), f.Close())
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(to))
+		}
+		return err
 	})
 }
 
