@@ -267,14 +267,15 @@ func (e *edit) markAll(w *worker, generation uint64, again bool) {
 	}
 }
 
-// repeatAll marks every entry that the handler has acknowledged to be applied again, but for those that wait for a person. It
-// is for a store that was copied some time ago, or on another machine: since then the handler may have gone to another state
-// and not come back, or its target may be gone.
+// repeatAll marks every entry that the handler has acknowledged to be applied again, but for those that wait for a person, or
+// about which one has decided. It is for a store that was copied some time ago, or on another machine: since then the handler
+// may have gone to another state and not come back, or its target may be gone.
 func (e *edit) repeatAll(w *worker, generation uint64) {
 	h := e.tx.Handler(w.name)
 	var todo []schema.UUID
 	for uuid := range h.AckedIDs() {
-		if m, ok := h.Mark(uuid); !ok || m.Class != store.Parked && m.Class != store.Held {
+		m, open := h.Mark(uuid)
+		if waits := open && (m.Class == store.Parked || m.Class == store.Held); !waits && !h.Acked(uuid).Waived {
 			todo = append(todo, uuid)
 		}
 	}
