@@ -68,6 +68,8 @@ type world struct {
 	// more are further handlers, unless without is set; see is asked at each transaction as well.
 	more    []Handler
 	without bool
+	// first is what stands before the target, nil for nothing.
+	first func(*target) Handler
 	// staging makes the next listeners plan only.
 	staging atomic.Bool
 	see     func(committed bool) error
@@ -141,6 +143,9 @@ func (w *world) start() {
 	w.dead, w.crashIn = dead, crashIn
 	after := w.crashAfter
 	handlers := []Handler{w.target}
+	if w.first != nil {
+		handlers[0] = w.first(w.target)
+	}
 	if !w.without {
 		handlers = append(handlers, w.more...)
 	}
