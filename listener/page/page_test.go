@@ -138,6 +138,10 @@ func TestRecent(t *testing.T) {
 	if n := len([]rune(got[0].DN)); n != longest {
 		t.Errorf("%d characters are kept of a DN", n)
 	}
+	recent.Acted(listener.Action{DN: "uid=a", Reason: "uid=a: no address"})
+	if got := recent.last()[0].Reason; got != "no address" {
+		t.Errorf("the reason repeats the DN: %q", got)
+	}
 }
 
 func TestWords(t *testing.T) {

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"strings"
 	"sync"
 	"time"
 
@@ -27,7 +28,7 @@ type action struct {
 
 // Acted implements listener.Observer.
 func (r *Recent) Acted(a listener.Action) {
-	a.DN, a.Reason = cut(a.DN), cut(a.Reason) // what an entry says may be long
+	a.DN, a.Reason = cut(a.DN), reason(a.Reason, a.DN) // what an entry says may be long
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.ring[r.at%keep] = action{a, time.Now()}
@@ -58,7 +59,10 @@ func (r *Recent) last() []action {
 }
 
 // longest is the number of characters of a text that are shown.
-const longest = 300
+const longest = 500
+
+// reason returns why something is not done with an entry, without its DN, which stands beside it.
+func reason(text, dn string) string { return cut(strings.TrimPrefix(text, dn+": ")) }
 
 // cut returns a text as it is shown: on one line, and not without end.
 func cut(text string) string {

@@ -91,7 +91,7 @@ func (p *Page) gather(ctx context.Context) (view, error) {
 	}
 	v.MoreParked = max(0, len(parkedList)-maxParked)
 	for _, e := range parkedList[:min(len(parkedList), maxParked)] {
-		v.Parked = append(v.Parked, parked{e.ID, e.Handler, cut(e.DN), cut(e.Reason), ago(e.Since, now)})
+		v.Parked = append(v.Parked, parked{e.ID, e.Handler, cut(e.DN), reason(e.Reason, e.DN), ago(e.Since, now)})
 	}
 	for _, a := range p.cfg.Recent.last() {
 		v.Actions = append(v.Actions, actionOf(a))
