@@ -162,8 +162,8 @@ var cases = []struct {
 	}, []string{"problem disk: /full is full: 1 MiB", "warning disk: /low is nearly full: 500 MiB", "problem disk: /nofiles is full"}},
 	{"daemon down", "", "", func(s *Snapshot) { s.Daemon.Err = errors.New("it does not answer") }, []string{"warning daemon: it does not answer"}},
 	{"daemon", "", "", func(s *Snapshot) {
-		s.Daemon.Status = control.Status{Reasons: []string{"source: down"}, Held: 3, Handlers: []control.HandlerStatus{{Name: "mailbox", Parked: 2}, {Name: "domain"}}}
-	}, []string{"problem daemon: source: down", "warning daemon: handler mailbox has parked 2 entries", "warning daemon: the brake holds 3 changes"}},
+		s.Daemon.Status = control.Status{Reasons: []string{"source: down"}, Notes: []string{"handler bad is left out"}, Held: 3, Handlers: []control.HandlerStatus{{Name: "mailbox", Parked: 2}, {Name: "domain"}}}
+	}, []string{"problem daemon: source: down", "warning daemon: handler bad is left out", "warning daemon: handler mailbox has parked 2 entries", "warning daemon: the brake holds 3 changes"}},
 	{"addresses", "mail/hosteddomains: Example.test\n", "", func(s *Snapshot) {
 		s.Daemon.Mailboxes = []schema.Mailbox{
 			user(1, "a@example.test", "x@example.test", "a@example.test"), user(2, "b@other.test"), user(3, "c@other.test", "x@example.test"),

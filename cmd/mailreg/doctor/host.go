@@ -143,6 +143,9 @@ func daemon(s *Snapshot) []Finding {
 	for _, reason := range s.Daemon.Status.Reasons {
 		found = append(found, problem("mailreg listener status", "%s", reason))
 	}
+	for _, note := range s.Daemon.Status.Notes {
+		found = append(found, warning("mailreg listener status", "%s", note))
+	}
 	for _, h := range s.Daemon.Status.Handlers {
 		if h.Parked > 0 {
 			found = append(found, warning("mailreg listener parked", "handler %s has parked %s", h.Name, counted(h.Parked, "entry", "entries")))
