@@ -44,6 +44,8 @@ type Config struct {
 	Homes schema.Identity
 	// Interval is that of polling and DirSync, Compare that of polling and persistent search.
 	Interval, Compare time.Duration
+	// Buffer is the number of changes that a persistent search keeps during a scan; its own default when zero.
+	Buffer int
 	// Logger is for what is no error; discarded when nil.
 	Logger *slog.Logger
 }
@@ -161,7 +163,7 @@ func (s *Source) follow(kind Kind, identity schema.Identity) (session, error) {
 	case PSearch:
 		return psearch.New(psearch.Config{
 			Server: c.Server, Base: c.Base, Filter: c.Filter, Selects: c.Selects, Attributes: c.Attributes, Profile: c.Profile,
-			Identity: identity, Compare: c.Compare, Logger: c.Logger,
+			Identity: identity, Compare: c.Compare, Buffer: c.Buffer, Logger: c.Logger,
 		})
 	case Poll:
 		return poll.New(poll.Config{

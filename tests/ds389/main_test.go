@@ -55,6 +55,18 @@ func (m *memory) Apply(_ context.Context, c schema.Change) error {
 	return nil
 }
 
+// knows reports whether the handler has an entry of that name.
+func (m *memory) knows(dn string) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, e := range m.has {
+		if e.DN == dn {
+			return true
+		}
+	}
+	return false
+}
+
 // rig follows a directory by a source.
 type rig struct {
 	t      *testing.T
@@ -63,6 +75,10 @@ type rig struct {
 	kind   provider.Kind
 	// identity is what identifies the directory's entries.
 	identity schema.Identity
+	// base is what is followed.
+	base string
+	// watch takes the source's place, unless it is nil.
+	watch func(*provider.Source) listener.Source
 
 	store  string
 	memory *memory
@@ -79,16 +95,24 @@ func account(s server) connect.Server {
 	}
 }
 
-func newRig(t *testing.T, s server, dir *harness.Directory, kind provider.Kind) *rig {
+// newRig follows at once, with changes to what is usual.
+func newRig(t *testing.T, s server, dir *harness.Directory, kind provider.Kind, changes ...func(*provider.Config)) *rig {
+	t.Helper()
+	r := prepare(t, s, dir, kind)
+	r.start(changes...)
+	return r
+}
+
+// prepare returns a rig that has not begun.
+func prepare(t *testing.T, s server, dir *harness.Directory, kind provider.Kind) *rig {
 	t.Helper()
 	r := &rig{
-		t: t, dir: dir, server: s, kind: kind, store: filepath.Join(t.TempDir(), "listener.db"),
-		memory: &memory{has: map[schema.UUID]*schema.Entry{}}, identity: schema.EntryUUID,
+		t: t, dir: dir, server: s, kind: kind, store: filepath.Join(t.TempDir(), "listener.db"), base: harness.BaseDN,
+		memory: &memory{has: map[schema.UUID]*schema.Entry{}}, identity: schema.EntryUUID, stop: func() {},
 	}
 	if _, ok := s.(*harness.DS389); ok {
 		r.identity = schema.NSUniqueID
 	}
-	r.start()
 	t.Cleanup(func() { r.stop() })
 	return r
 }
@@ -96,7 +120,7 @@ func newRig(t *testing.T, s server, dir *harness.Directory, kind provider.Kind) 
 // start begins to follow; a rig that has stopped goes on from its store.
 func (r *rig) start(changes ...func(*provider.Config)) {
 	r.t.Helper()
-	scope := schema.Scope{Base: harness.BaseDN}
+	scope := schema.Scope{Base: r.base}
 	config := provider.Config{
 		Server: account(r.server), Base: scope.Base, Filter: scope.Filter(), Selects: scope.Selects, Attributes: schema.Attributes(),
 		Kind: r.kind, Interval: 50 * time.Millisecond, Compare: time.Hour,
@@ -116,8 +140,12 @@ func (r *rig) start(changes ...func(*provider.Config)) {
 	if err != nil {
 		r.t.Fatal(err)
 	}
+	var followed listener.Source = r.source
+	if r.watch != nil {
+		followed = r.watch(r.source)
+	}
 	r.Listener, err = listener.New(listener.Config{
-		Store: state, Source: r.source, Probe: asker, Handlers: []listener.Handler{r.memory}, Fingerprint: "test", URL: r.server.URL(),
+		Store: state, Source: followed, Probe: asker, Handlers: []listener.Handler{r.memory}, Fingerprint: "test", URL: r.server.URL(),
 		InFilter: scope.Selects, Guard: func() (int, int) { return 0, 0 }, // these stories delete much of little
 	})
 	if err != nil {
@@ -141,7 +169,9 @@ func (r *rig) want() map[schema.UUID]*schema.Entry {
 	want := map[schema.UUID]*schema.Entry{}
 	words := schema.Profile{}.Vocabulary(schema.Attributes(), r.identity)
 	for _, e := range r.dir.Entries("(&(objectClass=univentionMail)(mailPrimaryAddress=*))", words.Ask...) {
-		want[e.UUID] = words.Entry(e.UUID, e.DN, e.Attrs)
+		if strings.HasSuffix(e.DN, r.base) {
+			want[e.UUID] = words.Entry(e.UUID, e.DN, e.Attrs)
+		}
 	}
 	return want
 }
