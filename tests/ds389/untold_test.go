@@ -2,6 +2,7 @@ package ds389
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"strings"
 	"sync/atomic"
@@ -87,7 +88,7 @@ func (b *busy) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.Eve
 			if err != nil && ctx.Err() == nil {
 				b.ends <- err.Error()
 			}
-			if first && event.Kind == listener.Content {
+			if first && err == nil && event.Kind == listener.Content {
 				b.change()
 			}
 			if !yield(event, err) {
@@ -102,17 +103,17 @@ func (b *busy) Events(ctx context.Context, cookie []byte) iter.Seq2[listener.Eve
 func TestMoreChangesThanAreKept(t *testing.T) {
 	s := harness.NewDS389(t, harness.DS389Config{NoSync: true})
 	r := prepare(t, s, s.Directory, provider.PSearch)
-	a, b := r.person("anna"), r.person("ben")
-	for _, uid := range []string{"carl", "dora", "emil", "fred"} {
-		r.person(uid)
+	var people []string
+	for _, uid := range []string{"anna", "ben", "carl", "dora", "emil", "fred"} {
+		people = append(people, r.person(uid))
 	}
-	const kept = 4
+	const kept = 4 // it keeps the last change of so many entries
+	changes := 0
 	source := &busy{ends: make(chan string, 16), change: func() {
-		for range 2 * kept {
-			r.dir.SetMail(a, "other@"+harness.MailDomain)
-			r.dir.SetMail(a, "anna@"+harness.MailDomain)
+		for _, dn := range people {
+			changes++
+			r.dir.SetMail(dn, fmt.Sprintf("new%d@%s", changes, harness.MailDomain))
 		}
-		r.dir.SetMail(b, "ben.new@"+harness.MailDomain)
 	}}
 	r.watch = func(inner *provider.Source) listener.Source {
 		source.Source = inner

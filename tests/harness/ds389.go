@@ -157,7 +157,6 @@ objectClass: extensibleObject
 cn: bdb
 nsslapd-cache-autosize: 0
 nsslapd-dbcachesize: 4194304
-nsslapd-db-durable-transaction: off
 
 dn: cn=userroot,cn=ldbm database,cn=plugins,cn=config
 objectClass: top
