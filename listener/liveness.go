@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/mailreg/mailreg/listener/audit"
+	"github.com/mailreg/mailreg/listener/csn"
 	"github.com/mailreg/mailreg/listener/liveness"
 )
 
@@ -94,8 +94,8 @@ func (w *watcher) end(err error) {
 
 // goesBack takes a position that has gone back for a sign that the provider has lost something.
 func (w *watcher) goesBack(url string, position []string) {
-	if csn := audit.Backwards(w.before, position); csn != "" && url == w.url {
-		text := fmt.Sprintf("the position of %s has gone back behind %s: the directory was restored, or has lost something", url, csn)
+	if lost := csn.Backwards(w.before, position); lost != "" && url == w.url {
+		text := fmt.Sprintf("the position of %s has gone back behind %s: the directory was restored, or has lost something", url, lost)
 		w.l.alarm(text)
 		w.l.suspect(text)
 	}

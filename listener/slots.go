@@ -2,8 +2,8 @@ package listener
 
 import (
 	"slices"
-	"strings"
 
+	"github.com/mailreg/mailreg/listener/csn"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -38,10 +38,10 @@ func (e *edit) overwrites(known, entry *schema.Entry) {
 	if known == nil || entry == nil {
 		return
 	}
-	csn := entry.First("entryCSN")
+	at := entry.First("entryCSN")
 	moved := *known
 	moved.DN = entry.DN // children of a container that was renamed keep their entryCSN
-	e.differs = e.differs || csn != "" && csn == known.First("entryCSN") && !moved.Equal(entry)
+	e.differs = e.differs || at != "" && at == known.First("entryCSN") && !moved.Equal(entry)
 }
 
 // judgeSlots finds out which of the other providers' cookies still stand for what the replica holds. before is the
@@ -56,23 +56,11 @@ func (e *edit) judgeSlots(before []byte) {
 	}
 	for i := range state.Slots {
 		s := &state.Slots[i]
-		if e.wrote && !own(*s) && !passes(before, s.Cookie) {
+		if e.wrote && !own(*s) && !csn.Passes(string(before), string(s.Cookie)) {
 			s.Suspended = true
 		}
-		if s.Suspended && e.persists && store.SameView(s.Fingerprint, e.fingerprint) && passes(state.Cookie(), s.Cookie) {
+		if s.Suspended && e.persists && store.SameView(s.Fingerprint, e.fingerprint) && csn.Passes(string(state.Cookie()), string(s.Cookie)) {
 			s.Suspended = false
 		}
 	}
-}
-
-// passes reports whether a cookie is known to be at or past another.
-func passes(cookie, other []byte) bool {
-	var position []string
-	for part := range strings.SplitSeq(string(other), ",") {
-		if list, ok := strings.CutPrefix(part, "csn="); ok {
-			position = append(position, strings.Split(list, ";")...)
-		}
-	}
-	covered, _ := covers(string(cookie), position)
-	return covered
 }

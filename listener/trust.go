@@ -6,35 +6,20 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/mailreg/mailreg/listener/csn"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
 
-// older reports whether one state of an entry is older than another one by the CSNs of their last changes. Only CSNs of the
-// same server can be compared.
+// older reports whether one state of an entry is older than another one by the CSNs of their last changes.
 func older(a, than *schema.Entry) bool {
-	if a == nil || than == nil {
-		return false
-	}
-	csn, other := a.First(schema.AttrEntryCSN), than.First(schema.AttrEntryCSN)
-	sid := serverID(csn)
-	return sid != "" && sid == serverID(other) && csn < other
+	return a != nil && than != nil && csn.Older(a.First(schema.AttrEntryCSN), than.First(schema.AttrEntryCSN))
 }
 
-// behind reports whether a provider that has come to a position cannot have seen the last change of an entry: of the server
-// where that was made it knows earlier changes only. What it says of the entry, or that it has none, is no news then.
+// behind reports whether a provider that has come to a position cannot have seen the last change of an entry. What it says of
+// the entry, or that it has none, is no news then.
 func behind(position []string, e *schema.Entry) bool {
-	if e == nil {
-		return false
-	}
-	csn := e.First(schema.AttrEntryCSN)
-	sid := serverID(csn)
-	for _, at := range position {
-		if sid != "" && serverID(at) == sid {
-			return at < csn
-		}
-	}
-	return false
+	return e != nil && csn.Behind(position, e.First(schema.AttrEntryCSN))
 }
 
 // vantage is what decides whether the word of a provider counts. It asks for the position once, and only when it has to.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/csn"
 	"github.com/mailreg/mailreg/listener/store"
 )
 
@@ -127,7 +128,7 @@ func (l *Listener) restart() {
 // covered reports whether the stored cookie covers a position, and whether that can be told at all.
 func (l *Listener) covered(position []string) (covered, known bool, err error) {
 	err = l.store.View(func(tx *store.Tx) error {
-		covered, known = covers(string(tx.State().Cookie()), position)
+		covered, known = csn.Covers(string(tx.State().Cookie()), position)
 		return nil
 	})
 	return covered, known, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailreg/mailreg/listener/csn"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -86,7 +87,7 @@ func (t *Tally) Add(row Row, have *schema.Entry) {
 		t.seen, t.newest = map[schema.UUID]struct{}{}, map[string]string{}
 	}
 	t.seen[row.UUID] = struct{}{}
-	if sid := serverID(row.CSN); row.CSN > t.newest[sid] {
+	if sid := csn.ServerID(row.CSN); row.CSN > t.newest[sid] {
 		t.newest[sid] = row.CSN
 	}
 	if kind := Compare(row, have); kind != Same {
@@ -124,36 +125,12 @@ func (t *Tally) Count() int { return len(t.seen) }
 // position of the same server ID to compare with.
 func (t *Tally) Ahead(position []string) string {
 	at := map[string]string{}
-	for _, csn := range position {
-		at[serverID(csn)] = csn
+	for _, value := range position {
+		at[csn.ServerID(value)] = value
 	}
 	for _, sid := range slices.Sorted(maps.Keys(t.newest)) {
 		if has := at[sid]; sid != "" && has != "" && t.newest[sid] > has {
 			return t.newest[sid]
-		}
-	}
-	return ""
-}
-
-// serverID returns the third field of a CSN, time#count#sid#mod; "" of what is none.
-func serverID(csn string) string {
-	fields := strings.Split(csn, "#")
-	if len(fields) != 4 {
-		return ""
-	}
-	return fields[2]
-}
-
-// Backwards returns the first of the contextCSN values of before that now is not at or past, "" when there is none: a
-// position that goes back is one of a directory that was restored or has lost something.
-func Backwards(before, now []string) string {
-	at := map[string]string{}
-	for _, csn := range now {
-		at[serverID(csn)] = csn
-	}
-	for _, csn := range before {
-		if at[serverID(csn)] < csn {
-			return csn
 		}
 	}
 	return ""

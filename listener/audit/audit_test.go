@@ -54,23 +54,6 @@ func TestTally(t *testing.T) {
 	}
 }
 
-func TestBackwards(t *testing.T) {
-	for _, tt := range []struct {
-		before, now []string
-		want        string
-	}{
-		{nil, []string{"1#0#001#0"}, ""},
-		{[]string{"1#0#001#0"}, []string{"1#0#001#0", "1#0#002#0"}, ""},
-		{[]string{"1#0#001#0"}, []string{"2#0#001#0"}, ""},
-		{[]string{"2#0#001#0"}, []string{"1#0#001#0"}, "2#0#001#0"},
-		{[]string{"1#0#001#0"}, nil, "1#0#001#0"},
-	} {
-		if got := Backwards(tt.before, tt.now); got != tt.want {
-			t.Errorf("%q to %q: %q, want %q", tt.before, tt.now, got, tt.want)
-		}
-	}
-}
-
 func TestSchedule(t *testing.T) {
 	at := func(text string) time.Time {
 		parsed, err := time.Parse("2006-01-02 15:04", text)
