@@ -8,6 +8,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/audit"
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/selection"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -24,7 +25,7 @@ func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.Dif
 		}
 		workers = []*worker{w}
 	}
-	pick, err := selector(r.Selection)
+	pick, err := selection.New(r.Selection)
 	if err != nil {
 		return result, err
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/selection"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -13,7 +14,7 @@ import (
 // Explain returns what is known of the entries that a selection picks: by what they are, or by what a handler has last seen
 // of them, for who asks about an address may mean the one that somebody had.
 func (l *Listener) Explain(_ context.Context, s control.Selection) ([]control.Explanation, error) {
-	pick, err := selector(s)
+	pick, err := selection.New(s)
 	if err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/listener/selection"
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -23,7 +24,7 @@ func (l *Listener) Resync(ctx context.Context, r control.ResyncRequest) (control
 		}
 		workers = []*worker{w}
 	}
-	pick, err := selector(r.Selection)
+	pick, err := selection.New(r.Selection)
 	if err != nil {
 		return result, err
 	}

@@ -1,44 +1,15 @@
-package listener
+// Package selection says which entries a person means: by name, subtree, id or address. It does no I/O.
+package selection
 
 import (
-	"context"
 	"strings"
 
 	"github.com/mailreg/mailreg/listener/control"
-	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
 )
 
-// Entries returns the replica's entries that a selection picks.
-func (l *Listener) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
-	pick, err := selector(s)
-	if err != nil {
-		return nil, err
-	}
-	list := []control.Entry{}
-	err = l.store.View(func(tx *store.Tx) error {
-		for entry := range tx.Entries(schema.UUID{}) {
-			if !pick(entry) {
-				continue
-			}
-			list = append(list, shown(entry))
-		}
-		return nil
-	})
-	return list, err
-}
-
-// shown returns an entry as callers see it.
-func shown(e *schema.Entry) control.Entry {
-	attrs := map[string][]string{}
-	for _, a := range e.Attrs {
-		attrs[a.Name] = a.Values
-	}
-	return control.Entry{UUID: e.UUID, DN: e.DN, Attrs: attrs}
-}
-
-// selector returns the function that picks the entries of a selection.
-func selector(s control.Selection) (func(*schema.Entry) bool, error) {
+// New returns the function that picks the entries of a selection.
+func New(s control.Selection) (func(*schema.Entry) bool, error) {
 	var uuid schema.UUID
 	if s.UUID != "" {
 		parsed, err := schema.ParseUUID(s.UUID)
