@@ -145,6 +145,7 @@ type breakage struct {
 
 // witness counts transactions by the function that runs them, and breaks one.
 type witness struct {
+	mu    sync.Mutex
 	names []string
 	at    int
 	how   breakage
@@ -174,6 +175,8 @@ func transaction() string {
 
 // see is told of each transaction, before and after its commit.
 func (w *witness) see(committed bool) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if !committed {
 		w.names = append(w.names, transaction())
 	}

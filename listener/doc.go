@@ -29,6 +29,13 @@
 //
 // From any of them a change of the entry leads back to ready, and it is decided anew.
 //
+// # Beside the session
+//
+// Entries are also looked up when an audit (audit.go, auditing.go), a reload or a retry asks (lookup.go). What was found goes
+// the way of live changes, brake included; what the session tells of an entry meanwhile counts more. Every hour a part of what
+// was acknowledged is compared with the mail server (slice.go); what differs is applied again, but not what a person has rejected
+// or dropped.
+//
 // # What a call may have done
 //
 // Between a call and its acknowledgement the process may die, and an answer may be an error although the effect is there.
@@ -54,6 +61,7 @@
 // # Calls
 //
 // A call that takes too long is cancelled (calls.go); one that does not end all the same keeps its entry and claims, not its
-// slot. A target that is down (package breaker) stops what has met it, and one call at a time tries it. Pauses go by the
-// monotonic clock. In staging nothing is called: decisions are made when somebody asks for them.
+// slot. Reconcile (reconcile.go) runs alone and before single entries. A target that is down (package breaker) stops what has
+// met it, and one call at a time tries it. Pauses go by the monotonic clock. In staging nothing is called: decisions are made
+// when somebody asks for them.
 package listener

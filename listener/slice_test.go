@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 // inspected is a target that can be compared with.
 type inspected struct {
 	*target
+	lock sync.Mutex
 	// found is what it differs in; err is why that cannot be told; silent makes it wait for its context.
 	found  []schema.Difference
 	err    error
@@ -23,13 +25,25 @@ type inspected struct {
 }
 
 func (i *inspected) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Difference, error) {
+	i.lock.Lock()
 	i.looks++
 	i.seen[e.UUID] = true
-	if i.silent {
+	found, err, silent := i.found, i.err, i.silent
+	i.lock.Unlock()
+	if silent {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	}
-	return i.found, i.err
+	return found, err
+}
+
+// be sets what is found, or why nothing is, from now on, and returns how often it was looked and at how many entries.
+func (i *inspected) be(found []schema.Difference, err error) (looks, entries int) {
+	i.lock.Lock()
+	defer i.lock.Unlock()
+	looks, entries = i.looks, len(i.seen)
+	i.found, i.err, i.looks, i.seen = found, err, 0, map[schema.UUID]bool{}
+	return looks, entries
 }
 
 func newInspected(t *testing.T, entries ...*schema.Entry) (*rig, *inspected) {
@@ -54,11 +68,10 @@ func TestSlicesComeRoundInADay(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r, i := newInspected(t, user(1, "a1"), user(20, "a20"), user(255, "a255"))
 		pass(25 * time.Hour)
-		if i.looks < 3 {
-			t.Errorf("%d entries were compared", i.looks)
-		}
 		r.expect()
-		i.found = []schema.Difference{{What: "store"}}
+		if _, entries := i.be([]schema.Difference{{What: "store"}}, nil); entries != 3 {
+			t.Errorf("%d entries were compared", entries)
+		}
 		pass(24 * time.Hour)
 		r.expectAny("change u1 a1 a1", "change u20 a20 a20", "change u255 a255 a255")
 	})
@@ -72,10 +85,10 @@ func TestNoHourIsLeftOut(t *testing.T) {
 		begun := time.Now()
 		r.config.Now = func() time.Time { return time.Now().Add(time.Since(begun) / 2) } // an hour of ours is an hour and a half
 		r.start()
-		clear(i.seen)
+		i.be(nil, nil)
 		pass(24*time.Hour + time.Minute)
-		if len(i.seen) != 3 {
-			t.Errorf("%d of 3 entries were compared in 24 slices", len(i.seen))
+		if _, entries := i.be(nil, nil); entries != 3 {
+			t.Errorf("%d of 3 entries were compared in 24 slices", entries)
 		}
 	})
 }
@@ -98,7 +111,7 @@ func TestSlicesLeaveWhatWasRejected(t *testing.T) {
 			t.Fatal(err)
 		}
 		rejected := held[0].Entries[0].UUID
-		i.found = []schema.Difference{{What: "store"}}
+		i.be([]schema.Difference{{What: "store"}}, nil)
 		pass(25 * time.Hour)
 		for _, call := range r.target.taken() {
 			if strings.HasPrefix(call, describe("change", schema.Change{UUID: rejected})+" ") {
@@ -120,11 +133,11 @@ func TestSlicesTellWhatCouldNotBeCompared(t *testing.T) {
 			&schema.TargetDown{Target: "dovecot", Err: errors.New("refused")}: 1, // there is no use in asking on
 		} {
 			r.start()
-			i.err, i.looks = err, 0
+			i.be(nil, err)
 			pass(61 * time.Minute)
 			status, notes := r.sliced()
-			if i.looks != looks || status.Checked != 0 || status.Failed != 3 || !strings.Contains(strings.Join(notes, " "), err.Error()) {
-				t.Errorf("%d looks, %+v, %q", i.looks, status, notes)
+			if got, _ := i.be(nil, nil); got != looks || status.Checked != 0 || status.Failed != 3 || !strings.Contains(strings.Join(notes, " "), err.Error()) {
+				t.Errorf("%d looks, %+v, %q", got, status, notes)
 			}
 			pass(24*time.Hour - 61*time.Minute)
 		}
