@@ -222,6 +222,10 @@ func (r *Reader) readFile(name string) ([]byte, error) {
 		if !r.existed(name) {
 			return nil, nil
 		}
+		// It may have come, and been noted, in between; whoever removes it now is to hear of it.
+		if data, err = os.ReadFile(path); !errors.Is(err, fs.ErrNotExist) {
+			return data, err
+		}
 		empty := strings.Split(string(layerfile.Encode(name, nil)), "\n")
 		return nil, fmt.Errorf("%s is gone: restore it (an empty one is the two lines %q and %q)", path, empty[0], empty[1])
 	}
