@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -371,7 +372,8 @@ func (w *world) approve() bool {
 		if h.Reason == "" || h.Handler != "target" {
 			w.errorf("held %+v", h)
 		}
-		w.must(w.listener.Approve(context.Background(), h.ID))
+		_, err := w.listener.Approve(context.Background(), h.ID)
+		w.decided(h.ID, err)
 	}
 	return len(list) > 0
 }
@@ -381,7 +383,18 @@ func (w *world) reject() {
 	list, err := w.listener.Held(context.Background())
 	w.must(nil, err)
 	for _, h := range list {
-		w.must(w.listener.Reject(context.Background(), h.ID))
+		_, err := w.listener.Reject(context.Background(), h.ID)
+		w.decided(h.ID, err)
+	}
+}
+
+// decided takes an error about a batch that is still there for wrong. One may have dissolved since it was listed: what is
+// decided about another one lets its changes go on.
+func (w *world) decided(batch string, err error) {
+	list, err2 := w.listener.Held(context.Background())
+	w.must(nil, err2)
+	if err != nil && slices.ContainsFunc(list, func(h control.Held) bool { return h.ID == batch }) {
+		w.must(nil, err)
 	}
 }
 
