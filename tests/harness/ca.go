@@ -53,7 +53,7 @@ func (ca *CA) write(dir string, names []string) error {
 	server.DNSNames = append([]string{"localhost"}, names...)
 	server.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
 	server.KeyUsage = x509.KeyUsageDigitalSignature
-	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	server.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return err
