@@ -192,8 +192,8 @@ func (l *lab) homes() map[string]schema.UUID {
 	return homes
 }
 
-// checkMail demands that each letter is there once and in a store of its owner, in place for all who live and have an
-// address, and that nobody has two stores in place.
+// checkMail demands that each letter is there once and in a store of its owner, or of an heir that a person has approved of,
+// in place for all who live and have an address, and that nobody has two stores in place.
 func (l *lab) checkMail(v *verdict, sent []letter, want map[schema.UUID]*schema.Entry, waiting map[schema.UUID]bool) {
 	found, homes := l.spool.Messages(), l.homes()
 	inPlace := map[schema.UUID]string{}
@@ -213,7 +213,7 @@ func (l *lab) checkMail(v *verdict, sent []letter, want map[schema.UUID]*schema.
 			continue
 		}
 		home, _, _ := strings.Cut(paths[0], "/Maildir/")
-		if owner, ok := homes[home]; !ok || owner != m.owner {
+		if owner, ok := homes[home]; !ok || !l.related(m.owner, owner) {
 			v.errorf("the letter %s is in %s, a store of %s", m.subject, home, owner)
 		}
 		if schema.IsMailbox(want[m.owner]) && !waiting[m.owner] && home != inPlace[m.owner] {

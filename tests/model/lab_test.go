@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -88,6 +89,8 @@ type lab struct {
 	deaths int
 	// files are those of before the listener's start.
 	files map[string]string
+	// heirs are the ids whose stores an approval has joined: those of one batch of new ids that have the same name.
+	heirs map[schema.UUID][]schema.UUID
 	// trace is what strace has written.
 	trace string
 }
@@ -98,7 +101,7 @@ func newLab(t harness.T, slapd *harness.Slapd, setup setup) *lab {
 	sandbox := harness.NewSandbox(life)
 	l := &lab{
 		t: life, slapd: slapd, proxy: harness.NewProxy(life, slapd.Port), setup: setup, root: sandbox.Root(),
-		cli: harness.NewMailreg(life, sandbox), spool: harness.NewSpool(life, sandbox.Root()),
+		cli: harness.NewMailreg(life, sandbox), spool: harness.NewSpool(life, sandbox.Root()), heirs: map[schema.UUID][]schema.UUID{},
 	}
 	l.control = control.NewClient(filepath.Join(l.root, "run/mailreg/control.sock"))
 	secret := filepath.Join(sandbox.Dir, "ldap.secret")

@@ -8,6 +8,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/mailreg/mailreg/listener/control"
+	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -235,6 +237,7 @@ func (s *story) disturb(step step) {
 func (s *story) approve() bool {
 	list := ask(s.lab, "asking what is held", s.control.Held)
 	for _, h := range list {
+		s.inherit(h)
 		ask(s.lab, "approving", func(ctx context.Context) (int, error) {
 			n, err := s.control.Approve(ctx, h.ID)
 			if err != nil && strings.Contains(err.Error(), "is called") {
@@ -244,6 +247,37 @@ func (s *story) approve() bool {
 		})
 	}
 	return len(list) > 0
+}
+
+// inherit notes who may have whose mail once a batch is approved that says so.
+func (l *lab) inherit(h control.Held) {
+	if !strings.HasPrefix(h.Reason, "reidentified: ") {
+		return
+	}
+	for _, a := range h.Entries {
+		for _, b := range h.Entries {
+			if a.UUID != b.UUID && strings.EqualFold(a.DN, b.DN) {
+				l.heirs[a.UUID] = append(l.heirs[a.UUID], b.UUID)
+			}
+		}
+	}
+}
+
+// related reports whether mail may have come from one owner to another, by one approval or several.
+func (l *lab) related(from, to schema.UUID) bool {
+	seen := map[schema.UUID]bool{from: true}
+	for next := []schema.UUID{from}; len(next) > 0; next = next[1:] {
+		if next[0] == to {
+			return true
+		}
+		for _, heir := range l.heirs[next[0]] {
+			if !seen[heir] {
+				seen[heir] = true
+				next = append(next, heir)
+			}
+		}
+	}
+	return false
 }
 
 // TestModel proves that at rest the listener has what the directory has, and everyone the own mail, whatever happened
