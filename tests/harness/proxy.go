@@ -6,6 +6,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -66,6 +67,9 @@ func NewProxy(t T, port int) *Proxy {
 		gates: map[Way]*gate{ToServer: newGate(), ToClient: newGate()},
 	}
 	socket, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", Port(t)))
+	for tries := 0; errors.Is(err, syscall.EADDRINUSE) && tries < 10; tries++ { // somebody was faster
+		socket, err = net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", Port(t)))
+	}
 	if err != nil {
 		t.Fatalf("starting a proxy: %v", err)
 	}

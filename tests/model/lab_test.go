@@ -37,8 +37,9 @@ ou: b
 
 `
 
-// patience bounds a wait for the listener to come to rest; it is far more than that ever takes.
-const patience = 30 * time.Second
+// patience bounds a wait for the listener to come to rest; it is far more than that ever takes, also when a directory that has
+// fallen silent is asked in between, which the probe gives 30 s.
+const patience = 90 * time.Second
 
 // lifetime is a harness.T whose clean-up runs when the story is over, not when the test is.
 type lifetime struct {
