@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/listener/provider"
 	"github.com/mailreg/mailreg/registry"
@@ -80,7 +80,7 @@ func readSettings(view *registry.View) (settings, error) {
 	}
 	s.source, s.interval = provider.Kind(view.String("ldap/source")), view.Duration("ldap/interval")
 	s.compare = view.Duration("ldap/compare")
-	if view.String("mail/dovecot/location/key") != string(maildir.ByUUID) {
+	if view.String("mail/dovecot/location/key") != string(backend.ByUUID) {
 		return s, nil
 	}
 	if s.homes = s.profile.Identity(); !s.homes.NamesHomes() {

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mailreg/mailreg/cmd/mailreg/explain"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
@@ -87,7 +88,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 		return nil, err
 	}
 	var all []explain.Store
-	add := func(store maildir.Store) error {
+	add := func(store backend.Store) error {
 		if slices.ContainsFunc(all, func(o explain.Store) bool { return o.Path == store.Path }) {
 			return nil
 		}
@@ -111,7 +112,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 			return all, err
 		}
 	}
-	return all, eachOf(ctx, spool, len(addresses) == 0, func(store maildir.Store) error {
+	return all, eachOf(ctx, spool, len(addresses) == 0, func(store backend.Store) error {
 		if owners[store.UUID.String()] {
 			return add(store)
 		}
@@ -120,7 +121,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 }
 
 // eachOf calls do for each store that was moved aside, and for those in place as well when these are wanted.
-func eachOf(ctx context.Context, spool *maildir.Spool, inPlace bool, do func(maildir.Store) error) error {
+func eachOf(ctx context.Context, spool *maildir.Spool, inPlace bool, do func(backend.Store) error) error {
 	if inPlace {
 		for store, err := range spool.Stores(ctx) {
 			if err = errors.Join(err, do(store)); err != nil {

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -31,7 +31,7 @@ func (d directory) Explain(_ context.Context, s control.Selection) ([]control.Ex
 func TestExplain(t *testing.T) {
 	s := newSite(t)
 	anna, ben := storeOwner(t, "a", "anna@example.test"), storeOwner(t, "b", "ben@example.test")
-	old := maildir.Owner{UUID: storeOwner(t, "c", "x@example.test").UUID, Address: anna.Address}
+	old := backend.Owner{UUID: storeOwner(t, "c", "x@example.test").UUID, Address: anna.Address}
 	s.mail(old, "m0")
 	s.trash(old)
 	s.mail(anna, "m1")

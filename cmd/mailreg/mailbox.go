@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/listener/control"
@@ -161,7 +162,7 @@ func (a *app) owners(ctx context.Context, s control.Selection) owners {
 
 // describe adds to a store what the directory knows. A store in place is an orphan when no mail reaches it any more, be its
 // owner gone, at home elsewhere, or under another address.
-func (o owners) describe(store maildir.Store) storeJSON {
+func (o owners) describe(store backend.Store) storeJSON {
 	s := storeJSON{Path: store.Path, Address: store.Address, State: store.State, UUID: uuidText(store.UUID)}
 	entry, found := o.entries[store.UUID]
 	s.DN = entry.DN

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/control/server"
@@ -55,7 +56,7 @@ func (s *site) write(name, text string) {
 	s.must(os.WriteFile(file, []byte(text), 0o600))
 }
 
-func storeOwner(t *testing.T, digit, address string) maildir.Owner {
+func storeOwner(t *testing.T, digit, address string) backend.Owner {
 	t.Helper()
 	uuid, err := schema.ParseUUID(strings.Repeat(digit, 8) + "-0000-4000-8000-" + strings.Repeat(digit, 12))
 	if err != nil {
@@ -65,19 +66,19 @@ func storeOwner(t *testing.T, digit, address string) maildir.Owner {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return maildir.Owner{UUID: uuid, Address: a}
+	return backend.Owner{UUID: uuid, Address: a}
 }
 
 // mail gives an owner a store with a message.
-func (s *site) mail(o maildir.Owner, message string) {
+func (s *site) mail(o backend.Owner, message string) {
 	s.t.Helper()
 	s.must(s.spool.Ensure(s.t.Context(), o, true))
 	s.write("var/spool/dovecot/private/by-id/"+o.UUID.String()+"/Maildir/new/"+message, "Subject: "+message+"\n\n")
 }
 
-func (s *site) trash(o maildir.Owner) {
+func (s *site) trash(o backend.Owner) {
 	s.t.Helper()
-	s.must(s.spool.Trash(s.t.Context(), maildir.Away{UUID: o.UUID, From: o.Address, Cause: maildir.Deleted}))
+	s.must(s.spool.Trash(s.t.Context(), backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted}))
 }
 
 // run runs a command and returns what it printed with its exit code.
@@ -126,7 +127,7 @@ func (s *site) serve(entries ...control.Entry) {
 	})
 }
 
-func entryOf(o maildir.Owner, home string) control.Entry {
+func entryOf(o backend.Owner, home string) control.Entry {
 	return control.Entry{UUID: o.UUID, DN: "uid=" + o.Address.Local + ",dc=example,dc=test", Attrs: map[string][]string{
 		"objectclass": {schema.ClassMail}, "mailprimaryaddress": {o.Address.String()}, "univentionmailhomeserver": {home},
 	}}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -70,7 +71,7 @@ type keptJSON struct {
 	Path    string    `json:"path"`
 }
 
-func keptToJSON(stores []maildir.Store) []keptJSON {
+func keptToJSON(stores []backend.Store) []keptJSON {
 	all := []keptJSON{}
 	for _, s := range stores {
 		all = append(all, keptJSON{
@@ -144,7 +145,7 @@ func (a *app) keptOf(ctx context.Context, spool *maildir.Spool, address schema.A
 	if err != nil {
 		return "", err
 	}
-	var matching []maildir.Store
+	var matching []backend.Store
 	for _, s := range stores {
 		if s.Address == address.String() {
 			matching = append(matching, s)

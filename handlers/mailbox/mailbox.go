@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -21,15 +21,15 @@ const purgeEvery = time.Hour
 
 // Backend keeps stores on a mail server. Each change of a store is idempotent.
 type Backend interface {
-	Layout() maildir.Layout
+	Layout() backend.Layout
 	// Address returns the address of the store that is in place for an owner.
 	Address(ctx context.Context, owner schema.UUID, hints ...schema.Address) (schema.Address, bool, error)
-	Ensure(ctx context.Context, o maildir.Owner, follow bool) error
-	Keep(ctx context.Context, o maildir.Owner) error
-	Trash(ctx context.Context, a maildir.Away) error
-	Quarantine(ctx context.Context, a maildir.Away) error
-	Leave(ctx context.Context, a maildir.Away) error
-	SetAside(ctx context.Context, a maildir.Away) error
+	Ensure(ctx context.Context, o backend.Owner, follow bool) error
+	Keep(ctx context.Context, o backend.Owner) error
+	Trash(ctx context.Context, a backend.Away) error
+	Quarantine(ctx context.Context, a backend.Away) error
+	Leave(ctx context.Context, a backend.Away) error
+	SetAside(ctx context.Context, a backend.Away) error
 	Inherit(ctx context.Context, former, owner schema.UUID, hint schema.Address) error
 	Flush(ctx context.Context, names ...string) error
 	Kick(ctx context.Context, names ...string) error
@@ -156,11 +156,11 @@ func (h *Handler) Apply(ctx context.Context, c schema.Change) error {
 }
 
 func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.Mailbox) error {
-	s, backend, err := h.open()
+	s, keeper, err := h.open()
 	if err != nil {
 		return err
 	}
-	r := run{backend: backend, follow: s.Rename, owner: maildir.Owner{UUID: c.UUID, Changed: changed(c.New)}}
+	r := run{backend: keeper, follow: s.Rename, owner: backend.Owner{UUID: c.UUID, Changed: changed(c.New)}}
 	plan := Plan(old, new, s)
 	if err := r.notice(ctx, plan); err != nil {
 		return err
@@ -181,18 +181,18 @@ func (h *Handler) SetAside(ctx context.Context, c schema.Change) error {
 	if err != nil {
 		return err
 	}
-	s, backend, err := h.open()
+	s, keeper, err := h.open()
 	if err != nil {
 		return named(c, err)
 	}
 	if !s.mine(old) {
 		return nil
 	}
-	away := maildir.Away{UUID: c.UUID, From: old.Primary}
+	away := backend.Away{UUID: c.UUID, From: old.Primary}
 	if s.mine(new) {
 		away.Unless = new.Primary
 	}
-	if err := backend.SetAside(ctx, away); err != nil {
+	if err := keeper.SetAside(ctx, away); err != nil {
 		return named(c, err)
 	}
 	return nil
@@ -212,11 +212,11 @@ func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Differ
 	if err != nil {
 		return nil, err
 	}
-	s, backend, err := h.open()
+	s, keeper, err := h.open()
 	if err != nil || !s.mine(m) {
 		return nil, err
 	}
-	at, found, err := backend.Address(ctx, e.UUID, m.Primary)
+	at, found, err := keeper.Address(ctx, e.UUID, m.Primary)
 	switch {
 	case err != nil:
 		return nil, err
@@ -241,8 +241,8 @@ func (h *Handler) open() (Settings, Backend, error) {
 	if h.cfg.Backend != nil {
 		return s, h.cfg.Backend, nil
 	}
-	backend, err := h.backend(view)
-	return s, backend, err
+	keeper, err := h.backend(view)
+	return s, keeper, err
 }
 
 // sides parses both entries of a change; its errors name the DN. An old entry that cannot be read never had a store here.
@@ -289,7 +289,7 @@ func changed(e *schema.Entry) time.Time {
 type run struct {
 	backend Backend
 	follow  bool
-	owner   maildir.Owner
+	owner   backend.Owner
 	// extra is an address under which the store is known since an attempt that was not acknowledged, "" when there is none.
 	extra string
 }
@@ -321,7 +321,7 @@ func (r *run) names(a Action) []string {
 func (r *run) do(ctx context.Context, a Action) error {
 	owner := r.owner
 	owner.Address = a.To
-	away := maildir.Away{UUID: r.owner.UUID, From: a.From, Unless: a.To, Cause: a.Cause}
+	away := backend.Away{UUID: r.owner.UUID, From: a.From, Unless: a.To, Cause: a.Cause}
 	switch a.Op {
 	case Flush:
 		return r.backend.Flush(ctx, r.names(a)...)

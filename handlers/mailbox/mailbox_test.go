@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
@@ -43,19 +44,19 @@ func (c *crashing) call(op string, do func() error) error {
 	return do()
 }
 
-func (c *crashing) Ensure(ctx context.Context, o maildir.Owner, follow bool) error {
+func (c *crashing) Ensure(ctx context.Context, o backend.Owner, follow bool) error {
 	return c.call("ensure", func() error { return c.Backend.Ensure(ctx, o, follow) })
 }
 
-func (c *crashing) Keep(ctx context.Context, o maildir.Owner) error {
+func (c *crashing) Keep(ctx context.Context, o backend.Owner) error {
 	return c.call("keep", func() error { return c.Backend.Keep(ctx, o) })
 }
 
-func (c *crashing) Trash(ctx context.Context, a maildir.Away) error {
+func (c *crashing) Trash(ctx context.Context, a backend.Away) error {
 	return c.call("trash", func() error { return c.Backend.Trash(ctx, a) })
 }
 
-func (c *crashing) Quarantine(ctx context.Context, a maildir.Away) error {
+func (c *crashing) Quarantine(ctx context.Context, a backend.Away) error {
 	return c.call("quarantine", func() error { return c.Backend.Quarantine(ctx, a) })
 }
 
@@ -129,7 +130,7 @@ func (h *host) stores() []string {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	add := func(s maildir.Store) {
+	add := func(s backend.Store) {
 		names, _ := filepath.Glob(filepath.Join(h.root, s.Path, "Maildir/new/*"))
 		for i, name := range names {
 			names[i] = filepath.Base(name)

@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -37,7 +37,7 @@ type Action struct {
 	Op       Op
 	From, To schema.Address
 	// Cause says why Trash takes the store, or Leave.
-	Cause maildir.Cause
+	Cause backend.Cause
 	// Names are login names.
 	Names []string
 }
@@ -68,7 +68,7 @@ type Settings struct {
 	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}.
 	Rename, Delete bool
 	// Layout is how the spool names its homes.
-	Layout maildir.Layout
+	Layout backend.Layout
 }
 
 // Here reports whether a host, named in full and in lower case, is the home of a mailbox: an empty home server makes every
@@ -112,9 +112,9 @@ func (s Settings) readdress(from, to schema.Address) []Action {
 	case s.Rename:
 		return []Action{{Op: Move, From: from, To: to}}
 	case s.Delete:
-		return []Action{{Op: Trash, From: from, To: to, Cause: maildir.Renamed}, ensure}
-	case s.Layout == maildir.ByAddress:
-		return []Action{{Op: Leave, From: from, To: to, Cause: maildir.Renamed}, ensure}
+		return []Action{{Op: Trash, From: from, To: to, Cause: backend.Renamed}, ensure}
+	case s.Layout == backend.ByAddress:
+		return []Action{{Op: Leave, From: from, To: to, Cause: backend.Renamed}, ensure}
 	default:
 		return []Action{{Op: Quarantine, From: from, To: to}, ensure}
 	}
@@ -129,9 +129,9 @@ func (s Settings) remove(old, new *schema.Mailbox) []Action {
 	}
 	named := old != nil && old.HomeServer == "" && new != nil && new.HomeServer != ""
 	if s.Delete && !named {
-		return []Action{{Op: Trash, From: from, Cause: maildir.Deleted}}
+		return []Action{{Op: Trash, From: from, Cause: backend.Deleted}}
 	}
-	return []Action{{Op: Leave, From: from, Cause: maildir.Foreign}}
+	return []Action{{Op: Leave, From: from, Cause: backend.Foreign}}
 }
 
 // vacates reports whether nobody may be logged in while the action runs.
@@ -148,7 +148,7 @@ func Takes(plan []Action, new *schema.Mailbox, s Settings) bool {
 		case Trash, Quarantine:
 			return true
 		case Move:
-			return s.Layout == maildir.ByAddress
+			return s.Layout == backend.ByAddress
 		case Leave:
 			return new != nil
 		default:

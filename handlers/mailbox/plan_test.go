@@ -7,7 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -87,7 +87,7 @@ func TestPlan(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, rename := range []bool{false, true} {
-				for _, layout := range []maildir.Layout{maildir.ByUUID, maildir.ByAddress} {
+				for _, layout := range []backend.Layout{backend.ByUUID, backend.ByAddress} {
 					for del, want := range map[bool]string{false: tt.keep, true: tt.del} {
 						s := Settings{Host: here, Rename: rename, Delete: del, Layout: layout}
 						if got := brief(Plan(tt.old, tt.new, s)); got != want {
@@ -105,18 +105,18 @@ func TestPlanOfAChangedAddress(t *testing.T) {
 	homes := []struct{ old, new string }{{here, here}, {"", ""}, {"", here}, {here, ""}}
 	for _, tt := range []struct {
 		rename, delete bool
-		layout         maildir.Layout
+		layout         backend.Layout
 		want           string
 		takes          bool
 	}{
-		{true, false, maildir.ByUUID, "move(a>b)", false},
-		{true, true, maildir.ByUUID, "move(a>b)", false},
-		{false, false, maildir.ByUUID, "quarantine(a>b) ensure(>b)", true},
-		{false, true, maildir.ByUUID, "trash(a>b renamed) ensure(>b)", true},
-		{true, false, maildir.ByAddress, "move(a>b)", true},
-		{true, true, maildir.ByAddress, "move(a>b)", true},
-		{false, false, maildir.ByAddress, "leave(a>b renamed) ensure(>b)", true},
-		{false, true, maildir.ByAddress, "trash(a>b renamed) ensure(>b)", true},
+		{true, false, backend.ByUUID, "move(a>b)", false},
+		{true, true, backend.ByUUID, "move(a>b)", false},
+		{false, false, backend.ByUUID, "quarantine(a>b) ensure(>b)", true},
+		{false, true, backend.ByUUID, "trash(a>b renamed) ensure(>b)", true},
+		{true, false, backend.ByAddress, "move(a>b)", true},
+		{true, true, backend.ByAddress, "move(a>b)", true},
+		{false, false, backend.ByAddress, "leave(a>b renamed) ensure(>b)", true},
+		{false, true, backend.ByAddress, "trash(a>b renamed) ensure(>b)", true},
 	} {
 		s := Settings{Host: here, Rename: tt.rename, Delete: tt.delete, Layout: tt.layout}
 		t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) {
@@ -148,7 +148,7 @@ func TestTakes(t *testing.T) {
 		{"elsewhere", user("a@x.test", there), nil, false, false},
 	} {
 		for del, want := range map[bool]bool{false: tt.keep, true: tt.del} {
-			s := Settings{Host: here, Delete: del, Layout: maildir.ByUUID}
+			s := Settings{Host: here, Delete: del, Layout: backend.ByUUID}
 			if got := Takes(Plan(tt.old, tt.new, s), tt.new, s); got != want {
 				t.Errorf("%s, delete=%t: takes %t, want %t", tt.name, del, got, want)
 			}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/registry"
@@ -27,8 +28,8 @@ func settings(view *registry.View) (Settings, error) {
 	}, nil
 }
 
-func layout(view *registry.View) maildir.Layout {
-	return cmp.Or(maildir.Layout(view.String("mail/dovecot/location/key")), maildir.ByUUID)
+func layout(view *registry.View) backend.Layout {
+	return cmp.Or(backend.Layout(view.String("mail/dovecot/location/key")), backend.ByUUID)
 }
 
 // SpoolConfig returns how the settings describe the spool of a root.
@@ -39,7 +40,7 @@ func SpoolConfig(root string, view *registry.View, logger *slog.Logger) maildir.
 		Home:   view.String("mail/dovecot/location/home"),
 		UID:    view.String("mail/dovecot/location/uid"),
 		GID:    view.String("mail/dovecot/location/gid"),
-		Reuse:  maildir.Reuse(view.String("mail/mailbox/reuse")),
+		Reuse:  backend.Reuse(view.String("mail/mailbox/reuse")),
 		Keep:   view.Duration("mail/mailbox/trash/keep"),
 		Logger: logger,
 	}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/registry"
@@ -32,7 +32,7 @@ type Facts struct {
 
 // Store is a store with what it holds.
 type Store struct {
-	maildir.Store
+	backend.Store
 	Messages int   `json:"messages"`
 	Bytes    int64 `json:"bytes"`
 }

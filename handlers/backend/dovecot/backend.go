@@ -3,6 +3,7 @@ package dovecot
 import (
 	"errors"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -16,7 +17,7 @@ type Backend struct {
 // Open returns the backend of a root.
 func Open(cfg maildir.Config) (*Backend, error) {
 	b := &Backend{Client: NewClient(cfg.Root)}
-	if cfg.Layout == maildir.ByAddress {
+	if cfg.Layout == backend.ByAddress {
 		cfg.Refuse = b.refuseAddress
 	}
 	var err error

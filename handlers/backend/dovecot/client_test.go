@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -193,8 +194,8 @@ func TestLayoutAddressIsRefused(t *testing.T) {
 	s, client := newServer(t)
 	root := strings.TrimSuffix(s.base, "/run/dovecot")
 	address := schema.Address{Local: "a", Domain: "x.test"}
-	owner := maildir.Owner{UUID: schema.UUID{1}, Address: address}
-	b, err := Open(maildir.Config{Root: root, Layout: maildir.ByAddress})
+	owner := backend.Owner{UUID: schema.UUID{1}, Address: address}
+	b, err := Open(maildir.Config{Root: root, Layout: backend.ByAddress})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -204,9 +205,9 @@ func TestLayoutAddressIsRefused(t *testing.T) {
 	s.pid(os.Getpid())
 	for name, err := range map[string]error{
 		"ensure":     b.Ensure(t.Context(), owner, true),
-		"trash":      b.Trash(t.Context(), maildir.Away{UUID: owner.UUID, From: address}),
-		"quarantine": b.Quarantine(t.Context(), maildir.Away{UUID: owner.UUID, From: address}),
-		"set aside":  b.SetAside(t.Context(), maildir.Away{UUID: owner.UUID, From: address}),
+		"trash":      b.Trash(t.Context(), backend.Away{UUID: owner.UUID, From: address}),
+		"quarantine": b.Quarantine(t.Context(), backend.Away{UUID: owner.UUID, From: address}),
+		"set aside":  b.SetAside(t.Context(), backend.Away{UUID: owner.UUID, From: address}),
 	} {
 		if !errors.Is(err, schema.ErrInvalid) || !strings.Contains(err.Error(), "safe sequence") {
 			t.Errorf("%s: %v", name, err)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/handlers/backend/maildir/merge"
 	"github.com/mailreg/mailreg/schema"
@@ -28,39 +29,12 @@ func (a area) dir() string {
 	return ".quarantine"
 }
 
-// Cause says why a store was moved aside.
-type Cause string
-
-// The causes.
-const (
-	// Deleted: delete=yes, and the user is gone, lost the address, or has another home server.
-	Deleted Cause = "deleted"
-	// Renamed: the owner has another address and rename=no.
-	Renamed Cause = "renamed"
-	// Foreign: somebody else got the address.
-	Foreign Cause = "foreign"
-	// Unmarked: older than the claim of who got the address, and nobody knows whose it was.
-	Unmarked Cause = "unmarked"
-)
-
 func asidePlace(uuid schema.UUID) string {
 	return path.Join(quarantine.dir(), ".aside", uuid.String())
 }
 
-// Away says which store is to leave its place.
-type Away struct {
-	// UUID is the owner.
-	UUID schema.UUID
-	// From is where the store lies as far as the caller knows.
-	From schema.Address
-	// Unless is the address whose store stays: the one that the owner has from now on. Zero takes any.
-	Unless schema.Address
-	// Cause is kept with the store.
-	Cause Cause
-}
-
 // Trash moves the owner's store into the trash, where it is kept as long as the configuration says. Idempotent.
-func (s *Spool) Trash(ctx context.Context, a Away) error {
+func (s *Spool) Trash(ctx context.Context, a backend.Away) error {
 	return s.away(ctx, a, func(w *work, h home) error {
 		if h.mark.address == a.Unless {
 			return nil
@@ -75,7 +49,7 @@ func (s *Spool) Trash(ctx context.Context, a Away) error {
 
 // Quarantine moves the owner's store out of everybody's reach until a person decides; in layout address a store that
 // lies under its own address stays there, as on the peer. Idempotent.
-func (s *Spool) Quarantine(ctx context.Context, a Away) error {
+func (s *Spool) Quarantine(ctx context.Context, a backend.Away) error {
 	return s.away(ctx, a, func(w *work, h home) error {
 		if h.mark.address == a.Unless {
 			return nil
@@ -86,10 +60,10 @@ func (s *Spool) Quarantine(ctx context.Context, a Away) error {
 
 // SetAside frees the place of the owner's store, to break a cycle of renames, unless it is that of a.Unless; Ensure, Trash,
 // Quarantine and Leave find the store again. In layout uuid no store stands in the way of another. Idempotent.
-func (s *Spool) SetAside(ctx context.Context, a Away) error {
+func (s *Spool) SetAside(ctx context.Context, a backend.Away) error {
 	return s.away(ctx, a, func(w *work, h home) error {
 		aside := asidePlace(a.UUID)
-		if s.cfg.Layout == ByUUID || h.rel == aside || h.rel == w.homes.home(a.UUID, a.Unless) {
+		if s.cfg.Layout == backend.ByUUID || h.rel == aside || h.rel == w.homes.home(a.UUID, a.Unless) {
 			return nil
 		}
 		return w.move(h.rel, aside)
@@ -97,8 +71,8 @@ func (s *Spool) SetAside(ctx context.Context, a Away) error {
 }
 
 // Leave lets the owner's store lie where it is. One that was set aside is quarantined: somebody else may have its place.
-func (s *Spool) Leave(ctx context.Context, a Away) error {
-	if s.cfg.Layout == ByUUID {
+func (s *Spool) Leave(ctx context.Context, a backend.Away) error {
+	if s.cfg.Layout == backend.ByUUID {
 		return nil
 	}
 	w, err := s.begin(ctx)
@@ -114,7 +88,7 @@ func (s *Spool) Leave(ctx context.Context, a Away) error {
 }
 
 // away looks for the store that is to leave its place and has act do it.
-func (s *Spool) away(ctx context.Context, a Away, act func(*work, home) error) error {
+func (s *Spool) away(ctx context.Context, a backend.Away, act func(*work, home) error) error {
 	w, err := s.beginChange(ctx)
 	if err != nil {
 		return err
@@ -133,16 +107,16 @@ func (s *Spool) away(ctx context.Context, a Away, act func(*work, home) error) e
 
 // leave puts a store out of reach that rename=no left behind.
 func (w *work) leave(h home) error {
-	if w.cfg.Layout == ByAddress && h.rel != asidePlace(h.mark.UUID) {
+	if w.cfg.Layout == backend.ByAddress && h.rel != asidePlace(h.mark.UUID) {
 		return nil
 	}
-	_, err := w.put(quarantine, h, Renamed)
+	_, err := w.put(quarantine, h, backend.Renamed)
 	return err
 }
 
 // put moves a store into an area. The info is on the disk first, so that no store lies there without one; an item
 // without store is a leftover, which Purge removes. Nothing is removed here, also after an error: the store may be there.
-func (w *work) put(to area, h home, why Cause) (item, error) {
+func (w *work) put(to area, h home, why backend.Cause) (item, error) {
 	now := w.cfg.Now().UTC().Truncate(time.Second)
 	i := item{area: to, info: info{Version: 1, Cause: why, Time: now, Path: path.Join(w.homes.base, h.rel)}}
 	if h.marked {
@@ -189,7 +163,7 @@ func (w *work) report(i item) {
 
 // returning finds the newest store that comes back to an owner who has none: any that left because the owner
 // was gone or somebody else got the address, and one left behind by rename=no when the owner takes its address again.
-func (w *work) returning(o Owner) (item, bool, error) {
+func (w *work) returning(o backend.Owner) (item, bool, error) {
 	uuid := o.UUID.String()
 	var best item
 	found := false
@@ -199,7 +173,7 @@ func (w *work) returning(o Owner) (item, bool, error) {
 			return item{}, false, err
 		}
 		for _, i := range all {
-			back := i.info.Cause != Renamed || i.info.Address == o.Address.String()
+			back := i.info.Cause != backend.Renamed || i.info.Address == o.Address.String()
 			if i.info.UUID != uuid || !back || found && i.info.Time.Before(best.info.Time) {
 				continue
 			}
@@ -211,7 +185,7 @@ func (w *work) returning(o Owner) (item, bool, error) {
 
 // takeBack moves a store from its area to the owner's place. It gets its new mark first: should a crash follow, it is
 // not taken for a store that the owner left behind under another address.
-func (w *work) takeBack(i item, want string, o Owner) error {
+func (w *work) takeBack(i item, want string, o backend.Owner) error {
 	if err := w.remark(path.Join(i.rel(), homeName), o); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -22,9 +23,9 @@ func BenchmarkEnsure(b *testing.B) {
 			n := 0
 			for b.Loop() {
 				n++
-				o := Owner{UUID: schema.UUID{byte(n), byte(n >> 8), byte(n >> 16)}, Address: schema.Address{Local: fmt.Sprintf("u%d", n), Domain: "x.test"}}
+				o := backend.Owner{UUID: schema.UUID{byte(n), byte(n >> 8), byte(n >> 16)}, Address: schema.Address{Local: fmt.Sprintf("u%d", n), Domain: "x.test"}}
 				if again {
-					o = Owner{UUID: schema.UUID{1}, Address: schema.Address{Local: "u", Domain: "x.test"}}
+					o = backend.Owner{UUID: schema.UUID{1}, Address: schema.Address{Local: "u", Domain: "x.test"}}
 				}
 				if err := s.Ensure(b.Context(), o, true); err != nil {
 					b.Fatal(err)

@@ -13,11 +13,12 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
 func TestMarkIsThereBeforeTheStore(t *testing.T) {
-	for _, layout := range []Layout{ByUUID, ByAddress} {
+	for _, layout := range []backend.Layout{backend.ByUUID, backend.ByAddress} {
 		o := owner("a", "a@example.test")
 		for n := 0; ; n++ {
 			w := newWorld(t, layout)
@@ -40,7 +41,7 @@ func TestMarkIsThereBeforeTheStore(t *testing.T) {
 }
 
 func TestOwnership(t *testing.T) {
-	w := newWorld(t, ByUUID)
+	w := newWorld(t, backend.ByUUID)
 	o := owner("a", "a@example.test")
 	w.ensure(o, true)
 	home := w.file("private/by-id", o.UUID.String())
@@ -65,43 +66,43 @@ func TestLinksOfTheMailUser(t *testing.T) {
 	o := owner("a", "a@example.test")
 	for _, tt := range []struct {
 		name   string
-		layout Layout
+		layout backend.Layout
 		// prepare puts a link to outside into the spool.
 		prepare func(w *world, outside string)
 		invalid bool
 	}{
-		{"home", ByUUID, func(w *world, outside string) {
+		{"home", backend.ByUUID, func(w *world, outside string) {
 			w.must(os.MkdirAll(w.file("private/by-id"), 0o755))
 			w.must(os.Symlink(outside, w.file("private/by-id", o.UUID.String())))
 		}, true},
-		{"by-id", ByUUID, func(w *world, outside string) {
+		{"by-id", backend.ByUUID, func(w *world, outside string) {
 			w.must(os.MkdirAll(w.file("private"), 0o755))
 			w.must(os.Symlink(outside, w.file("private/by-id")))
 		}, true},
-		{"domain", ByAddress, func(w *world, outside string) {
+		{"domain", backend.ByAddress, func(w *world, outside string) {
 			w.must(os.MkdirAll(w.file("private"), 0o755))
 			w.must(os.Symlink(outside, w.file("private/example.test")))
 		}, true},
-		{"trash", ByUUID, func(w *world, outside string) {
+		{"trash", backend.ByUUID, func(w *world, outside string) {
 			w.must(os.MkdirAll(w.file("."), 0o755))
 			w.must(os.Symlink(outside, w.file(".trash")))
 		}, true},
-		{"mark", ByUUID, func(w *world, outside string) {
+		{"mark", backend.ByUUID, func(w *world, outside string) {
 			w.must(os.MkdirAll(w.file("private/by-id", o.UUID.String()), 0o755))
 			w.must(os.Symlink(outside+"/secret", w.file("private/by-id", o.UUID.String(), MarkName)))
 		}, true},
-		{"temporary mark", ByUUID, func(w *world, outside string) {
+		{"temporary mark", backend.ByUUID, func(w *world, outside string) {
 			w.must(os.MkdirAll(w.file("private/by-id", o.UUID.String()), 0o755))
 			w.must(os.Symlink(outside+"/secret", w.file("private/by-id", o.UUID.String(), ".mailreg-tmp"+MarkName)))
 		}, false},
-		{"pipe as mark", ByUUID, func(w *world, _ string) {
+		{"pipe as mark", backend.ByUUID, func(w *world, _ string) {
 			w.must(os.MkdirAll(w.file("private/by-id", o.UUID.String()), 0o755))
 			w.must(unix.Mkfifo(w.file("private/by-id", o.UUID.String(), MarkName), 0o600))
 		}, true},
-		{"huge mark", ByUUID, func(w *world, _ string) {
+		{"huge mark", backend.ByUUID, func(w *world, _ string) {
 			w.write(strings.Repeat(" ", smallFile+1), "private/by-id", o.UUID.String(), MarkName)
 		}, true},
-		{"mark that is none", ByUUID, func(w *world, _ string) {
+		{"mark that is none", backend.ByUUID, func(w *world, _ string) {
 			w.write(`{"version":1,"uuid":"aaaaaaaa-0000-4000-8000-aaaaaaaaaaaa","address":"../../etc@x"}`, "private/by-id", o.UUID.String(), MarkName)
 		}, true},
 	} {
@@ -115,7 +116,7 @@ func TestLinksOfTheMailUser(t *testing.T) {
 			if errors.Is(err, schema.ErrInvalid) != tt.invalid || !tt.invalid && err != nil {
 				t.Errorf("error %v", err)
 			}
-			if err := w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted}); err != nil && !errors.Is(err, schema.ErrInvalid) {
+			if err := w.Trash(t.Context(), backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted}); err != nil && !errors.Is(err, schema.ErrInvalid) {
 				t.Errorf("trash: %v", err)
 			}
 			if after := tree(t, outside); after != before {
@@ -152,7 +153,7 @@ func tree(t *testing.T, root string) string {
 }
 
 func TestLinksInsideAStoreStayLinks(t *testing.T) {
-	w := newWorld(t, ByUUID, func(c *Config) { c.Keep = 0 })
+	w := newWorld(t, backend.ByUUID, func(c *Config) { c.Keep = 0 })
 	outside := t.TempDir()
 	w.must(os.WriteFile(filepath.Join(outside, "secret"), []byte("secret"), 0o600))
 	o := owner("a", "a@example.test")
@@ -160,10 +161,10 @@ func TestLinksInsideAStoreStayLinks(t *testing.T) {
 	home := w.file("private/by-id", o.UUID.String())
 	w.must(os.Symlink(outside, home+"/Maildir/.Sub"))
 	w.must(os.Symlink(outside+"/secret", home+"/Maildir/new/m1"))
-	if n, _, err := w.Count(t.Context(), Store{rel: w.homes.home(o.UUID, o.Address)}); n != 0 || err != nil {
+	if n, _, err := w.Count(t.Context(), backend.Store{Place: w.homes.home(o.UUID, o.Address)}); n != 0 || err != nil {
 		t.Errorf("Count = %d, %v", n, err)
 	}
-	w.must(w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted})) // removed at once
+	w.must(w.Trash(t.Context(), backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted})) // removed at once
 	w.want()
 	if _, err := os.Stat(filepath.Join(outside, "secret")); err != nil {
 		t.Error(err)
@@ -175,23 +176,23 @@ func TestAdoption(t *testing.T) {
 	now := time.Now() // stores are born now
 	for _, tt := range []struct {
 		name    string
-		layout  Layout
+		layout  backend.Layout
 		changed time.Time
 		// set up says that the host has had stores before the change
 		setUp time.Time
-		reuse Reuse
+		reuse backend.Reuse
 		mark  string
 		want  string
 	}{
-		{"uuid: the path names the owner", ByUUID, now.Add(time.Hour), now, "", "", "live aaaaaaaa a@example.test m1"},
-		{"first run", ByAddress, now.Add(-time.Hour), time.Time{}, "", "", "live aaaaaaaa a@example.test m1"},
-		{"claimed before the first run", ByAddress, now.Add(time.Hour), now.Add(2 * time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
-		{"born after the claim", ByAddress, now.Add(-time.Minute), now.Add(-time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
-		{"born a little before the claim", ByAddress, now.Add(4 * time.Minute), now.Add(-time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
-		{"born long before the claim", ByAddress, now.Add(6 * time.Minute), now.Add(-time.Hour), "", "", "quarantined-unmarked nobody a@example.test m1"},
-		{"claim of an unknown time", ByAddress, time.Time{}, now.Add(-time.Hour), "", "", "quarantined-unmarked nobody a@example.test m1"},
-		{"marked for another", ByAddress, now, now.Add(-time.Hour), QuarantineForeign, "b", "quarantined-foreign bbbbbbbb a@example.test m1"},
-		{"marked for another, adopted", ByAddress, now, now.Add(-time.Hour), AdoptForeign, "b", "live aaaaaaaa a@example.test m1"},
+		{"uuid: the path names the owner", backend.ByUUID, now.Add(time.Hour), now, "", "", "live aaaaaaaa a@example.test m1"},
+		{"first run", backend.ByAddress, now.Add(-time.Hour), time.Time{}, "", "", "live aaaaaaaa a@example.test m1"},
+		{"claimed before the first run", backend.ByAddress, now.Add(time.Hour), now.Add(2 * time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
+		{"born after the claim", backend.ByAddress, now.Add(-time.Minute), now.Add(-time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
+		{"born a little before the claim", backend.ByAddress, now.Add(4 * time.Minute), now.Add(-time.Hour), "", "", "live aaaaaaaa a@example.test m1"},
+		{"born long before the claim", backend.ByAddress, now.Add(6 * time.Minute), now.Add(-time.Hour), "", "", "quarantined-unmarked nobody a@example.test m1"},
+		{"claim of an unknown time", backend.ByAddress, time.Time{}, now.Add(-time.Hour), "", "", "quarantined-unmarked nobody a@example.test m1"},
+		{"marked for another", backend.ByAddress, now, now.Add(-time.Hour), backend.QuarantineForeign, "b", "quarantined-foreign bbbbbbbb a@example.test m1"},
+		{"marked for another, adopted", backend.ByAddress, now, now.Add(-time.Hour), backend.AdoptForeign, "b", "live aaaaaaaa a@example.test m1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			clock := now
@@ -221,7 +222,7 @@ func TestAdoption(t *testing.T) {
 
 // TestLockHeldByAnother proves that a stopped process, which keeps the lock, is a target that is down.
 func TestLockHeldByAnother(t *testing.T) {
-	w := newWorld(t, ByUUID, func(c *Config) { c.Patience = 5 * time.Millisecond })
+	w := newWorld(t, backend.ByUUID, func(c *Config) { c.Patience = 5 * time.Millisecond })
 	other, err := w.begin(t.Context())
 	w.must(err)
 	o := owner("a", "a@example.test")
@@ -236,12 +237,12 @@ func TestLockHeldByAnother(t *testing.T) {
 // TestFullDisk proves that what would fail for every store pauses the spool, and parks nobody.
 func TestFullDisk(t *testing.T) {
 	o := owner("a", "a@example.test")
-	for layout, call := range map[Layout]func(*world) error{
-		ByUUID:    func(w *world) error { return w.Ensure(t.Context(), o, true) },
-		ByAddress: func(w *world) error { return w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address}) },
+	for layout, call := range map[backend.Layout]func(*world) error{
+		backend.ByUUID:    func(w *world) error { return w.Ensure(t.Context(), o, true) },
+		backend.ByAddress: func(w *world) error { return w.Trash(t.Context(), backend.Away{UUID: o.UUID, From: o.Address}) },
 	} {
 		w := newWorld(t, layout)
-		if layout == ByAddress {
+		if layout == backend.ByAddress {
 			w.ensure(o, true)
 		}
 		w.reopen(func(string, string) error { return unix.ENOSPC })
@@ -252,11 +253,11 @@ func TestFullDisk(t *testing.T) {
 }
 
 func TestRefuse(t *testing.T) {
-	w := newWorld(t, ByUUID, func(c *Config) { c.Refuse = func() error { return errCrash } })
+	w := newWorld(t, backend.ByUUID, func(c *Config) { c.Refuse = func() error { return errCrash } })
 	if err := w.Ensure(t.Context(), owner("a", "a@example.test"), true); !errors.Is(err, errCrash) {
 		t.Errorf("ensure: %v", err)
 	}
-	if err := w.Trash(t.Context(), Away{}); !errors.Is(err, errCrash) {
+	if err := w.Trash(t.Context(), backend.Away{}); !errors.Is(err, errCrash) {
 		t.Errorf("trash: %v", err)
 	}
 	if _, err := w.Purge(t.Context()); err != nil {
@@ -267,7 +268,7 @@ func TestRefuse(t *testing.T) {
 // TestManyAtOnce has a daemon and two command lines at work on the same two owners: no message is lost, and none is in a
 // store of the other.
 func TestManyAtOnce(t *testing.T) {
-	for _, layout := range []Layout{ByUUID, ByAddress} {
+	for _, layout := range []backend.Layout{backend.ByUUID, backend.ByAddress} {
 		w := newWorld(t, layout)
 		a, b := owner("a", "a@example.test"), owner("b", "b@example.test")
 		w.make(a, "ma")
@@ -283,11 +284,11 @@ func TestManyAtOnce(t *testing.T) {
 			w.must(err)
 			all.Go(func() {
 				for round := range 15 {
-					for _, o := range []Owner{a, b} {
+					for _, o := range []backend.Owner{a, b} {
 						ctx := t.Context()
 						switch (n + round) % 3 {
 						case 0:
-							check(s.Trash(ctx, Away{UUID: o.UUID, From: o.Address, Cause: Deleted}))
+							check(s.Trash(ctx, backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted}))
 						case 1:
 							check(s.Ensure(ctx, o, true))
 						case 2:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir/merge"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -27,7 +28,7 @@ func (w *work) inherit(former, owner schema.UUID, hint schema.Address) error {
 	if err != nil {
 		return err
 	}
-	if found && w.cfg.Layout == ByUUID {
+	if found && w.cfg.Layout == backend.ByUUID {
 		if err := w.clearWay(want); err != nil {
 			return err
 		}
@@ -44,7 +45,7 @@ func (w *work) inherit(former, owner schema.UUID, hint schema.Address) error {
 		found = has.belongs(former)
 	}
 	if found {
-		if err := w.label(has.rel, Owner{UUID: owner, Address: has.mark.address}); err != nil {
+		if err := w.label(has.rel, backend.Owner{UUID: owner, Address: has.mark.address}); err != nil {
 			return err
 		}
 		w.cfg.Logger.Info("store given to a new id", "uuid", owner, "from", former)
@@ -67,7 +68,7 @@ func (w *work) clearWay(want string) error {
 		return err
 	}
 	if before.found {
-		_, err := w.put(quarantine, there, Unmarked)
+		_, err := w.put(quarantine, there, backend.Unmarked)
 		return err
 	}
 	return w.move(want, early)
@@ -81,7 +82,7 @@ func (w *work) earlyPlace(want string) string {
 // mergeEarly merges what clearWay has put aside.
 func (w *work) mergeEarly(owner schema.UUID, want string) error {
 	early := w.earlyPlace(want)
-	if w.cfg.Layout != ByUUID {
+	if w.cfg.Layout != backend.ByUUID {
 		return nil
 	}
 	there, err := w.look(early)
@@ -104,7 +105,7 @@ func (w *work) mergeEarly(owner schema.UUID, want string) error {
 	}
 	w.cfg.Logger.Info("store merged", "uuid", owner, "left", left)
 	if left > 0 {
-		_, err := w.put(quarantine, there, Unmarked)
+		_, err := w.put(quarantine, there, backend.Unmarked)
 		return err
 	}
 	parent, name, err := w.parent(early)

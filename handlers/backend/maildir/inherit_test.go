@@ -3,6 +3,7 @@ package maildir
 import (
 	"testing"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -16,14 +17,14 @@ func TestInherit(t *testing.T) {
 		w.ensure(a, true)
 		w.deliver(a, "m1")
 	}
-	eachCrash(t, ByUUID, old, inherit, "live bbbbbbbb a@example.test m1", "link a@example.test bbbbbbbb")
-	eachCrash(t, ByAddress, old, inherit, "live bbbbbbbb a@example.test m1")
+	eachCrash(t, backend.ByUUID, old, inherit, "live bbbbbbbb a@example.test m1", "link a@example.test bbbbbbbb")
+	eachCrash(t, backend.ByAddress, old, inherit, "live bbbbbbbb a@example.test m1")
 	meanwhile := func(w *world) {
 		old(w)
 		w.deliver(b, "m2")
 	}
-	eachCrash(t, ByUUID, meanwhile, inherit, "live bbbbbbbb a@example.test m1,m2", "link a@example.test bbbbbbbb")
-	nothing := newWorld(t, ByUUID)
+	eachCrash(t, backend.ByUUID, meanwhile, inherit, "live bbbbbbbb a@example.test m1,m2", "link a@example.test bbbbbbbb")
+	nothing := newWorld(t, backend.ByUUID)
 	nothing.must(nothing.Inherit(t.Context(), a.UUID, b.UUID, schema.Address{}))
 	nothing.must(nothing.Inherit(t.Context(), a.UUID, b.UUID, a.Address))
 }

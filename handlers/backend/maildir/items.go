@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -21,12 +22,12 @@ const (
 
 // info is the file beside a store that was moved aside.
 type info struct {
-	Version int       `json:"version"`
-	Cause   Cause     `json:"cause"`
-	UUID    string    `json:"uuid,omitempty"`
-	Address string    `json:"address,omitempty"`
-	Time    time.Time `json:"time"`
-	Path    string    `json:"path"`
+	Version int           `json:"version"`
+	Cause   backend.Cause `json:"cause"`
+	UUID    string        `json:"uuid,omitempty"`
+	Address string        `json:"address,omitempty"`
+	Time    time.Time     `json:"time"`
+	Path    string        `json:"path"`
 }
 
 // item is a store that was moved aside: a directory named by its id, which holds the info and the home.

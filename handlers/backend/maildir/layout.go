@@ -11,19 +11,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
-)
-
-// Layout says what names a mail home (mail/dovecot/location/key).
-type Layout string
-
-// The layouts; docs/architecture.md, "Stores", says what speaks for which.
-const (
-	// ByUUID is private/by-id/<entryUUID>: a change of the address moves nothing.
-	ByUUID Layout = "uuid"
-	// ByAddress is private/<domain>/<local part>, as on the peer.
-	ByAddress Layout = "address"
 )
 
 // DefaultHome is the home of layout address below the root.
@@ -33,14 +23,14 @@ const recordName = ".mailreg-layout"
 
 // record is the layout that a spool got with its first store. Its time ends the claims of old that a first run honours.
 type record struct {
-	Version int       `json:"version"`
-	Layout  Layout    `json:"layout"`
-	Time    time.Time `json:"time"`
+	Version int            `json:"version"`
+	Layout  backend.Layout `json:"layout"`
+	Time    time.Time      `json:"time"`
 }
 
 // homes names the places of a spool. All paths but base are below base.
 type homes struct {
-	layout Layout
+	layout backend.Layout
 	// base holds the fixed part, the trash and the quarantine.
 	base string
 	// private is the name of the fixed part in base.
@@ -50,7 +40,7 @@ type homes struct {
 }
 
 // parseHome reads a location such as /var/spool/dovecot/private/%Ld/%Ln.
-func parseHome(layout Layout, home string) (homes, error) {
+func parseHome(layout backend.Layout, home string) (homes, error) {
 	if !path.IsAbs(home) || path.Clean(home) != home {
 		return homes{}, fmt.Errorf("mail/dovecot/location/home %q: want an absolute path in its shortest form", home)
 	}
@@ -84,7 +74,7 @@ func parseHome(layout Layout, home string) (homes, error) {
 
 // home returns the place of a store. Both parts are validated values, so it stays below the fixed part.
 func (h homes) home(uuid schema.UUID, a schema.Address) string {
-	if h.layout == ByUUID {
+	if h.layout == backend.ByUUID {
 		return path.Join(h.private, "by-id", uuid.String())
 	}
 	fill := strings.NewReplacer("%d", a.Domain, "%n", a.Local, "%u", a.String())
@@ -94,7 +84,7 @@ func (h homes) home(uuid schema.UUID, a schema.Address) string {
 // address returns the address that a place of layout address stands for, zero when it stands for none.
 func (h homes) address(rel string) schema.Address {
 	rest, ok := strings.CutPrefix(rel, h.private+"/")
-	if !ok || h.layout == ByUUID {
+	if !ok || h.layout == backend.ByUUID {
 		return schema.Address{}
 	}
 	quoted := regexp.QuoteMeta(path.Join(h.parts...))
@@ -158,7 +148,7 @@ func checkLayout(base *confine.Dir, h homes) (record, error) {
 	return r, nil
 }
 
-func guessLayout(private *confine.Dir) (Layout, error) {
+func guessLayout(private *confine.Dir) (backend.Layout, error) {
 	names, err := private.Names()
 	if err != nil {
 		return "", err
@@ -181,9 +171,9 @@ func guessLayout(private *confine.Dir) (Layout, error) {
 			return "", err
 		case len(below) == 0:
 		case name == "by-id":
-			return ByUUID, nil
+			return backend.ByUUID, nil
 		default:
-			return ByAddress, nil
+			return backend.ByAddress, nil
 		}
 	}
 	return "", nil
@@ -193,7 +183,7 @@ func guessLayout(private *confine.Dir) (Layout, error) {
 // then; only the conversion changes a layout.
 type LayoutError struct {
 	Spool       string
-	Has, Wanted Layout
+	Has, Wanted backend.Layout
 }
 
 // Error names the spool, both layouts and the variable.

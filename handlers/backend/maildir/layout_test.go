@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -15,18 +16,18 @@ func TestLayoutCheck(t *testing.T) {
 		name  string
 		setUp func(*world)
 		// has is the layout that the spool has, "" when any will do
-		has Layout
+		has backend.Layout
 	}{
 		{"no spool", func(*world) {}, ""},
 		{"empty spool", func(w *world) { w.must(os.MkdirAll(w.file("private/by-id"), 0o755)) }, ""},
-		{"record uuid", func(w *world) { w.ensure(o, true) }, ByUUID},
-		{"stores of a peer", func(w *world) { w.write("", "private/example.test/a/Maildir/new/m1") }, ByAddress},
-		{"stores that Dovecot made", func(w *world) { w.write("", "private/by-id", o.UUID.String(), "Maildir/new/m1") }, ByUUID},
+		{"record uuid", func(w *world) { w.ensure(o, true) }, backend.ByUUID},
+		{"stores of a peer", func(w *world) { w.write("", "private/example.test/a/Maildir/new/m1") }, backend.ByAddress},
+		{"stores that Dovecot made", func(w *world) { w.write("", "private/by-id", o.UUID.String(), "Maildir/new/m1") }, backend.ByUUID},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			w := newWorld(t, ByUUID)
+			w := newWorld(t, backend.ByUUID)
 			tt.setUp(w)
-			for _, layout := range []Layout{ByUUID, ByAddress} {
+			for _, layout := range []backend.Layout{backend.ByUUID, backend.ByAddress} {
 				w.cfg.Layout = layout
 				w.reopen(nil)
 				err := w.Check()
@@ -35,10 +36,10 @@ func TestLayoutCheck(t *testing.T) {
 					t.Errorf("%s: %v", layout, err)
 				}
 			}
-			if tt.has == ByUUID {
+			if tt.has == backend.ByUUID {
 				return
 			}
-			w.cfg.Layout = ByUUID
+			w.cfg.Layout = backend.ByUUID
 			w.reopen(nil)
 			if err := w.Ensure(t.Context(), o, true); (err == nil) != (tt.has == "") {
 				t.Errorf("ensure: %v", err)
@@ -46,7 +47,7 @@ func TestLayoutCheck(t *testing.T) {
 		})
 	}
 	t.Run("record that cannot be read", func(t *testing.T) {
-		w := newWorld(t, ByUUID)
+		w := newWorld(t, backend.ByUUID)
 		w.write("uuid", "private", recordName)
 		if err := w.Check(); err == nil || !strings.Contains(err.Error(), recordName) {
 			t.Errorf("Check: %v", err)
@@ -69,7 +70,7 @@ func TestOpen(t *testing.T) {
 		{"user", "/srv/mail/%Lu", "", ""},
 		{"nested", "/srv/mail/%d/users/%n", "", ""},
 	} {
-		_, err := Open(Config{Layout: ByAddress, Home: tt.home, UID: tt.uid})
+		_, err := Open(Config{Layout: backend.ByAddress, Home: tt.home, UID: tt.uid})
 		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
 			t.Errorf("%s: %v, want %q", tt.name, err, tt.want)
 		}
@@ -78,7 +79,7 @@ func TestOpen(t *testing.T) {
 
 func TestHomeAndBack(t *testing.T) {
 	for _, home := range []string{"/srv/mail/%d/%n", "/srv/mail/%Lu", "/srv/mail/%d/users/u-%n"} {
-		h, err := parseHome(ByAddress, home)
+		h, err := parseHome(backend.ByAddress, home)
 		if err != nil {
 			t.Fatal(err)
 		}

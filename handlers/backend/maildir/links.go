@@ -4,6 +4,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -23,7 +24,7 @@ func (w *work) linked(uuid schema.UUID) string {
 
 // point makes the link of .mailreg-owners that locate follows (layout address). It is on the disk before the store moves.
 func (w *work) point(uuid schema.UUID, rel string) error {
-	if w.cfg.Layout == ByUUID {
+	if w.cfg.Layout == backend.ByUUID {
 		return nil
 	}
 	index, _, err := w.makeParent(path.Join(w.homes.private, ".mailreg-owners", uuid.String()))
@@ -42,8 +43,8 @@ func (w *work) point(uuid schema.UUID, rel string) error {
 }
 
 // show makes the link of by-address that people read (layout uuid).
-func (w *work) show(o Owner) error {
-	if w.cfg.Layout == ByAddress {
+func (w *work) show(o backend.Owner) error {
+	if w.cfg.Layout == backend.ByAddress {
 		return nil
 	}
 	links, _, err := w.makeParent(path.Join(w.homes.private, "by-address", "any"))
@@ -57,7 +58,7 @@ func (w *work) show(o Owner) error {
 // hide removes the links of a store that is no longer under the address, unless they belong to somebody else by now.
 func (w *work) hide(uuid schema.UUID, a schema.Address) error {
 	folder, name, target := "by-address", a.String(), "../by-id/"+uuid.String()
-	if w.cfg.Layout == ByAddress {
+	if w.cfg.Layout == backend.ByAddress {
 		if a.IsZero() || w.linked(uuid) != w.homes.home(uuid, a) {
 			return nil
 		}

@@ -8,31 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
-
-// Store is a store of the spool, in place or moved aside.
-type Store struct {
-	// Path is the home as seen from the root.
-	Path string `json:"path"`
-	// UUID is the owner; zero when the store has no mark.
-	UUID schema.UUID `json:"uuid"`
-	// Address is the address under which the store is or was.
-	Address string `json:"address"`
-	// State is live, unmarked, deleted or quarantined. Whether the owner of a live one still exists the directory knows.
-	State string `json:"state"`
-	// ID, Cause and Time are set when the store was moved aside.
-	ID    string    `json:"id,omitempty"`
-	Cause Cause     `json:"cause,omitempty"`
-	Time  time.Time `json:"time,omitzero"`
-
-	rel string
-}
 
 // read opens the spool to look at it, without lock; found is false when there is none yet.
 func (s *Spool) read(ctx context.Context) (w *work, found bool, err error) {
@@ -55,11 +37,11 @@ func (s *Spool) read(ctx context.Context) (w *work, found bool, err error) {
 }
 
 // Stores yields the stores in place, sorted by path; it ends with an error when one cannot be read.
-func (s *Spool) Stores(ctx context.Context) iter.Seq2[Store, error] {
-	return func(yield func(Store, error) bool) {
+func (s *Spool) Stores(ctx context.Context) iter.Seq2[backend.Store, error] {
+	return func(yield func(backend.Store, error) bool) {
 		w, found, err := s.read(ctx)
 		if err != nil {
-			yield(Store{}, err)
+			yield(backend.Store{}, err)
 		}
 		if !found {
 			return
@@ -74,8 +56,8 @@ func (s *Spool) Stores(ctx context.Context) iter.Seq2[Store, error] {
 }
 
 // store describes a home in place.
-func (w *work) store(h home) Store {
-	st := Store{Path: w.shown(path.Join(w.homes.base, h.rel)), State: "unmarked", rel: h.rel}
+func (w *work) store(h home) backend.Store {
+	st := backend.Store{Path: w.shown(path.Join(w.homes.base, h.rel)), State: "unmarked", Place: h.rel}
 	if h.marked {
 		st.State, st.UUID, st.Address = "live", h.mark.UUID, h.mark.Address
 	} else if a := w.homes.address(h.rel); !a.IsZero() {
@@ -97,7 +79,7 @@ func (s *Spool) shown(p string) string {
 func (w *work) all() iter.Seq2[home, error] {
 	return func(yield func(home, error) bool) {
 		depth, top := 1, path.Join(w.homes.private, "by-id")
-		if w.cfg.Layout == ByAddress {
+		if w.cfg.Layout == backend.ByAddress {
 			depth, top = len(w.homes.parts), w.homes.private
 		}
 		w.below(top, depth, yield)
@@ -139,13 +121,13 @@ func (w *work) below(rel string, depth int, yield func(home, error) bool) bool {
 }
 
 // Kept returns the stores that were moved aside, oldest first, those of the trash before the quarantined ones.
-func (s *Spool) Kept(ctx context.Context) ([]Store, error) {
+func (s *Spool) Kept(ctx context.Context) ([]backend.Store, error) {
 	w, found, err := s.read(ctx)
 	if err != nil || !found {
 		return nil, err
 	}
 	defer w.end()
-	var kept []Store
+	var kept []backend.Store
 	for _, of := range []area{trash, quarantine} {
 		all, err := w.items(of)
 		if err != nil {
@@ -159,12 +141,12 @@ func (s *Spool) Kept(ctx context.Context) ([]Store, error) {
 }
 
 // kept describes a store that was moved aside.
-func (w *work) kept(i item) Store {
-	st := Store{
+func (w *work) kept(i item) backend.Store {
+	st := backend.Store{
 		Address: i.info.Address, State: string(i.area), ID: i.id, Cause: i.info.Cause, Time: i.info.Time,
-		rel: path.Join(i.rel(), homeName),
+		Place: path.Join(i.rel(), homeName),
 	}
-	st.Path = w.shown(path.Join(w.homes.base, st.rel))
+	st.Path = w.shown(path.Join(w.homes.base, st.Place))
 	if uuid, err := schema.ParseUUID(i.info.UUID); err == nil {
 		st.UUID = uuid
 	}
@@ -172,13 +154,13 @@ func (w *work) kept(i item) Store {
 }
 
 // Find returns the stores with an address: the one in place first, then those moved aside, newest first.
-func (s *Spool) Find(ctx context.Context, a schema.Address) ([]Store, error) {
+func (s *Spool) Find(ctx context.Context, a schema.Address) ([]backend.Store, error) {
 	w, found, err := s.read(ctx)
 	if err != nil || !found {
 		return nil, err
 	}
 	defer w.end()
-	var stores []Store
+	var stores []backend.Store
 	h, found, err := w.holder(a)
 	if err != nil {
 		return nil, err
@@ -190,7 +172,7 @@ func (s *Spool) Find(ctx context.Context, a schema.Address) ([]Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(kept, func(x, y Store) int { return y.Time.Compare(x.Time) })
+	slices.SortStableFunc(kept, func(x, y backend.Store) int { return y.Time.Compare(x.Time) })
 	for _, k := range kept {
 		if k.Address == a.String() {
 			stores = append(stores, k)
@@ -202,7 +184,7 @@ func (s *Spool) Find(ctx context.Context, a schema.Address) ([]Store, error) {
 // holder finds the store in place that has an address: by its link or path, else by looking at all.
 func (w *work) holder(a schema.Address) (home, bool, error) {
 	rel := ""
-	if w.cfg.Layout == ByAddress {
+	if w.cfg.Layout == backend.ByAddress {
 		rel = w.homes.home(schema.UUID{}, a)
 	} else if links, err := w.base.Walk(path.Join(w.homes.private, "by-address")); err == nil {
 		uuid, err := schema.ParseUUID(path.Base(links.Target(a.String())))
@@ -216,7 +198,7 @@ func (w *work) holder(a schema.Address) (home, bool, error) {
 		if err != nil {
 			return h, false, err
 		}
-		if h.found && (h.mark.address == a || w.cfg.Layout == ByAddress) {
+		if h.found && (h.mark.address == a || w.cfg.Layout == backend.ByAddress) {
 			return h, true, nil
 		}
 	}
@@ -232,13 +214,13 @@ func (w *work) holder(a schema.Address) (home, bool, error) {
 }
 
 // Count returns the messages of a store in cur and new of all folders, and the bytes of their files.
-func (s *Spool) Count(ctx context.Context, st Store) (messages int, bytes int64, err error) {
+func (s *Spool) Count(ctx context.Context, st backend.Store) (messages int, bytes int64, err error) {
 	w, found, err := s.read(ctx)
 	if err != nil || !found {
 		return 0, 0, err
 	}
 	defer w.end()
-	d, err := w.base.Walk(st.rel)
+	d, err := w.base.Walk(st.Place)
 	if err != nil {
 		return 0, 0, err
 	}

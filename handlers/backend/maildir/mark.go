@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -26,7 +27,7 @@ type mark struct {
 	address schema.Address
 }
 
-func newMark(o Owner, now time.Time) mark {
+func newMark(o backend.Owner, now time.Time) mark {
 	return mark{Version: 1, UUID: o.UUID, Address: o.Address.String(), Time: now.UTC().Truncate(time.Second), address: o.Address}
 }
 

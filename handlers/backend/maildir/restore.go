@@ -4,29 +4,22 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
-
-// Restored tells what became of a store that was put back.
-type Restored struct {
-	// Path is the home as seen from the root.
-	Path string
-	// Left is the number of files that stay where the store was: the home has others of their names, or another owner.
-	Left int
-}
 
 // Restore puts a store that was moved aside back to its owner: into its place when that is free, else merged folder by
 // folder into the store that the owner has; nothing is overwritten. asked is the address by which a person named it, zero
 // when by id. as gives it to the owner of another address; that needs a store.
-func (s *Spool) Restore(ctx context.Context, id string, asked, as schema.Address) (Restored, error) {
+func (s *Spool) Restore(ctx context.Context, id string, asked, as schema.Address) (backend.Restored, error) {
 	w, err := s.begin(ctx)
 	if err != nil {
-		return Restored{}, err
+		return backend.Restored{}, err
 	}
 	defer w.end()
 	i, err := w.byID(id)
 	if err != nil {
-		return Restored{}, err
+		return backend.Restored{}, err
 	}
 	var rel string
 	var left int
@@ -36,9 +29,9 @@ func (s *Spool) Restore(ctx context.Context, id string, asked, as schema.Address
 		rel, left, err = w.restoreAs(i, as)
 	}
 	if err != nil {
-		return Restored{}, fmt.Errorf("restoring %s: %w", id, err)
+		return backend.Restored{}, fmt.Errorf("restoring %s: %w", id, err)
 	}
-	return Restored{Path: w.shown(w.base.Path(rel)), Left: left}, nil
+	return backend.Restored{Path: w.shown(w.base.Path(rel)), Left: left}, nil
 }
 
 func (w *work) restoreAs(i item, as schema.Address) (rel string, left int, err error) {
@@ -84,7 +77,7 @@ func (w *work) restoreOwn(i item, asked schema.Address) (rel string, left int, e
 		left, err := w.mergeFrom(i, own.rel, false)
 		return own.rel, left, err
 	}
-	o := Owner{UUID: uuid, Address: a}
+	o := backend.Owner{UUID: uuid, Address: a}
 	rel = w.homes.home(uuid, a)
 	there, err := w.look(rel)
 	if err != nil {
@@ -96,7 +89,7 @@ func (w *work) restoreOwn(i item, asked schema.Address) (rel string, left int, e
 	switch {
 	case !there.found:
 		err = w.takeBack(i, rel, o)
-	case !there.marked && w.cfg.Layout == ByUUID: // made by Dovecot for the owner
+	case !there.marked && w.cfg.Layout == backend.ByUUID: // made by Dovecot for the owner
 		left, err = w.mergeFrom(i, rel, false)
 	default:
 		err = fmt.Errorf("%s holds a store that is not marked as the owner's", w.shown(w.base.Path(rel)))

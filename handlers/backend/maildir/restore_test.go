@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -31,7 +32,7 @@ func (w *world) files(home string) []string {
 }
 
 func TestRestoreMerges(t *testing.T) {
-	w := newWorld(t, ByUUID)
+	w := newWorld(t, backend.ByUUID)
 	gone, heir := owner("a", "a@example.test"), owner("b", "b@example.test")
 	w.ensure(gone, true)
 	from := "private/by-id/" + gone.UUID.String()
@@ -55,7 +56,7 @@ func TestRestoreMerges(t *testing.T) {
 	} {
 		w.write(text, from, name)
 	}
-	w.must(w.Trash(t.Context(), Away{UUID: gone.UUID, From: gone.Address, Cause: Deleted}))
+	w.must(w.Trash(t.Context(), backend.Away{UUID: gone.UUID, From: gone.Address, Cause: backend.Deleted}))
 	w.ensure(heir, true)
 	into := "private/by-id/" + heir.UUID.String()
 	for name, text := range map[string]string{
@@ -74,7 +75,7 @@ func TestRestoreMerges(t *testing.T) {
 	w.must(err)
 	restored, err := w.Restore(t.Context(), kept[0].ID, gone.Address, heir.Address)
 	w.must(err)
-	if want := (Restored{Path: "/var/spool/dovecot/" + into, Left: 3}); restored != want {
+	if want := (backend.Restored{Path: "/var/spool/dovecot/" + into, Left: 3}); restored != want {
 		t.Errorf("restored %+v, want %+v", restored, want)
 	}
 	want := []string{
@@ -113,7 +114,7 @@ func TestRestoreMerges(t *testing.T) {
 
 func TestRestore(t *testing.T) {
 	a, b := owner("a", "a@example.test"), owner("b", "a@example.test")
-	for _, layout := range []Layout{ByUUID, ByAddress} {
+	for _, layout := range []backend.Layout{backend.ByUUID, backend.ByAddress} {
 		for _, tt := range []struct {
 			name  string
 			setUp func(*world)
@@ -132,7 +133,7 @@ func TestRestore(t *testing.T) {
 			t.Run(string(layout)+"/"+tt.name, func(t *testing.T) {
 				w := newWorld(t, layout)
 				w.make(a, "m1")
-				w.must(w.Trash(t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Renamed}))
+				w.must(w.Trash(t.Context(), backend.Away{UUID: a.UUID, From: a.Address, Cause: backend.Renamed}))
 				tt.setUp(w)
 				kept, err := w.Kept(t.Context())
 				w.must(err)
@@ -157,7 +158,7 @@ func TestRestore(t *testing.T) {
 }
 
 // make gives an owner a store with a message.
-func (w *world) make(o Owner, message string) {
+func (w *world) make(o backend.Owner, message string) {
 	w.t.Helper()
 	w.ensure(o, false)
 	w.deliver(o, message)
@@ -169,11 +170,11 @@ func TestRestoreAfterCrashes(t *testing.T) {
 	a, b := owner("a", "a@example.test"), owner("b", "b@example.test")
 	for name, fault := range map[string]func(int) func(op, path string) error{"crash": crashAt, "failure": failAt} {
 		for n := 0; ; n++ {
-			w := newWorld(t, ByUUID)
+			w := newWorld(t, backend.ByUUID)
 			w.make(a, "m1")
 			w.deliver(a, "m2")
 			w.write("s", "private/by-id", a.UUID.String(), "Maildir/.Sub/new/m3")
-			w.must(w.Trash(t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Deleted}))
+			w.must(w.Trash(t.Context(), backend.Away{UUID: a.UUID, From: a.Address, Cause: backend.Deleted}))
 			w.make(b, "m1")
 			kept, err := w.Kept(t.Context())
 			w.must(err)
@@ -201,16 +202,16 @@ func TestRestoreAfterCrashes(t *testing.T) {
 
 func TestPurge(t *testing.T) {
 	clock := at("05:37:15")
-	w := newWorld(t, ByUUID, func(c *Config) { c.Keep, c.Now = 48*time.Hour, func() time.Time { return clock } })
+	w := newWorld(t, backend.ByUUID, func(c *Config) { c.Keep, c.Now = 48*time.Hour, func() time.Time { return clock } })
 	for _, digit := range []string{"a", "b"} {
 		o := owner(digit, digit+"@example.test")
 		w.make(o, "m1")
-		w.must(w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted}))
+		w.must(w.Trash(t.Context(), backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted}))
 		clock = clock.Add(24 * time.Hour)
 	}
 	c := owner("c", "c@example.test")
 	w.make(c, "m1")
-	w.must(w.Quarantine(t.Context(), Away{UUID: c.UUID, From: c.Address}))
+	w.must(w.Quarantine(t.Context(), backend.Away{UUID: c.UUID, From: c.Address}))
 	w.write("", ".trash/.new-x/Maildir/new/m")
 	w.write("", ".trash/20261124T000000Z-11111111/info")
 
@@ -241,11 +242,11 @@ func TestPurge(t *testing.T) {
 
 // TestPurgeGoesOn lets one store resist: the others go, and it is out of reach and goes the next time.
 func TestPurgeGoesOn(t *testing.T) {
-	w := newWorld(t, ByUUID, func(c *Config) { c.Keep = time.Hour })
+	w := newWorld(t, backend.ByUUID, func(c *Config) { c.Keep = time.Hour })
 	for _, digit := range []string{"a", "b"} {
 		o := owner(digit, digit+"@example.test")
 		w.make(o, "m1")
-		w.must(w.Trash(t.Context(), Away{UUID: o.UUID, From: o.Address, Cause: Deleted}))
+		w.must(w.Trash(t.Context(), backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted}))
 	}
 	w.reopen(func(op, path string) error {
 		if op == "remove" && strings.Contains(path, "-aaaaaaaa") {
@@ -276,7 +277,7 @@ func TestPurgeGoesOn(t *testing.T) {
 
 // TestStoreWithoutInfo proves that nothing is done to a store about which nothing is known.
 func TestStoreWithoutInfo(t *testing.T) {
-	w := newWorld(t, ByUUID)
+	w := newWorld(t, backend.ByUUID)
 	area := w.file(".trash")
 	w.write("", ".trash/20261124T053715Z-aaaaaaaa/home/Maildir/new/m1")
 	if _, err := w.Kept(t.Context()); err == nil {

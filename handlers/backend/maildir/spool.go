@@ -18,19 +18,9 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
-)
-
-// Reuse says what becomes of a store marked for another owner when its address is taken (mail/mailbox/reuse).
-type Reuse string
-
-// The ways to reuse an address.
-const (
-	// QuarantineForeign keeps the store out of everybody's reach.
-	QuarantineForeign Reuse = "quarantine"
-	// AdoptForeign hands it over, as the peer does.
-	AdoptForeign Reuse = "adopt"
 )
 
 // Config describes a spool.
@@ -38,14 +28,14 @@ type Config struct {
 	// Root is the directory below which the default places lie; "/" when empty.
 	Root string
 	// Layout is ByUUID when empty.
-	Layout Layout
+	Layout backend.Layout
 	// Home is the place of a home in layout address, with %d, %n, %u and their L forms; DefaultHome below Root when
 	// empty. Layout uuid does not read it.
 	Home string
 	// UID and GID own the homes: account names or numbers; the caller's own when empty.
 	UID, GID string
 	// Reuse is QuarantineForeign when empty.
-	Reuse Reuse
+	Reuse backend.Reuse
 	// Keep is how long the trash keeps a store; 0 removes it at once.
 	Keep time.Duration
 	// Patience is how long a call waits for the lock of the spool; a minute when 0.
@@ -71,8 +61,8 @@ type Spool struct {
 // Open checks the configuration. It neither reads nor changes the spool.
 func Open(cfg Config) (*Spool, error) {
 	cfg.Root = cmp.Or(cfg.Root, "/")
-	cfg.Layout = cmp.Or(cfg.Layout, ByUUID)
-	cfg.Reuse = cmp.Or(cfg.Reuse, QuarantineForeign)
+	cfg.Layout = cmp.Or(cfg.Layout, backend.ByUUID)
+	cfg.Reuse = cmp.Or(cfg.Reuse, backend.QuarantineForeign)
 	cfg.Patience = cmp.Or(cfg.Patience, time.Minute)
 	if cfg.Now == nil {
 		cfg.Now = time.Now
@@ -81,7 +71,7 @@ func Open(cfg Config) (*Spool, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	home := filepath.Join(cfg.Root, DefaultHome)
-	if cfg.Layout == ByAddress {
+	if cfg.Layout == backend.ByAddress {
 		home = cmp.Or(cfg.Home, home)
 	}
 	places, err := parseHome(cfg.Layout, home)
@@ -99,7 +89,7 @@ func Open(cfg Config) (*Spool, error) {
 }
 
 // Layout returns the layout that the spool was opened with.
-func (s *Spool) Layout() Layout { return s.cfg.Layout }
+func (s *Spool) Layout() backend.Layout { return s.cfg.Layout }
 
 // Check compares the layout that the configuration asks for with the one that the spool has; a difference is a
 // *LayoutError.
@@ -300,7 +290,7 @@ func (w *work) permission(rel string) (uint32, confine.Owner) {
 	switch {
 	case !inside:
 		return 0o700, confine.Caller()
-	case below == "/by-address", below == "/.mailreg-owners", below == "" && w.cfg.Layout == ByUUID:
+	case below == "/by-address", below == "/.mailreg-owners", below == "" && w.cfg.Layout == backend.ByUUID:
 		return 0o755, confine.Caller()
 	default:
 		return 0o700, w.owner

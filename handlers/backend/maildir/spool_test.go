@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -31,7 +32,7 @@ func at(clock string) time.Time {
 	return t
 }
 
-func newWorld(t *testing.T, layout Layout, change ...func(*Config)) *world {
+func newWorld(t *testing.T, layout backend.Layout, change ...func(*Config)) *world {
 	t.Helper()
 	cfg := Config{Root: scratch(t), Layout: layout, Keep: 7 * 24 * time.Hour, Now: func() time.Time { return at("05:37:15") }}
 	if os.Getuid() == 0 {
@@ -79,7 +80,7 @@ func (w *world) must(err error) {
 	}
 }
 
-func (w *world) ensure(o Owner, follow bool) {
+func (w *world) ensure(o backend.Owner, follow bool) {
 	w.t.Helper()
 	w.must(w.Ensure(w.t.Context(), o, follow))
 }
@@ -97,7 +98,7 @@ func (w *world) write(data string, parts ...string) {
 }
 
 // deliver puts a message into the inbox of the owner's home, as the mail user.
-func (w *world) deliver(o Owner, name string) {
+func (w *world) deliver(o backend.Owner, name string) {
 	w.t.Helper()
 	file := w.file(w.homes.home(o.UUID, o.Address), "Maildir/new", name)
 	w.write("Subject: "+name+"\n", strings.TrimPrefix(file, w.file()))
@@ -110,7 +111,7 @@ func (w *world) deliver(o Owner, name string) {
 func (w *world) state() []string {
 	w.t.Helper()
 	var lines []string
-	add := func(s Store) {
+	add := func(s backend.Store) {
 		who := "nobody"
 		if !s.UUID.IsZero() {
 			who = s.UUID.String()[:8]
@@ -150,7 +151,7 @@ func (w *world) state() []string {
 	return lines
 }
 
-func dash(c Cause) string {
+func dash(c backend.Cause) string {
 	if c == "" {
 		return ""
 	}
@@ -165,7 +166,7 @@ func (w *world) want(lines ...string) {
 	}
 }
 
-func owner(digit, address string) Owner {
+func owner(digit, address string) backend.Owner {
 	uuid, err := schema.ParseUUID(strings.Repeat(digit, 8) + "-0000-4000-8000-" + strings.Repeat(digit, 12))
 	if err != nil {
 		panic(err)
@@ -174,7 +175,7 @@ func owner(digit, address string) Owner {
 	if err != nil {
 		panic(err)
 	}
-	return Owner{UUID: uuid, Address: a, Changed: at("05:30:00")}
+	return backend.Owner{UUID: uuid, Address: a, Changed: at("05:30:00")}
 }
 
 var errCrash = errors.New("crash")
@@ -214,7 +215,7 @@ func failAt(n int) func(op, path string) error {
 
 // eachCrash runs op with a crash before each of its changes of the disk, or a failure of it alone, then again after a
 // restart, and twice; the outcome must be the same every time.
-func eachCrash(t *testing.T, layout Layout, setUp func(*world), op func(*world) error, want ...string) {
+func eachCrash(t *testing.T, layout backend.Layout, setUp func(*world), op func(*world) error, want ...string) {
 	t.Helper()
 	for name, fault := range map[string]func(int) func(op, path string) error{"crash": crashAt, "failure": failAt} {
 		for n := 0; ; n++ {
@@ -253,7 +254,7 @@ func (w *world) wantOwners() {
 	private := w.file("private")
 	w.must(filepath.WalkDir(private, func(p string, d os.DirEntry, err error) error {
 		ours := strings.HasPrefix(filepath.Base(p), ".mailreg-") || filepath.Base(p) == "by-address"
-		if err != nil || !d.IsDir() || ours || p == private && w.cfg.Layout == ByUUID {
+		if err != nil || !d.IsDir() || ours || p == private && w.cfg.Layout == backend.ByUUID {
 			return err
 		}
 		var st unix.Stat_t

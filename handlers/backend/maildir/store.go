@@ -5,17 +5,10 @@ import (
 	"path"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
-
-// Owner is whose a store is to be.
-type Owner struct {
-	UUID    schema.UUID
-	Address schema.Address
-	// Changed is when the directory entry changed last (entryCSN); zero when that is not known.
-	Changed time.Time
-}
 
 // bornBefore is how much older than the change that claims its address an unmarked store of layout address may be: the
 // clocks of provider and host differ.
@@ -24,7 +17,7 @@ const bornBefore = 5 * time.Minute
 // Ensure gives the owner a store under the owner's address: the one that the owner has, one that comes back from the
 // trash or the quarantine, an unmarked one that may be adopted, or an empty one. A store that the owner has under another
 // address comes along when follow is set, else it is put out of reach. Idempotent.
-func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
+func (s *Spool) Ensure(ctx context.Context, o backend.Owner, follow bool) error {
 	w, err := s.beginChange(ctx)
 	if err != nil {
 		return err
@@ -37,7 +30,7 @@ func (s *Spool) Ensure(ctx context.Context, o Owner, follow bool) error {
 // may be there all the same: a person has taken the change of address as done without effect. Then it stays as it is, and
 // is the right one when the change is taken back. But one that the owner had left under this address, in a change that was
 // not acknowledged, comes back. Idempotent.
-func (s *Spool) Keep(ctx context.Context, o Owner) error {
+func (s *Spool) Keep(ctx context.Context, o backend.Owner) error {
 	w, err := s.beginChange(ctx)
 	if err != nil {
 		return err
@@ -50,8 +43,8 @@ func (s *Spool) Keep(ctx context.Context, o Owner) error {
 	return failed(o.UUID, err)
 }
 
-func (w *work) rejected(o Owner) (bool, error) {
-	if w.cfg.Layout == ByAddress {
+func (w *work) rejected(o backend.Owner) (bool, error) {
+	if w.cfg.Layout == backend.ByAddress {
 		return false, nil
 	}
 	has, found, err := w.locate(o.UUID)
@@ -69,7 +62,7 @@ func (w *work) rejected(o Owner) (bool, error) {
 //	under another address     yes       it moves, or in layout uuid is only labelled anew
 //	under another address     no        it is put out of reach, and the owner has none
 //	nowhere                   any       one comes back, is adopted, or is made
-func (w *work) ensure(o Owner, follow bool) error {
+func (w *work) ensure(o backend.Owner, follow bool) error {
 	if err := w.firstStore(); err != nil {
 		return err
 	}
@@ -125,7 +118,7 @@ func (s *Spool) Address(ctx context.Context, uuid schema.UUID, hints ...schema.A
 func (w *work) locate(uuid schema.UUID, hints ...schema.Address) (home, bool, error) {
 	var places []string
 	linked := ""
-	if w.cfg.Layout == ByUUID {
+	if w.cfg.Layout == backend.ByUUID {
 		places = append(places, w.homes.home(uuid, schema.Address{}))
 	} else {
 		if linked = w.linked(uuid); linked != "" {
@@ -167,7 +160,7 @@ func (w *work) scan(uuid schema.UUID) (home, bool, error) {
 }
 
 // provide fills the place of an owner who has no store.
-func (w *work) provide(want string, o Owner) error {
+func (w *work) provide(want string, o backend.Owner) error {
 	theirs, err := w.vacate(want, o)
 	if err != nil {
 		return err
@@ -192,33 +185,33 @@ func (w *work) provide(want string, o Owner) error {
 }
 
 // vacate makes a place free, or finds that the store there is the owner's to have.
-func (w *work) vacate(want string, o Owner) (theirs bool, err error) {
+func (w *work) vacate(want string, o backend.Owner) (theirs bool, err error) {
 	h, err := w.look(want)
 	if err != nil || !h.found || h.belongs(o.UUID) {
 		return h.found, err
 	}
 	// The place is somebody else's, or nobody knows whose.
-	if h.marked && w.cfg.Reuse == AdoptForeign {
+	if h.marked && w.cfg.Reuse == backend.AdoptForeign {
 		w.cfg.Logger.Warn("store of another owner handed over", "uuid", o.UUID, "from", h.mark.UUID)
 		return true, nil
 	}
 	if h.marked {
-		_, err := w.put(quarantine, h, Foreign)
+		_, err := w.put(quarantine, h, backend.Foreign)
 		return false, err
 	}
 	adopt, err := w.adoptable(h, o)
 	if err != nil || adopt {
 		return adopt, err
 	}
-	_, err = w.put(quarantine, h, Unmarked)
+	_, err = w.put(quarantine, h, backend.Unmarked)
 	return false, err
 }
 
 // adoptable says whether an unmarked store is the owner's: always in layout uuid, where the path names the
 // owner; in layout address when the owner has held the address since before the host was set up, or when the store was
 // made after the owner got the address.
-func (w *work) adoptable(h home, o Owner) (bool, error) {
-	if w.cfg.Layout == ByUUID {
+func (w *work) adoptable(h home, o backend.Owner) (bool, error) {
+	if w.cfg.Layout == backend.ByUUID {
 		return true, nil
 	}
 	if o.Changed.IsZero() {
@@ -238,7 +231,7 @@ func (w *work) adoptable(h home, o Owner) (bool, error) {
 }
 
 // bring moves the owner's store to its new place (layout address). What was delivered there before is the owner's too.
-func (w *work) bring(has home, want string, o Owner) error {
+func (w *work) bring(has home, want string, o backend.Owner) error {
 	there, err := w.look(want)
 	if err != nil {
 		return err
@@ -246,7 +239,7 @@ func (w *work) bring(has home, want string, o Owner) error {
 	var early *item
 	switch {
 	case there.belongs(o.UUID): // left there by an earlier rename=no
-		_, err = w.put(quarantine, there, Renamed)
+		_, err = w.put(quarantine, there, backend.Renamed)
 	case there.found:
 		early, err = w.early(there, o)
 	}
@@ -268,12 +261,12 @@ func (w *work) bring(has home, want string, o Owner) error {
 }
 
 // early takes what lies at a new place out of the way. It returns the item to merge when that is the owner's.
-func (w *work) early(there home, o Owner) (*item, error) {
+func (w *work) early(there home, o backend.Owner) (*item, error) {
 	theirs, err := w.vacate(there.rel, o)
 	if err != nil || !theirs {
 		return nil, err
 	}
-	i, err := w.put(quarantine, there, Unmarked)
+	i, err := w.put(quarantine, there, backend.Unmarked)
 	return &i, err
 }
 
@@ -281,7 +274,7 @@ func (w *work) early(there home, o Owner) (*item, error) {
 const newPrefix = ".new-"
 
 // createStore makes an empty store that is never visible without its mark.
-func (w *work) createStore(want string, o Owner) error {
+func (w *work) createStore(want string, o backend.Owner) error {
 	temp := path.Join(trash.dir(), newPrefix+o.UUID.String())
 	parent, name, err := w.makeParent(temp)
 	if err != nil {
@@ -332,7 +325,7 @@ func (w *work) maildir(home *confine.Dir) error {
 }
 
 // label brings links and mark in line with the owner. The mark comes last: when it is right, all is.
-func (w *work) label(rel string, o Owner) error {
+func (w *work) label(rel string, o backend.Owner) error {
 	h, err := w.look(rel)
 	if err != nil {
 		return err
@@ -355,7 +348,7 @@ func (w *work) label(rel string, o Owner) error {
 }
 
 // remark writes the owner mark of a place.
-func (w *work) remark(rel string, o Owner) error {
+func (w *work) remark(rel string, o backend.Owner) error {
 	d, err := w.base.Walk(rel)
 	if err != nil {
 		return err

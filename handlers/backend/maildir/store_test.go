@@ -2,29 +2,31 @@ package maildir
 
 import (
 	"testing"
+
+	"github.com/mailreg/mailreg/handlers/backend"
 )
 
 func TestCrashes(t *testing.T) {
 	a, b := owner("a", "a@example.test"), owner("a", "b@example.test")
 	other := owner("b", "b@example.test")
-	ensure := func(o Owner, follow bool) func(*world) error {
+	ensure := func(o backend.Owner, follow bool) func(*world) error {
 		return func(w *world) error { return w.Ensure(w.t.Context(), o, follow) }
 	}
 	withMail := func(w *world) { w.ensure(a, true); w.deliver(a, "m1") }
 	trashed := func(w *world) {
 		withMail(w)
-		w.must(w.Trash(w.t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Deleted}))
+		w.must(w.Trash(w.t.Context(), backend.Away{UUID: a.UUID, From: a.Address, Cause: backend.Deleted}))
 	}
-	away := func(take func(*world, Away) error, cause Cause) func(*world) error {
+	away := func(take func(*world, backend.Away) error, cause backend.Cause) func(*world) error {
 		return func(w *world) error {
-			if err := take(w, Away{UUID: a.UUID, From: a.Address, Unless: b.Address, Cause: cause}); err != nil {
+			if err := take(w, backend.Away{UUID: a.UUID, From: a.Address, Unless: b.Address, Cause: cause}); err != nil {
 				return err
 			}
 			return w.Ensure(w.t.Context(), b, false)
 		}
 	}
-	trash := func(w *world, x Away) error { return w.Trash(w.t.Context(), x) }
-	quarantine := func(w *world, x Away) error { return w.Quarantine(w.t.Context(), x) }
+	trash := func(w *world, x backend.Away) error { return w.Trash(w.t.Context(), x) }
+	quarantine := func(w *world, x backend.Away) error { return w.Quarantine(w.t.Context(), x) }
 	for _, tt := range []struct {
 		name  string
 		setUp func(*world)
@@ -43,17 +45,19 @@ func TestCrashes(t *testing.T) {
 			byAddress: []string{"live aaaaaaaa b@example.test m1"},
 		},
 		{
-			name: "rename=no delete=no", setUp: withMail, op: away(quarantine, Renamed),
+			name: "rename=no delete=no", setUp: withMail, op: away(quarantine, backend.Renamed),
 			byUUID:    []string{"live aaaaaaaa b@example.test", "link b@example.test aaaaaaaa", "quarantined-renamed aaaaaaaa a@example.test m1"},
 			byAddress: []string{"live aaaaaaaa a@example.test m1", "live aaaaaaaa b@example.test"},
 		},
 		{
-			name: "rename=no delete=yes", setUp: withMail, op: away(trash, Renamed),
+			name: "rename=no delete=yes", setUp: withMail, op: away(trash, backend.Renamed),
 			byUUID:    []string{"live aaaaaaaa b@example.test", "link b@example.test aaaaaaaa", "deleted-renamed aaaaaaaa a@example.test m1"},
 			byAddress: []string{"live aaaaaaaa b@example.test", "deleted-renamed aaaaaaaa a@example.test m1"},
 		},
 		{
-			name: "delete", setUp: withMail, op: func(w *world) error { return trash(w, Away{UUID: a.UUID, From: a.Address, Cause: Deleted}) },
+			name: "delete", setUp: withMail, op: func(w *world) error {
+				return trash(w, backend.Away{UUID: a.UUID, From: a.Address, Cause: backend.Deleted})
+			},
 			byUUID:    []string{"deleted-deleted aaaaaaaa a@example.test m1"},
 			byAddress: []string{"deleted-deleted aaaaaaaa a@example.test m1"},
 		},
@@ -74,7 +78,7 @@ func TestCrashes(t *testing.T) {
 		{
 			name: "swap", setUp: func(w *world) { withMail(w); w.ensure(other, true); w.deliver(other, "m2") },
 			op: func(w *world) error {
-				if err := w.SetAside(w.t.Context(), Away{UUID: a.UUID, From: a.Address, Unless: b.Address}); err != nil {
+				if err := w.SetAside(w.t.Context(), backend.Away{UUID: a.UUID, From: a.Address, Unless: b.Address}); err != nil {
 					return err
 				}
 				if err := w.Ensure(w.t.Context(), owner("b", "a@example.test"), true); err != nil {
@@ -90,7 +94,7 @@ func TestCrashes(t *testing.T) {
 			byAddress: []string{"live bbbbbbbb a@example.test", "quarantined-foreign aaaaaaaa a@example.test m1"},
 		},
 	} {
-		for layout, want := range map[Layout][]string{ByUUID: tt.byUUID, ByAddress: tt.byAddress} {
+		for layout, want := range map[backend.Layout][]string{backend.ByUUID: tt.byUUID, backend.ByAddress: tt.byAddress} {
 			if want == nil {
 				continue
 			}
@@ -105,14 +109,14 @@ func TestSetAsideAfterALostCall(t *testing.T) {
 	a, b := owner("a", "a@example.test"), owner("a", "b@example.test")
 	other := owner("b", "b@example.test")
 	for n, done := 0, false; !done; n++ {
-		w := newWorld(t, ByAddress)
+		w := newWorld(t, backend.ByAddress)
 		w.ensure(a, true)
 		w.deliver(a, "m1")
 		w.reopen(crashAt(n))
 		done = w.Ensure(t.Context(), b, true) == nil
 		w.reopen(nil)
 		for range 2 {
-			w.must(w.SetAside(t.Context(), Away{UUID: a.UUID, From: a.Address, Unless: a.Address}))
+			w.must(w.SetAside(t.Context(), backend.Away{UUID: a.UUID, From: a.Address, Unless: a.Address}))
 		}
 		w.ensure(other, true)
 		if kept, err := w.Kept(t.Context()); len(kept) > 0 || err != nil {
@@ -132,10 +136,10 @@ func TestLeaveWhatWasSetAside(t *testing.T) {
 	setUp := func(w *world) {
 		w.ensure(a, true)
 		w.deliver(a, "m1")
-		w.must(w.SetAside(t.Context(), Away{UUID: a.UUID, From: a.Address}))
+		w.must(w.SetAside(t.Context(), backend.Away{UUID: a.UUID, From: a.Address}))
 	}
 	leave := func(w *world) error {
-		return w.Leave(t.Context(), Away{UUID: a.UUID, From: a.Address, Cause: Foreign})
+		return w.Leave(t.Context(), backend.Away{UUID: a.UUID, From: a.Address, Cause: backend.Foreign})
 	}
-	eachCrash(t, ByAddress, setUp, leave, "quarantined-foreign aaaaaaaa a@example.test m1")
+	eachCrash(t, backend.ByAddress, setUp, leave, "quarantined-foreign aaaaaaaa a@example.test m1")
 }

@@ -1,0 +1,92 @@
+// Package backend holds what every keeper of mail stores speaks: whose a store is, why it leaves its place, and how it is
+// found again. The keepers themselves are the packages below: maildir, dovecot and cyrus.
+package backend
+
+import (
+	"time"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// Owner is whose a store is to be.
+type Owner struct {
+	UUID    schema.UUID
+	Address schema.Address
+	// Changed is when the directory entry changed last (entryCSN); zero when that is not known.
+	Changed time.Time
+}
+
+// Layout says what names a store (mail/dovecot/location/key). Cyrus knows ByAddress only.
+type Layout string
+
+// The layouts; docs/architecture.md, "Stores", says what speaks for which.
+const (
+	// ByUUID is private/by-id/<entryUUID>: a change of the address moves nothing.
+	ByUUID Layout = "uuid"
+	// ByAddress is private/<domain>/<local part>, as on the peer.
+	ByAddress Layout = "address"
+)
+
+// Cause says why a store was moved aside.
+type Cause string
+
+// The causes.
+const (
+	// Deleted: delete=yes, and the user is gone, lost the address, or has another home server.
+	Deleted Cause = "deleted"
+	// Renamed: the owner has another address and rename=no.
+	Renamed Cause = "renamed"
+	// Foreign: somebody else got the address.
+	Foreign Cause = "foreign"
+	// Unmarked: older than the claim of who got the address, and nobody knows whose it was.
+	Unmarked Cause = "unmarked"
+)
+
+// Away says which store is to leave its place.
+type Away struct {
+	// UUID is the owner.
+	UUID schema.UUID
+	// From is where the store lies as far as the caller knows.
+	From schema.Address
+	// Unless is the address whose store stays: the one that the owner has from now on. Zero takes any.
+	Unless schema.Address
+	// Cause is kept with the store.
+	Cause Cause
+}
+
+// Reuse says what becomes of a store marked for another owner when its address is taken (mail/mailbox/reuse).
+type Reuse string
+
+// The ways to reuse an address.
+const (
+	// QuarantineForeign keeps the store out of everybody's reach.
+	QuarantineForeign Reuse = "quarantine"
+	// AdoptForeign hands it over, as the peer does.
+	AdoptForeign Reuse = "adopt"
+)
+
+// Store is a store of a host, in place or moved aside.
+type Store struct {
+	// Path is the home as seen from the root, or the name of the mailbox on a server that tells no path.
+	Path string `json:"path"`
+	// UUID is the owner; zero when the store has no mark.
+	UUID schema.UUID `json:"uuid"`
+	// Address is the address under which the store is or was.
+	Address string `json:"address"`
+	// State is live, unmarked, deleted or quarantined. Whether the owner of a live one still exists the directory knows.
+	State string `json:"state"`
+	// ID, Cause and Time are set when the store was moved aside.
+	ID    string    `json:"id,omitempty"`
+	Cause Cause     `json:"cause,omitempty"`
+	Time  time.Time `json:"time,omitzero"`
+	// Place is how its keeper finds it again.
+	Place string `json:"-"`
+}
+
+// Restored tells what became of a store that was put back.
+type Restored struct {
+	// Path is the home as seen from the root.
+	Path string
+	// Left is the number of files that stay where the store was: the home has others of their names, or another owner.
+	Left int
+}
