@@ -10,6 +10,7 @@ const (
 	AttrPrimaryAddress     = "mailPrimaryAddress"
 	AttrAlternativeAddress = "mailAlternativeAddress"
 	AttrHomeServer         = "univentionMailHomeServer"
+	AttrForwardAddress     = "mailForwardAddress"
 )
 
 // Mailbox is the typed view of a mail user (class univentionMail).

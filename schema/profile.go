@@ -47,15 +47,17 @@ var profiles = map[string]map[string]string{
 	"inetorgperson": {
 		ClassMail: "inetOrgPerson", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
 		AttrPrimaryAddress: "mail", AttrAlternativeAddress: "mailLocalAddress", AttrHomeServer: "mailHost",
+		AttrForwardAddress: "mailRoutingAddress",
 	},
 	"freeipa": {
 		ClassMail: "inetOrgPerson", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
 		AttrPrimaryAddress: "mail", AttrAlternativeAddress: "mailAlternateAddress", AttrHomeServer: "mailHost",
-		AttrEntryUUID: string(NSUniqueID), AttrEntryCSN: "",
+		AttrForwardAddress: "mailForwardingAddress", AttrEntryUUID: string(NSUniqueID), AttrEntryCSN: "",
 	},
 	"ad": {
 		ClassMail: "user", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
-		AttrPrimaryAddress: "mail", AttrAlternativeAddress: proxyAddresses, AttrHomeServer: "", "uid": "sAMAccountName",
+		AttrPrimaryAddress: "mail", AttrAlternativeAddress: proxyAddresses, AttrHomeServer: "", AttrForwardAddress: "",
+		"uid":         "sAMAccountName",
 		AttrEntryUUID: string(ObjectGUID), AttrEntryDN: "distinguishedName", AttrCreated: "whenCreated",
 		AttrModified: "whenChanged", AttrEntryCSN: "",
 	},
@@ -72,6 +74,9 @@ func NewProfile(name string, overrides map[string]string) (Profile, error) {
 	p := Profile{name: name, names: map[string]string{}}
 	for _, names := range []map[string]string{table, overrides} {
 		for canonical, own := range names {
+			if own != "" && !isDescriptor(own) {
+				return Profile{}, fmt.Errorf("ldap/attribute/%s: %q is not the name of an attribute or class", canonical, own)
+			}
 			p.names[strings.ToLower(canonical)] = own
 		}
 	}
@@ -79,6 +84,12 @@ func NewProfile(name string, overrides map[string]string) (Profile, error) {
 		return Profile{}, fmt.Errorf("ldap/attribute/%s: %w", AttrEntryUUID, err)
 	}
 	return p, nil
+}
+
+// isDescriptor reports whether a text has the form of a name (RFC 4512 section 1.4, keystring).
+func isDescriptor(text string) bool {
+	return strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == "" &&
+		strings.IndexAny(text, "0123456789-") != 0
 }
 
 // Attribute returns what the directory calls an attribute or a class; options stay. It is "" when it has none.

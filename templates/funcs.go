@@ -25,6 +25,8 @@ var trueWords = []string{"yes", "true", "1", "on", "enable", "enabled"}
 //	path PATH           PATH below the root
 //	version SERVER [V]  the installed version; with V, whether it is at least V
 //	include PATH        the file PATH below the root, as it stands, between comments; nothing when there is none
+//	attribute NAME      what the directory calls an attribute or class of UCS; nothing when it has none
+//	filter F [VALUE...] what to ask the directory in place of a filter in words of UCS; {} in it stand for the values
 //	secret KEY          the content of the file that KEY names; nothing when it is missing
 //	hostport IP PORT    IP:PORT as mail servers write it
 //	begins VALUE TEXT   whether the value begins with the text
@@ -37,6 +39,7 @@ func (r *rendering) funcs() template.FuncMap {
 		emitName: r.emit,
 		"get":    r.get, "bool": r.bool, "int": r.int, "list": r.list, "prefix": r.prefix,
 		"fqdn": r.fqdn, "path": r.path, "version": r.version, "include": r.include, "secret": r.secret,
+		"attribute": r.attribute, "filter": r.filter,
 		"hostport": hostport, "begins": begins, "header": r.header, "eq": equal, "ne": unequal,
 	}
 }

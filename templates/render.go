@@ -77,6 +77,9 @@ func (r *rendering) emit(v any) (string, error) {
 	var it any
 	switch v := v.(type) {
 	case *Value:
+		if lacking, ok := strings.CutPrefix(r.unset, directoryPrefix); v == nil && ok {
+			return "", fmt.Errorf("ldap/profile: the directory has no %s, which a template writes", lacking)
+		}
 		if v == nil {
 			v = &Value{key: r.unset}
 		}
@@ -85,6 +88,8 @@ func (r *rendering) emit(v any) (string, error) {
 		it = item{values: v, list: true}
 	case verbatim:
 		it = v
+	case spelled:
+		return string(v), nil
 	case bool:
 		it = item{values: []*Value{{text: map[bool]string{true: "yes", false: "no"}[v], bare: true}}}
 	case string:

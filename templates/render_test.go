@@ -25,7 +25,7 @@ func functions() templates.World {
 	return world("/tmp/mr-1", map[string]string{
 		"hostname": "Mail1", "domainname": "example.test", "text": "a $b", "yes": "Enabled", "no": "disable", "number": "42",
 		"list": "a, b c", "entry/10": "ten", "entry/9": "", "entry/x": "ex", "secret": "/etc/s", "nosecret": "/etc/none",
-		"four": "192.0.2.1", "six": "2001:db8::1",
+		"four": "192.0.2.1", "six": "2001:db8::1", "ldap/profile": "ad", "ldap/attribute/mailHost": "mailHost",
 	}, map[string]string{
 		"/etc/s": " pass word \r\n", "/tmp/mr-1/etc/local": "\n\nkey = $value  \n\tmore\n\n",
 	}, map[string]string{"dovecot": "2.10.1-3"})
@@ -49,6 +49,9 @@ func TestFunctions(t *testing.T) {
 		{`x = {{begins (get "text") "a "}} {{begins (get "unset") "a"}}`, "x = yes no"},
 		{`x = {{eq (get "text") "b" "a $b"}} {{ne (int "number") 42}}`, "x = yes no"},
 		{`x = {{with $x := get "text"}}{{len (list "list")}}{{end}}`, "x = 3"},
+		{`x = {{attribute "mailPrimaryAddress"}}{{with attribute "univentionMailHomeServer"}}{{.}}{{else}}!{{end}}`, "x = mail!"},
+		{`x = {{filter "(uid=%s)(mailHost={})(univentionMailHomeServer={})" (get "text") (get "number")}}`, "x = (!(objectClass=*))"},
+		{`x = {{filter "(uid=%s)(mailHost={})" (get "four")}}`, "x = (sAMAccountName=%s)(mailHost=192.0.2.1)"},
 		{"{{header}}\nx = y", "# Warning: this file is generated"},
 		{"x = y  \n\n\n\nz = {{get \"unset\"}}\n\n", "x = y\n\nz =\n"},
 	} {
@@ -63,6 +66,7 @@ func TestRenderErrors(t *testing.T) {
 	broken := functions()
 	broken.ReadFile = func(string) ([]byte, error) { return nil, errors.New("disk\nfailure") }
 	nameless := world("/", nil, nil, nil)
+	misnamed := world("/", map[string]string{"ldap/attribute/uid": "u)(x"}, nil, nil)
 	blank := functions()
 	blank.Root = "/tmp/a b"
 	for _, test := range []struct {
@@ -81,6 +85,11 @@ func TestRenderErrors(t *testing.T) {
 		{"postfix-main", `x = {{header}}`, functions(), "does not stand on a line of its own"},
 		{"postfix-main", `x = {{prefix "entry/"}}`, functions(), "is not for writing"},
 		{"postfix-main", `x = {{hostport 1 2}}`, functions(), "no address"},
+		{"ldap-map", `query_filter = {{filter "(uid={})" (get "text")}}`, functions(), `text: value has ' ', which has a meaning there`},
+		{"ldap-map", `x = {{filter "(uid={})"}}`, functions(), "with 0 values"},
+		{"ldap-map", `x = {{filter "(uid="}}`, functions(), "is no comparison"},
+		{"ldap-map", `x = {{attribute "univentionMailHomeServer"}}`, functions(), "the directory has no univentionMailHomeServer"},
+		{"ldap-map", `x = {{attribute "uid"}}`, misnamed, `ldap/attribute/uid: "u)(x" is not the name of an attribute or class`},
 		{"postfix-table", "a {{get \"unset\"}}", functions(), "unset: value is empty"},
 		{"dovecot", "a = {{list \"text\"}}", functions(), `text: value has '$'`},
 	} {
@@ -122,14 +131,15 @@ func TestNumbersWithBlanks(t *testing.T) {
 
 func TestUses(t *testing.T) {
 	const text = `{{if bool "no"}}{{get "unseen"}}{{end}}x = {{get "text"}}{{fqdn}}{{range prefix "entry/"}}{{end}}{{secret "secret"}}
-{{with include "/etc/none"}}{{end}}{{if version "dovecot" "2.4"}}{{end}}{{list "list"}}`
+{{with include "/etc/none"}}{{end}}{{if version "dovecot" "2.4"}}{{end}}{{list "list"}}
+{{attribute "uid"}}`
 	_, uses, err := renderText(t, "dovecot", text, functions())
 	if err == nil {
 		t.Error("this text is for its uses only, it must not render")
 	}
 	want := templates.Uses{
-		Keys:     []string{"domainname", "hostname", "list", "no", "secret", "text"},
-		Prefixes: []string{"entry/"},
+		Keys:     []string{"domainname", "hostname", "ldap/profile", "list", "no", "secret", "text"},
+		Prefixes: []string{"entry/", "ldap/attribute/"},
 		Files:    []string{"/etc/s", "/tmp/mr-1/etc/none"},
 		Versions: []string{"dovecot"},
 	}

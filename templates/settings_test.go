@@ -98,6 +98,15 @@ func world(root string, values, files, versions map[string]string) templates.Wor
 			return []byte(text), nil
 		},
 		Version: func(server string) string { return versions[server] },
+		Directory: func() (templates.Directory, error) {
+			own := map[string]string{}
+			for key, value := range values {
+				if name, ok := strings.CutPrefix(key, "ldap/attribute/"); ok {
+					own[name] = value
+				}
+			}
+			return schema.NewProfile(values["ldap/profile"], own)
+		},
 	}
 }
 

@@ -13,6 +13,20 @@ type Settings interface {
 	Expands(key string) bool
 }
 
+// Directory tells what the LDAP directory calls what templates name by the names of UCS.
+type Directory interface {
+	// Attribute returns the name of an attribute or a class, "" when the directory has none.
+	Attribute(canonical string) string
+	// Question returns what is to be asked in place of a filter, or of several in a row.
+	Question(filter string) (string, error)
+}
+
+// The settings that decide about Directory.
+const (
+	directoryKey    = "ldap/profile"
+	directoryPrefix = "ldap/attribute/"
+)
+
 // World is the rest of what a rendering may look at. Every look is recorded.
 type World struct {
 	// Root is the root that function path puts before a path, "/" or a directory without a trailing slash.
@@ -22,6 +36,8 @@ type World struct {
 	// ReadFile returns the content of a file of the machine, such as "/tmp/mr-1/etc/postfix/main.cf.local": the path is
 	// absolute and has the root in it already. An fs.ErrNotExist error means that there is none.
 	ReadFile func(path string) ([]byte, error)
+	// Directory returns what the directory calls its attributes and classes. Only functions attribute and filter look at it.
+	Directory func() (Directory, error)
 	// Version returns the installed version of a server or of one of its packages, such as "2.3.19" for "dovecot"; ""
 	// when it is not installed, or not known.
 	Version func(server string) string

@@ -81,6 +81,9 @@ type Entry struct {
 // verbatim is text that is not a value: a .local file or a header. It is written as it stands, on lines of its own.
 type verbatim string
 
+// spelled is text that counts as text of the template; the values in it have their marks.
+type spelled string
+
 // item is what one action writes.
 type item struct {
 	values []*Value

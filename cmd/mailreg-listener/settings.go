@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -75,7 +74,7 @@ func readSettings(view *registry.View) (settings, error) {
 	}
 	s.host = host
 	s.staging = view.String("mailreg/mode") == "staging"
-	if s.profile, err = readProfile(view); err != nil {
+	if s.profile, err = view.Profile(); err != nil {
 		return s, settingsError{err}
 	}
 	s.source, s.interval = provider.Kind(view.String("ldap/source")), view.Duration("ldap/interval")
@@ -88,13 +87,4 @@ func readSettings(view *registry.View) (settings, error) {
 			"by which this directory identifies entries: set it to address", s.homes)
 	}
 	return s, nil
-}
-
-// readProfile returns what the directory calls attributes and classes.
-func readProfile(view *registry.View) (schema.Profile, error) {
-	own := map[string]string{}
-	for _, pair := range view.Prefix("ldap/attribute/") {
-		own[path.Base(pair.Key)] = pair.Value
-	}
-	return schema.NewProfile(view.String("ldap/profile"), own)
 }

@@ -205,7 +205,10 @@ func (p *Plan) warn(format string, args ...any) {
 
 // world is what a rendering may look at.
 func (p *Plan) world(v *settings.View) templates.World {
-	return templates.World{Root: p.Root, Settings: withSecrets{v, p}, ReadFile: os.ReadFile, Version: p.version}
+	return templates.World{
+		Root: p.Root, Settings: withSecrets{v, p}, ReadFile: os.ReadFile, Version: p.version,
+		Directory: func() (templates.Directory, error) { return v.Profile() },
+	}
 }
 
 // version asks a service for its version once.

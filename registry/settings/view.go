@@ -369,6 +369,15 @@ func (v *View) Off() []string { return v.table.off }
 // Declarations returns all declarations, patterns included, sorted by key.
 func (v *View) Declarations() []schema.Declaration { return v.table.all() }
 
+// Profile returns what the directory calls attributes and classes.
+func (v *View) Profile() (schema.Profile, error) {
+	own := map[string]string{}
+	for _, pair := range v.Prefix("ldap/attribute/") {
+		own[strings.TrimPrefix(pair.Key, "ldap/attribute/")] = pair.Value
+	}
+	return schema.NewProfile(v.String("ldap/profile"), own)
+}
+
 // FQDN returns hostname.domainname in lower case, or an error that names the keys to set.
 func (v *View) FQDN() (string, error) {
 	host, domain := v.String("hostname"), v.String("domainname")
