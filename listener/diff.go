@@ -13,8 +13,8 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// Diff compares what the directory holds, the replica, what handlers have acknowledged, and what the mail server has.
-// Nothing is changed.
+// Diff compares what the directory holds, the replica, what handlers have acknowledged, and what the mail server has. Only
+// what the mail server has otherwise is repaired, and only when that is asked for.
 func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.DiffResult, error) {
 	result := control.DiffResult{Entries: []control.DiffEntry{}}
 	workers := l.workers
@@ -37,6 +37,11 @@ func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.Dif
 		if err := w.diff(ctx, pick, drift, &result); err != nil {
 			return result, err
 		}
+		if (r.Selection == control.Selection{}) {
+			if err := w.survey(ctx, &result); err != nil {
+				return result, err
+			}
+		}
 	}
 	if r.Handler == "" {
 		for _, d := range drift { // of no handler's entries
@@ -49,7 +54,10 @@ func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.Dif
 		}
 	}
 	slices.SortStableFunc(result.Entries, func(a, b control.DiffEntry) int { return cmp.Compare(a.DN, b.DN) })
-	return result, nil
+	if r.Repair {
+		err = l.repair(&result)
+	}
+	return result, err
 }
 
 // drift scans the directory and returns in what the replica differs from it; nothing when it cannot be scanned.
@@ -109,8 +117,6 @@ type comparison struct {
 	control.DiffEntry
 	// failed is why the server could not be looked at.
 	failed error
-	// waived is set when a person has kept what was acknowledged from happening.
-	waived bool
 }
 
 // compare compares one entry with what the handler has acknowledged and, when nothing is under way, with the server.
@@ -122,7 +128,7 @@ func (w *worker) compare(ctx context.Context, entry *schema.Entry) (comparison, 
 	err := w.l.store.View(func(tx *store.Tx) error {
 		v := w.view(tx)
 		was := v.h.Acked(entry.UUID)
-		acked, d.waived = was.Entry, was.Waived
+		acked, d.Waived = was.Entry, was.Waived
 		m, open := v.h.Mark(entry.UUID)
 		target, _, _ := w.target(tx.Entry(entry.UUID))
 		switch {
@@ -149,7 +155,7 @@ func (w *worker) compare(ctx context.Context, entry *schema.Entry) (comparison, 
 	if err != nil {
 		d.Error, d.failed = err.Error(), err
 	}
-	if d.Server = append(d.Server, found...); d.waived && len(found) > 0 {
+	if d.Server = append(d.Server, found...); d.Waived && len(found) > 0 {
 		d.Reason = "a person has rejected or dropped it"
 	}
 	return d, nil

@@ -123,6 +123,12 @@ type Inspector interface {
 	Inspect(ctx context.Context, acknowledged *schema.Entry) ([]schema.Difference, error)
 }
 
+// Surveyor is an Inspector whose target may hold what none of its entries accounts for.
+type Surveyor interface {
+	// Survey finds that, and changes nothing. What it names with a UUID goes by Apply of a change that has no sides.
+	Survey(ctx context.Context, known func(schema.UUID) bool) ([]schema.Stray, error)
+}
+
 // Reidentifier is a handler that keeps what it does by the ids of entries. When the directory was loaded anew, its entries have
 // others.
 type Reidentifier interface {

@@ -83,7 +83,7 @@ func (w *worker) sliced(uuid schema.UUID, c comparison, status *control.SliceSta
 		return nil
 	}
 	status.Checked++
-	if len(c.Server) == 0 || c.waived {
+	if len(c.Server) == 0 || c.Waived {
 		return nil
 	}
 	status.Differed++

@@ -7,3 +7,10 @@ type Difference struct {
 	Want string `json:"want"`
 	Have string `json:"have"`
 }
+
+// Stray is something on a mail server that belongs to no entry.
+type Stray struct {
+	// UUID is the owner that it is marked for; zero when it has no mark, or must not go by itself.
+	UUID UUID
+	Difference
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -169,11 +170,15 @@ func newCompareCommand(a *app) *cobra.Command {
 		Use:   "diff [HANDLER]",
 		Short: "Compare the directory, the replica, what handlers have done, and the mail server",
 		Long: `diff prints every entry that is not the same in the directory, in the replica, in what the handler has
-acknowledged, and on the mail server, with the reason where one is known. It changes nothing: resync and
-audit repair. Exit codes: 0 all is the same, 1 something differs, 2 it could not be compared.`,
+acknowledged, and on the mail server, with the reason where one is known, and what the mail server has
+that belongs to no entry. --repair has the handlers put right what differs on the mail server; nothing is
+destroyed by that, stores that belong to nobody go to the trash where mail of deleted users does. What
+differs from the directory is for listener audit. Exit codes: 0 all is the same, 1 something differs, 2 it
+could not be compared.`,
 		Args: cobra.MaximumNArgs(1),
 	}
 	selectionFlags(command, &request.Selection)
+	command.Flags().BoolVar(&request.Repair, "repair", false, "put right what differs on the mail server")
 	command.RunE = func(c *cobra.Command, args []string) error {
 		request.Handler = strings.Join(args, "")
 		result, err := a.daemon().Diff(c.Context(), request)
@@ -218,10 +223,17 @@ func (a *app) showDiff(r control.DiffResult) {
 		if e.Reason != "" {
 			acknowledged += " (" + oneLine(e.Reason) + ")"
 		}
-		rows = append(rows, []string{oneLine(e.DN), e.Handler, e.Directory, acknowledged, server})
+		name := oneLine(e.DN)
+		if name == "" {
+			name = cmp.Or(uuidText(e.UUID), "-")
+		}
+		rows = append(rows, []string{name, e.Handler, e.Directory, acknowledged, server})
 	}
 	if len(r.Entries) > 0 {
 		a.table(rows)
 	}
 	fmt.Fprintf(a.stderr, "%s of %d\n", counted(len(r.Entries), "difference", "differences"), r.Checked)
+	if r.Repairing > 0 {
+		fmt.Fprintf(a.stderr, "%s under repair: mailreg listener wait returns when that is done\n", counted(r.Repairing, "entry", "entries"))
+	}
 }

@@ -222,13 +222,19 @@ mailreg/audit/schedule sagt, und wenn er Grund hat, an seiner Kopie zu zweifeln.
 	{"Compare the directory, the replica, what handlers have done, and the mail server", "Vergleicht Verzeichnis, Kopie, was Handler getan haben, und den Mailserver"},
 	{
 		`diff prints every entry that is not the same in the directory, in the replica, in what the handler has
-acknowledged, and on the mail server, with the reason where one is known. It changes nothing: resync and
-audit repair. Exit codes: 0 all is the same, 1 something differs, 2 it could not be compared.`,
+acknowledged, and on the mail server, with the reason where one is known, and what the mail server has
+that belongs to no entry. --repair has the handlers put right what differs on the mail server; nothing is
+destroyed by that, stores that belong to nobody go to the trash where mail of deleted users does. What
+differs from the directory is for listener audit. Exit codes: 0 all is the same, 1 something differs, 2 it
+could not be compared.`,
 		`diff zeigt jeden Eintrag, der nicht überall derselbe ist: im Verzeichnis, in der Kopie, in dem, was der
-Handler bestätigt hat, und auf dem Mailserver, mit dem Grund, wo einer bekannt ist. Es ändert nichts:
-resync und audit bessern aus. Rückgabewerte: 0 alles ist gleich, 1 etwas weicht ab,
-2 der Vergleich ist misslungen.`,
+Handler bestätigt hat, und auf dem Mailserver, mit dem Grund, wo einer bekannt ist, und was der Mailserver
+hat, das zu keinem Eintrag gehört. --repair lässt die Handler richten, was auf dem Mailserver abweicht;
+dabei wird nichts zerstört, und Mailspeicher, die niemandem gehören, kommen in den Papierkorb, wo die Mail
+gelöschter Benutzer dorthin kommt. Was vom Verzeichnis abweicht, bessert listener audit aus. Rückgabewerte:
+0 alles ist gleich, 1 etwas weicht ab, 2 der Vergleich ist misslungen.`,
 	},
+	{"put right what differs on the mail server", "richtet, was auf dem Mailserver abweicht"},
 	{"only the entry named `DN`", "nur der Eintrag mit dem Namen `DN`"},
 	{"print what would be applied again and do nothing", "sagt, was noch einmal angewandt würde, und tut nichts"},
 	{"only the entry with this `UUID`", "nur der Eintrag mit dieser `UUID`"},
