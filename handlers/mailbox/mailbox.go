@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -22,6 +23,10 @@ const purgeEvery = time.Hour
 // Backend keeps stores on a mail server. Each change of a store is idempotent.
 type Backend interface {
 	Layout() backend.Layout
+	// Inspect tells how an owner's store differs from what Ensure would leave.
+	Inspect(ctx context.Context, o backend.Owner) ([]schema.Difference, error)
+	// Stores yields the stores in place, sorted by path.
+	Stores(ctx context.Context) iter.Seq2[backend.Store, error]
 	// Address returns the address of the store that is in place for an owner.
 	Address(ctx context.Context, owner schema.UUID, hints ...schema.Address) (schema.Address, bool, error)
 	Ensure(ctx context.Context, o backend.Owner, follow bool) error
@@ -204,29 +209,6 @@ func named(c schema.Change, err error) error {
 		return fmt.Errorf("%s: %w", who, err)
 	}
 	return fmt.Errorf("entry %s: %w", c.UUID, err)
-}
-
-// Inspect tells whether the owner's store is in place under the primary address. Whoever has another home needs none.
-func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Difference, error) {
-	m, err := parse(e)
-	if err != nil {
-		return nil, err
-	}
-	s, keeper, err := h.open()
-	if err != nil || !s.mine(m) {
-		return nil, err
-	}
-	at, found, err := keeper.Address(ctx, e.UUID, m.Primary)
-	switch {
-	case err != nil:
-		return nil, err
-	case !found:
-		return []schema.Difference{{What: "store", Want: m.Primary.String()}}, nil
-	case at != m.Primary:
-		return []schema.Difference{{What: "store", Want: m.Primary.String(), Have: at.String()}}, nil
-	default:
-		return nil, nil
-	}
 }
 
 func (h *Handler) open() (Settings, Backend, error) {

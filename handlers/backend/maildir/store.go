@@ -324,8 +324,11 @@ func (w *work) maildir(home *confine.Dir) error {
 	return maildir.Sync()
 }
 
-// label brings links and mark in line with the owner. The mark comes last: when it is right, all is.
+// label brings account, links and mark in line with the owner. The mark comes last: when it is right, all is.
 func (w *work) label(rel string, o backend.Owner) error {
+	if err := w.own(rel); err != nil {
+		return err
+	}
 	h, err := w.look(rel)
 	if err != nil {
 		return err
