@@ -125,6 +125,10 @@ var everyPoint = []step{
 	{"day", 0, 0},
 	{"day", 0, 0}, // in case that the first one broke
 	{"wait", 0, 0},
+	{"spoil", 3, 0},
+	{"repair", 0, 0},
+	{"repair", 0, 0}, // in case that the first one broke
+	{"wait", 0, 0},
 	{"slip", 1, 0},
 	{"audit", 0, 0},
 	{"audit", 0, 0}, // in case that the first one broke

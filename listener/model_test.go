@@ -331,6 +331,8 @@ func (w *world) do(s step) {
 				book.mu.Unlock()
 			}
 		}
+	case "repair":
+		w.must(w.listener.Diff(context.Background(), control.DiffRequest{Handler: "ledger", Repair: true}))
 	case "day":
 		time.Sleep(25 * time.Hour)
 	case "resync":

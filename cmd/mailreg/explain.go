@@ -94,7 +94,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 		}
 		found := explain.Store{Store: store}
 		var err error
-		found.Messages, found.Bytes, err = spool.Count(ctx, store)
+		found.Usage, err = spool.Usage(ctx, store)
 		all = append(all, found)
 		return err
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -18,23 +16,14 @@ import (
 
 func newMailboxCommand(a *app) *cobra.Command {
 	command := &cobra.Command{Use: "mailbox", Short: "Look at mail stores and bring set-aside ones back"}
-	list := &cobra.Command{
-		Use:   "list",
-		Short: "List the stores in place and their owners",
-		Long: `list prints every store of this host. State is live, orphan when no directory entry reaches the store
-from this host, or unmarked when nobody knows its owner. Without the daemon no store is known as orphan.`,
-		Args: cobra.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return a.mailboxList(c.Context()) },
-	}
 	show := &cobra.Command{
 		Use:   "show ADDRESS",
 		Short: "Tell whose store an address has, and what it holds",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(c *cobra.Command, args []string) error { return a.mailboxShow(c.Context(), args[0]) },
 	}
-	jsonFlag(a, list)
 	jsonFlag(a, show)
-	command.AddCommand(list, show, newTrashCommand(a))
+	command.AddCommand(newMailboxListCommand(a), show, newMailboxPlanCommand(a), newTrashCommand(a))
 	return command
 }
 
@@ -45,7 +34,8 @@ type storeJSON struct {
 	DN      string `json:"dn"`
 	Address string `json:"address"`
 	// State is live, orphan, unmarked, deleted or quarantined.
-	State string `json:"state"`
+	State string         `json:"state"`
+	Usage *backend.Usage `json:"usage,omitempty"`
 }
 
 // shownJSON is what mailbox show prints beyond that.
@@ -53,6 +43,9 @@ type shownJSON struct {
 	storeJSON
 	Messages int   `json:"messages"`
 	Bytes    int64 `json:"bytes"`
+	// LastMail is when a message came or went last, LastLogin when its user logged in last.
+	LastMail  control.Moment `json:"last_mail"`
+	LastLogin control.Moment `json:"last_login"`
 	// Kept are stores of the address that were moved aside.
 	Kept []keptJSON `json:"kept"`
 }
@@ -64,31 +57,6 @@ func (a *app) spool() (*maildir.Spool, error) {
 		return nil, err
 	}
 	return maildir.Open(mailbox.SpoolConfig(a.root, view, nil))
-}
-
-func (a *app) mailboxList(ctx context.Context) error {
-	spool, err := a.spool()
-	if err != nil {
-		return err
-	}
-	owners := a.owners(ctx, control.Selection{})
-	all := []storeJSON{}
-	for store, err := range spool.Stores(ctx) {
-		if err != nil {
-			return err
-		}
-		all = append(all, owners.describe(store))
-	}
-	slices.SortStableFunc(all, func(x, y storeJSON) int { return cmp.Compare(x.Address, y.Address) })
-	if a.json {
-		return a.printJSON(all)
-	}
-	rows := [][]string{{"ADDRESS", "UUID", "STATE", "DN"}}
-	for _, s := range all {
-		rows = append(rows, []string{s.Address, s.UUID, s.State, oneLine(s.DN)})
-	}
-	a.table(rows)
-	return nil
 }
 
 // mailboxShow tells of the store in place, or of the newest one that was moved aside when there is none.
@@ -115,14 +83,18 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 		selection = control.Selection{UUID: first.UUID.String()}
 	}
 	shown := shownJSON{storeJSON: a.owners(ctx, selection).describe(first), Kept: keptToJSON(rest)}
-	if shown.Messages, shown.Bytes, err = spool.Count(ctx, first); err != nil {
+	usage, err := spool.Usage(ctx, first)
+	if err != nil {
 		return err
 	}
+	shown.Messages, shown.Bytes = usage.Messages, usage.Bytes
+	shown.LastMail.Time, shown.LastLogin.Time = usage.LastMail, usage.LastLogin
 	if a.json {
 		return a.printJSON(shown)
 	}
-	a.printf("Address: %s\nState: %s\nUUID: %s\nDN: %s\nPath: %s\nMessages: %d\nBytes: %d\n",
-		shown.Address, shown.State, shown.UUID, oneLine(shown.DN), oneLine(shown.Path), shown.Messages, shown.Bytes)
+	a.printf("Address: %s\nState: %s\nUUID: %s\nDN: %s\nPath: %s\nMessages: %d\nBytes: %d\nLast mail: %s\nLast login: %s\n",
+		shown.Address, shown.State, shown.UUID, oneLine(shown.DN), oneLine(shown.Path), shown.Messages, shown.Bytes,
+		moment(usage.LastMail), moment(usage.LastLogin))
 	if len(rest) > 0 {
 		a.printf("Kept:\n")
 		a.showKept(shown.Kept)

@@ -73,7 +73,12 @@ func storeOwner(t *testing.T, digit, address string) backend.Owner {
 func (s *site) mail(o backend.Owner, message string) {
 	s.t.Helper()
 	s.must(s.spool.Ensure(s.t.Context(), o, true))
-	s.write("var/spool/dovecot/private/by-id/"+o.UUID.String()+"/Maildir/new/"+message, "Subject: "+message+"\n\n")
+	home := "var/spool/dovecot/private/by-id/" + o.UUID.String()
+	s.write(home+"/Maildir/new/"+message, "Subject: "+message+"\n\n")
+	s.write(home+"/last-login", "shared/last-login/"+o.Address.String()+"\n1795500000\n")
+	for _, name := range []string{"new", "cur"} {
+		s.must(os.Chtimes(filepath.Join(s.root, home, "Maildir", name), time.Time{}, time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)))
+	}
 }
 
 func (s *site) trash(o backend.Owner) {
@@ -151,12 +156,18 @@ ben@example.test   bbbbbbbb-0000-4000-8000-bbbbbbbbbbbb  orphan  uid=ben,dc=exam
 	want := map[string]any{
 		"path": "/var/spool/dovecot/private/by-id/aaaaaaaa-0000-4000-8000-aaaaaaaaaaaa", "uuid": anna.UUID.String(),
 		"dn": "uid=anna,dc=example,dc=test", "address": "anna@example.test", "state": "live",
-		"messages": 1.0, "bytes": 13.0, "kept": []any{},
+		"messages": 1.0, "bytes": 13.0, "last_mail": "2026-11-02T12:00:00Z", "last_login": "2026-11-24T06:00:00Z", "kept": []any{},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("show (-want +got):\n%s", diff)
 	}
 	s.wants(1, "", "no store on this host has the address carl@example.test", "mailbox", "show", "carl@example.test")
+
+	out, _, _ = s.run("mailbox", "list", "--orphans")
+	if lines := strings.Split(out, "\n"); len(lines) != 3 || !strings.Contains(lines[0], "UNUSED") ||
+		!strings.HasPrefix(lines[1], "ben@example.test  bbbbbbbb-0000-4000-8000-bbbbbbbbbbbb  orphan  1         13     2026-11-02T12:00:00Z  2026-11-24T06:00:00Z") {
+		t.Errorf("mailbox list --orphans:\n%s", out)
+	}
 	s.wants(1, "", "a dot must stand between", "mailbox", "show", "../x@example.test")
 }
 
@@ -208,4 +219,12 @@ func TestAuthFlushWithoutServer(t *testing.T) {
 	s := newSite(t)
 	s.wants(0, "Skipped: dovecot (not running)\n", "", "auth", "flush")
 	s.wants(0, "Skipped: dovecot (not running)\n", "", "auth", "flush", "anna@example.test")
+}
+
+// TestMailboxPlan has a daemon with a plan for one entry, which an address finds.
+func TestMailboxPlan(t *testing.T) {
+	s := newSite(t)
+	s.serve()
+	s.wants(0, "Planned: mailbox change 00000000-0000-0000-0000-000000000000 uid=anna (takes mail away)\n  move a@x to b@x\n  waits\n", "1 change", "mailbox", "plan")
+	s.wants(1, "", "is no address", "mailbox", "plan", "nobody")
 }

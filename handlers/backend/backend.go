@@ -83,6 +83,15 @@ type Store struct {
 	Place string `json:"-"`
 }
 
+// Usage is what a store holds and when it was used.
+type Usage struct {
+	Messages int   `json:"messages"`
+	Bytes    int64 `json:"bytes"`
+	// LastMail is when a message came or went last, LastLogin when its user logged in last; zero when that is not known.
+	LastMail  time.Time `json:"last_mail,omitzero"`
+	LastLogin time.Time `json:"last_login,omitzero"`
+}
+
 // Restored tells what became of a store that was put back.
 type Restored struct {
 	// Path is the home as seen from the root.

@@ -33,8 +33,7 @@ type Facts struct {
 // Store is a store with what it holds.
 type Store struct {
 	backend.Store
-	Messages int   `json:"messages"`
-	Bytes    int64 `json:"bytes"`
+	backend.Usage
 }
 
 // reachedFrom reports whether mail of an entry goes to the store.
@@ -242,6 +241,9 @@ func (s Store) describe() string {
 		text += ", " + s.Address
 	}
 	text += fmt.Sprintf(", messages %d, bytes %d", s.Messages, s.Bytes)
+	if !s.LastLogin.IsZero() {
+		text += ", last login " + moment(s.LastLogin)
+	}
 	if s.ID != "" {
 		text += " (mailreg mailbox trash restore " + s.ID + ")"
 	}

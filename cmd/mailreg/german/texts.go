@@ -265,10 +265,26 @@ alle Schlüssel darunter (KEY/...). Geheimnisse werden als solche gezeigt; ihre 
 	{"List the stores in place and their owners", "Nennt die Postfächer an ihrem Platz und wem sie gehören"},
 	{
 		`list prints every store of this host. State is live, orphan when no directory entry reaches the store
-from this host, or unmarked when nobody knows its owner. Without the daemon no store is known as orphan.`,
+from this host, or unmarked when nobody knows its owner. Without the daemon no store is known as orphan.
+--usage reads each store for its messages and bytes, for when mail came or went last and when its user
+logged in last. --orphans lists only those that no mail reaches any more, with the time since when they
+have not been used.`,
 		`list gibt jedes Postfach dieses Rechners aus. Der Zustand ist live, orphan, wenn kein Eintrag des
 Verzeichnisses es von diesem Rechner aus erreicht, oder unmarked, wenn niemand weiß, wem es gehört. Ohne den
-Dienst ist von keinem bekannt, ob es orphan ist.`,
+Dienst ist von keinem bekannt, ob es orphan ist. --usage liest aus jedem Postfach, wie viele Nachrichten und
+Bytes es enthält, wann zuletzt Mail kam oder ging und wann sich der Benutzer zuletzt angemeldet hat.
+--orphans nennt nur die, die keine Mail mehr erreicht, und wie lange sie nicht benutzt wurden.`,
+	},
+	{"read what each store holds and when it was used last", "liest, was jedes Postfach enthält und wann es zuletzt benutzt wurde"},
+	{"only stores that no mail reaches", "nur Postfächer, die keine Mail erreicht"},
+	{"Tell what will be done to stores: made, moved, set aside, adopted", "Sagt, was mit Postfächern geschehen wird: anlegen, umziehen, beiseitelegen, übernehmen"},
+	{
+		`plan prints what the daemon has yet to do for mailboxes and shared folders, in the order of its handlers, and
+changes nothing. In staging (mailreg/mode) that is what would be done, such as the adoption of the stores
+that a spool holds already. An address picks its entry.`,
+		`plan gibt aus, was der Dienst für Postfächer und gemeinsame Ordner noch zu tun hat, und ändert nichts. Im
+Probebetrieb (mailreg/mode) ist das, was getan würde, etwa die Übernahme von Postfächern, die schon da sind.
+Eine Adresse wählt ihren Eintrag aus.`,
 	},
 	{"Tell whose store an address has, and what it holds", "Sagt, wessen Postfach eine Adresse hat, und was darin ist"},
 	{"Stores that were moved aside: deleted ones and quarantined ones", "Beiseite gelegte Postfächer: gelöschte und die in Quarantäne"},

@@ -161,8 +161,8 @@ func TestLinksInsideAStoreStayLinks(t *testing.T) {
 	home := w.file("private/by-id", o.UUID.String())
 	w.must(os.Symlink(outside, home+"/Maildir/.Sub"))
 	w.must(os.Symlink(outside+"/secret", home+"/Maildir/new/m1"))
-	if n, _, err := w.Count(t.Context(), backend.Store{Place: w.homes.home(o.UUID, o.Address)}); n != 0 || err != nil {
-		t.Errorf("Count = %d, %v", n, err)
+	if u, err := w.Usage(t.Context(), backend.Store{Place: w.homes.home(o.UUID, o.Address)}); u.Messages != 0 || err != nil {
+		t.Errorf("Usage = %+v, %v", u, err)
 	}
 	w.must(w.Trash(t.Context(), backend.Away{UUID: o.UUID, From: o.Address, Cause: backend.Deleted})) // removed at once
 	w.want()

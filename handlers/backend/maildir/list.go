@@ -9,10 +9,7 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -211,26 +208,4 @@ func (w *work) holder(a schema.Address) (home, bool, error) {
 		}
 	}
 	return home{}, false, nil
-}
-
-// Count returns the messages of a store in cur and new of all folders, and the bytes of their files.
-func (s *Spool) Count(ctx context.Context, st backend.Store) (messages int, bytes int64, err error) {
-	w, found, err := s.read(ctx)
-	if err != nil || !found {
-		return 0, 0, err
-	}
-	defer w.end()
-	d, err := w.base.Walk(st.Place)
-	if err != nil {
-		return 0, 0, err
-	}
-	defer d.Close()
-	err = d.Each(func(in *confine.Dir, _ string, stat unix.Stat_t) {
-		folder := path.Base(in.Name())
-		if (folder == "cur" || folder == "new") && stat.Mode&unix.S_IFMT == unix.S_IFREG {
-			messages++
-			bytes += stat.Size
-		}
-	})
-	return messages, bytes, err
 }

@@ -107,8 +107,8 @@ func TestRestoreMerges(t *testing.T) {
 	if len(kept) != 1 {
 		t.Fatalf("what could not be merged is gone: %v", kept)
 	}
-	if n, _, err := w.Count(t.Context(), kept[0]); n != 0 || err != nil {
-		t.Errorf("%d messages were left, %v", n, err)
+	if u, err := w.Usage(t.Context(), kept[0]); u.Messages != 0 || err != nil {
+		t.Errorf("%d messages were left, %v", u.Messages, err)
 	}
 }
 

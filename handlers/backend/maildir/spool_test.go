@@ -125,10 +125,10 @@ func (w *world) state() []string {
 			return err
 		}))
 		slices.Sort(messages)
-		n, _, err := w.Count(w.t.Context(), s)
+		usage, err := w.Usage(w.t.Context(), s)
 		w.must(err)
-		if n != len(messages) {
-			w.t.Errorf("Count(%s) = %d, want %d", s.Path, n, len(messages))
+		if usage.Messages != len(messages) {
+			w.t.Errorf("Usage(%s) = %d messages, want %d", s.Path, usage.Messages, len(messages))
 		}
 		lines = append(lines, strings.TrimSpace(fmt.Sprintf("%s%s %s %s %s", s.State, dash(s.Cause), who, s.Address, strings.Join(messages, ","))))
 	}
