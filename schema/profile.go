@@ -57,7 +57,7 @@ var profiles = map[string]map[string]string{
 	"ad": {
 		ClassMail: "user", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
 		AttrPrimaryAddress: "mail", AttrAlternativeAddress: proxyAddresses, AttrHomeServer: "", AttrForwardAddress: "",
-		"uid":         "sAMAccountName",
+		ClassGroup: "group", "uid": "sAMAccountName",
 		AttrEntryUUID: string(ObjectGUID), AttrEntryDN: "distinguishedName", AttrCreated: "whenCreated",
 		AttrModified: "whenChanged", AttrEntryCSN: "",
 	},
@@ -96,6 +96,9 @@ func isDescriptor(text string) bool {
 func (p Profile) Attribute(canonical string) string {
 	base, options, _ := strings.Cut(canonical, ";")
 	own, named := p.names[strings.ToLower(base)]
+	if !named && strings.EqualFold(base, AttrCommonName) {
+		own, named = AttrDomainName, true // the attribute, not what the profile calls it
+	}
 	switch {
 	case !named:
 		return canonical

@@ -5,9 +5,9 @@ import (
 	"strings"
 )
 
-// Scope is the part of the directory that handlers care for: mail users, mail domains, registry policies, and the entries
-// from which a host gets its policies, its own one and those above it; and the containers, by whose names all others are
-// called.
+// Scope is the part of the directory that handlers care for: mail users, mail domains, shared folders, groups, registry
+// policies, and the entries from which a host gets its policies, its own one and those above it; and the containers, by
+// whose names all others are called.
 type Scope struct {
 	// Base is the DN below which the directory is followed, Host the DN of the host's own entry; without one, or with one
 	// that is not below the base, no policies are followed.
@@ -28,8 +28,8 @@ func (s Scope) Levels() []DN {
 
 // Filter is the LDAP filter of the entries that handlers care for, and of the containers.
 func (s Scope) Filter() string {
-	filter := "(objectClass=" + ClassMail + ")(objectClass=" + ClassMailDomain + ")"
-	for _, class := range containerClasses() {
+	filter := ""
+	for _, class := range slices.Concat(mailClasses(), containerClasses()) {
 		filter += "(objectClass=" + class + ")"
 	}
 	levels := s.Levels()
@@ -42,6 +42,11 @@ func (s Scope) Filter() string {
 	return "(|" + filter + strings.Join(s.Also, "") + ")"
 }
 
+// mailClasses are the classes of the entries that mail is about.
+func mailClasses() []string {
+	return []string{ClassMail, ClassMailDomain, ClassSharedFolder, ClassGroup, ClassGroupOfNames, ClassGroupOfUniqueNames}
+}
+
 // EscapeFilter writes a value so that a filter can hold it (RFC 4515 section 3).
 func EscapeFilter(value string) string {
 	return strings.NewReplacer(`\`, `\5c`, `*`, `\2a`, `(`, `\28`, `)`, `\29`, "\x00", `\00`).Replace(value)
@@ -50,7 +55,7 @@ func EscapeFilter(value string) string {
 // Selects reports whether Filter picks an entry, but for those that only Also picks: they are their handlers' to match.
 func (s Scope) Selects(e *Entry) bool {
 	levels := s.Levels()
-	return e.HasClass(ClassMail) || e.HasClass(ClassMailDomain) || IsContainer(e) || len(levels) > 0 && (IsPolicy(e) || IsLevel(e, levels))
+	return slices.ContainsFunc(mailClasses(), e.HasClass) || IsContainer(e) || len(levels) > 0 && (IsPolicy(e) || IsLevel(e, levels))
 }
 
 // IsLevel reports whether an entry is one of those that can assign policies.
@@ -86,8 +91,9 @@ func (s Scope) Attributes() []string {
 // are identified, dated and ordered. The name of an attribute stands for all that have options as well.
 func Attributes() []string {
 	return append([]string{
-		"objectClass", "uid", "cn",
+		"objectClass", "uid", AttrDomainName, AttrCommonName,
 		AttrPrimaryAddress, AttrAlternativeAddress, AttrHomeServer, AttrServerRole,
+		AttrFolderACL, AttrUserQuota, AttrMember, AttrUniqueMember, AttrMemberUID,
 		"entryUUID", "entryCSN", "createTimestamp",
 	}, PolicyAttributes()...)
 }

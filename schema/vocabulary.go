@@ -30,7 +30,7 @@ func (p Profile) Vocabulary(canonical []string, id Identity) *Vocabulary {
 	}
 	learn := func(words map[string][]string, name string) {
 		own := p.Attribute(name)
-		v.plain = v.plain && strings.EqualFold(own, name)
+		v.plain = v.plain && (strings.EqualFold(own, name) || name == AttrCommonName)
 		if own = strings.ToLower(own); own != "" && !slices.Contains(words[own], name) {
 			words[own] = append(words[own], name)
 		}
@@ -40,7 +40,7 @@ func (p Profile) Vocabulary(canonical []string, id Identity) *Vocabulary {
 			learn(v.attributes, name)
 		}
 	}
-	for _, class := range []string{ClassMail, ClassMailDomain, ClassPolicy, ClassPolicyRegistry} {
+	for _, class := range append(mailClasses(), ClassPolicy, ClassPolicyRegistry) {
 		learn(v.classes, class)
 	}
 	return v
