@@ -5,7 +5,6 @@ package boot_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -18,13 +17,10 @@ import (
 	"time"
 )
 
-var trees = flag.String("trees", "../../build/boot", "where trees.sh has made the trees")
-
 // programs is the folder with mailreg, without cgo: each release has a C library of its own.
 var programs string
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	dir, err := os.MkdirTemp("", "mr-boot-")
 	if err == nil {
 		programs = dir
@@ -57,12 +53,11 @@ const limit = time.Minute
 // boot boots the tree of a release and returns when all its units have started.
 func boot(t *testing.T, release string) *machine {
 	t.Helper()
-	tree, err := filepath.Abs(filepath.Join(*trees, release))
+	trees := exec.Command("../trees.sh", release+"-boot")
+	trees.Stderr = os.Stderr
+	made, err := trees.Output()
 	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := os.Stat(tree); err != nil {
-		t.Fatalf("%v: run make boot-test", err)
+		t.Fatalf("making the tree: %v", err)
 	}
 	m := &machine{t: t, ended: make(chan error, 1), log: filepath.Join(t.TempDir(), "console")}
 	console, err := os.Create(m.log)
@@ -71,7 +66,7 @@ func boot(t *testing.T, release string) *machine {
 	}
 	defer console.Close()
 	m.nspawn = exec.Command("systemd-nspawn", "--quiet", "--register=no", "--keep-unit", "--private-network", "--volatile=overlay",
-		"--directory="+tree, "--bind-ro="+programs+":/opt/mailreg", "--boot")
+		"--directory="+strings.TrimSpace(string(made)), "--bind-ro="+programs+":/opt/mailreg", "--boot")
 	m.nspawn.Stdout, m.nspawn.Stderr = console, console
 	m.nspawn.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGTERM} // it takes the machine down
 	if err := m.nspawn.Start(); err != nil {

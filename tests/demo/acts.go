@@ -88,15 +88,16 @@ func (s *story) fingerprint() []string {
 
 // connect tells how to reach what is kept running.
 func (s *story) connect() {
+	mailreg := harness.Built(s, "mailreg")
 	fmt.Fprintf(s.out, `
 It keeps running until you interrupt it (Ctrl-C). To look around:
 
   export MAILREG_ROOT=%s
-  %s/mailreg mailbox list
-  %s/mailreg listener status
+  %s mailbox list
+  %s listener status
   ldapsearch -x -H %s -D %s -w %s -b %s mailPrimaryAddress
   curl -u ben@%s:%s imap://%s/INBOX
   SMTP on %s
-`, s.host.Root(), s.bin, s.bin, s.host.Slapd.URL(), harness.AdminDN, harness.AdminPassword, harness.BaseDN,
+`, s.host.Root(), mailreg, mailreg, s.host.Slapd.URL(), harness.AdminDN, harness.AdminPassword, harness.BaseDN,
 		harness.MailDomain, harness.Password, s.host.Dovecot.IMAP, s.host.Postfix.SMTP)
 }

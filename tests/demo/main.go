@@ -25,16 +25,15 @@ func main() {
 
 // run builds the programs and tells the story.
 func run(t *teller) {
-	dir, err := os.MkdirTemp("/tmp", "mr-bin-")
-	if err != nil {
-		t.Fatalf("making a folder for the programs: %v", err)
+	if !harness.Prepared() {
+		t.chapter("Building mailreg and mailreg-listener")
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) }) // nothing to do about it at the end
-	t.chapter("Building mailreg and mailreg-listener")
-	if err := harness.Build(dir); err != nil {
+	clean, err := harness.Prepare()
+	t.Cleanup(clean)
+	if err != nil {
 		t.Fatalf("%v", err)
 	}
-	s := &story{teller: t, bin: dir}
+	s := &story{teller: t}
 	for _, chapter := range s.chapters() {
 		t.chapter(chapter.title)
 		chapter.happens()

@@ -11,8 +11,6 @@ import (
 // story is what the demo tells, with the host that it happens on.
 type story struct {
 	*teller
-	// bin is the folder of the built programs.
-	bin  string
 	host *harness.Host
 }
 

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"net"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"time"
@@ -34,7 +33,7 @@ func (d *Dovecot) Start() {
 	d.t.Helper()
 	config := filepath.Join(d.sandbox.Root(), "etc/dovecot/dovecot.conf")
 	log := filepath.Join(d.sandbox.Dir, "log/dovecot.log")
-	d.process = start(d.t, "dovecot", log, exec.Command(Program(d.t, "dovecot"), "-F", "-c", config))
+	d.process = start(d.t, "dovecot", log, d.sandbox.Tool("dovecot", "-F", "-c", config))
 	d.process.await(func() error { return greets(d.IMAP, "* OK") })
 }
 

@@ -3,9 +3,7 @@ package harness
 import (
 	"fmt"
 	"os"
-	"os/user"
 	"path/filepath"
-	"strconv"
 )
 
 // HostConfig says how a mail host differs from the usual one, which has a directory, Dovecot, Postfix and the listener.
@@ -16,6 +14,9 @@ type HostConfig struct {
 	Slapd func(*SlapdConfig)
 	// NoDovecot, NoPostfix and NoListener leave a server out; the settings of its files are rendered all the same.
 	NoDovecot, NoPostfix, NoListener bool
+	// Tree names the tree (see NewTree) whose servers the host has; the directory is always on the release that the test
+	// runs on, and so are the servers when it is empty.
+	Tree string
 }
 
 // Host is a mail host below a sandbox's root with a directory of its own. The servers run on the files that a commit
@@ -37,12 +38,13 @@ func NewHost(t T, config HostConfig) *Host {
 		t.Fatalf("a mail host needs root: Dovecot and Postfix become other users")
 	}
 	sandbox := NewSandbox(t)
+	sandbox.Tree = NewTree(t, config.Tree)
 	h := &Host{Sandbox: sandbox, Mailreg: NewMailreg(t, sandbox), Spool: NewSpool(t, sandbox.Root())}
 	if config.Slapd == nil {
 		config.Slapd = func(*SlapdConfig) {}
 	}
 	h.Slapd = NewSlapdIn(t, sandbox, config.Slapd)
-	makeFolders(t, sandbox.Root())
+	makeFolders(t, sandbox)
 	imap, smtp := sandbox.Port(), sandbox.Port()
 	h.Must(append([]string{"set", "--no-reload"}, append(h.settings(t, imap, smtp), config.Set...)...)...)
 	h.Must("commit")
@@ -59,21 +61,15 @@ func NewHost(t T, config HostConfig) *Host {
 }
 
 // makeFolders makes what the packages of the servers would have made.
-func makeFolders(t T, root string) {
+func makeFolders(t T, sandbox *Sandbox) {
 	t.Helper()
+	root := sandbox.Root()
 	for _, dir := range []string{"var/log", "run/dovecot", "var/spool/postfix/private", "var/lib/postfix"} {
 		if err := os.MkdirAll(filepath.Join(root, dir), 0o755); err != nil {
 			t.Fatalf("making the host: %v", err)
 		}
 	}
-	account, err := user.Lookup("postfix")
-	if err != nil {
-		t.Fatalf("making the host: %v", err)
-	}
-	uid, err := strconv.Atoi(account.Uid)
-	if err != nil {
-		t.Fatalf("making the host: %v", err)
-	}
+	uid, _ := sandbox.Tree.Account(t, "postfix")
 	for _, dir := range []string{"var/spool/postfix/private", "var/lib/postfix"} {
 		if err := os.Chown(filepath.Join(root, dir), uid, -1); err != nil {
 			t.Fatalf("making the host: %v", err)

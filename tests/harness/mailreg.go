@@ -52,7 +52,7 @@ func (m *Mailreg) RunWith(stdin string, args ...string) Result {
 // Command returns the command that Run runs, for tests that run it in another way.
 func (m *Mailreg) Command(args ...string) *exec.Cmd {
 	m.t.Helper()
-	cmd := exec.Command(built(m.t, "mailreg"), args...)
+	cmd := m.sandbox.Tool(built(m.t, "mailreg"), args...)
 	cmd.Env = append(os.Environ(), "MAILREG_ROOT="+m.sandbox.Root(), "LC_ALL=C")
 	return cmd
 }
@@ -155,7 +155,7 @@ func (l *Listener) Spawn() {
 	if len(program) == 0 {
 		program = []string{built(l.t, "mailreg-listener")}
 	}
-	cmd := exec.Command(program[0], append(program[1:len(program):len(program)], "--root", l.sandbox.Root())...)
+	cmd := l.sandbox.Tool(program[0], append(program[1:len(program):len(program)], "--root", l.sandbox.Root())...)
 	l.Process = start(l.t, "mailreg-listener", l.Log(), cmd)
 }
 

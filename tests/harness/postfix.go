@@ -2,7 +2,6 @@ package harness
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 )
@@ -43,7 +42,7 @@ func (p *Postfix) Stop() {
 
 // Running reports whether its master runs.
 func (p *Postfix) Running() bool {
-	return exec.Command(Program(p.t, "postfix"), "-c", p.config(), "status").Run() == nil
+	return p.sandbox.Tool("postfix", "-c", p.config(), "status").Run() == nil
 }
 
 // Log returns the path of its log.
@@ -62,7 +61,7 @@ func (p *Postfix) Reloads() int {
 // Setting returns the value that Postfix itself reads for a parameter of main.cf.
 func (p *Postfix) Setting(parameter string) string {
 	p.t.Helper()
-	out, err := exec.Command(Program(p.t, "postconf"), "-c", p.config(), "-h", parameter).Output()
+	out, err := p.sandbox.Tool("postconf", "-c", p.config(), "-h", parameter).Output()
 	if err != nil {
 		p.t.Fatalf("postconf %s: %v", parameter, err)
 	}
@@ -79,7 +78,7 @@ func (p *Postfix) command(verb string) {
 		p.t.Fatalf("postfix %s: %v", verb, err)
 	}
 	defer out.Close()
-	cmd := exec.Command(Program(p.t, "postfix"), "-c", p.config(), verb)
+	cmd := p.sandbox.Tool("postfix", "-c", p.config(), verb)
 	cmd.Stdout, cmd.Stderr = out, out
 	if err := cmd.Run(); err != nil {
 		p.t.Fatalf("postfix %s: %v%s%s", verb, err, tail(out.Name()), tail(p.Log()))

@@ -59,7 +59,7 @@ func start(t T, name, log string, cmd *exec.Cmd) *Process {
 func (s *Sandbox) Start(answers func() error, program string, args ...string) *Process {
 	s.t.Helper()
 	log := filepath.Join(s.Dir, "log", program+".log")
-	p := start(s.t, program, log, exec.Command(Program(s.t, program), args...))
+	p := start(s.t, program, log, s.Tool(program, args...))
 	p.await(answers)
 	return p
 }

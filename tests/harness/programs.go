@@ -5,48 +5,58 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 )
 
-// Program returns the path of a server's program. It is the one place where programs are looked for.
+// Program returns the path of a server's program on the host. It and Tree.Command are the places where programs are
+// looked for.
 func Program(t T, name string) string {
 	t.Helper()
-	dirs := []string{"/usr/sbin", "/usr/bin", "/sbin", "/bin", "/usr/lib/postfix/sbin", "/usr/lib/dovecot", "/usr/lib/cyrus/bin"}
-	for _, dir := range dirs {
-		path := filepath.Join(dir, name)
-		if info, err := os.Stat(path); err == nil && !info.IsDir() {
-			return path
-		}
-	}
-	t.Fatalf("%s is not installed: make test installs what the tests need (looked in %s)", name, strings.Join(dirs, " "))
-	return ""
+	return (*Tree)(nil).find(t, name)
 }
 
 // binVariable tells the constructors where the built programs are.
 const binVariable = "MAILREG_TEST_BIN"
 
-// Main builds the programs, runs the tests of a package, and removes the programs. It is the whole TestMain:
+// Main builds the programs, runs the tests of a package, in the tree of the release that DIST names, and removes the
+// programs. It is the whole TestMain:
 //
 //	func TestMain(m *testing.M) { harness.Main(m) }
 //
-// A failed build is the failure of each test that needs a program.
+// A failed build, or a tree that cannot be made, is the failure of each test that needs a program.
 func Main(m interface{ Run() int }) {
-	dir, err := os.MkdirTemp("", "mr-bin-")
-	if err == nil {
-		defer os.RemoveAll(dir)
-		err = Build(dir)
-	}
+	clean, err := Prepare()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 	}
+	defer clean()
 	m.Run()
 }
+
+// Prepare builds the programs and, when DIST names another release, starts the calling program anew in the tree of that
+// release, where it returns. The function that it returns removes the programs.
+func Prepare() (clean func(), err error) {
+	dir := os.Getenv(binVariable)
+	if !Prepared() {
+		if dir, err = os.MkdirTemp("", "mr-bin-"); err != nil {
+			return func() {}, err
+		}
+		err = Build(dir)
+	}
+	if err == nil {
+		err = enter()
+	}
+	return func() { _ = os.RemoveAll(dir) }, err // nothing to do about it at the end
+}
+
+// Prepared reports whether Prepare has built the programs already, outside of the tree that it has entered.
+func Prepared() bool { return os.Getenv(treeVariable) != "" && os.Getenv(binVariable) != "" }
 
 // Build builds mailreg and mailreg-listener into dir, and makes it the place where the constructors find them.
 func Build(dir string) error {
 	// Without the state of the repository: git keeps silent when it belongs to another user.
 	build := exec.Command("go", "build", "-buildvcs=false", "-o", dir+"/",
 		"github.com/mailreg/mailreg/cmd/mailreg", "github.com/mailreg/mailreg/cmd/mailreg-listener")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as they are delivered, and for any release's C library
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the programs: %w\n%s", err, out)
 	}

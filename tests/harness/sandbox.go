@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"syscall"
 )
@@ -15,6 +16,8 @@ import (
 type Sandbox struct {
 	// Dir is the folder, /tmp/mr-XXXX: short, because the path of a unix socket has less than 108 bytes.
 	Dir string
+	// Tree has the servers' programs, and is what our own programs take for the machine; nil is the host.
+	Tree *Tree
 
 	t  T
 	ca *CA
@@ -60,6 +63,12 @@ func (s *Sandbox) close() {
 
 // Root is the folder for mailreg's --root. It is empty at first.
 func (s *Sandbox) Root() string { return filepath.Join(s.Dir, "root") }
+
+// Tool returns a command that runs a program of the sandbox's tree, by its name, or one of ours, by its path.
+func (s *Sandbox) Tool(program string, args ...string) *exec.Cmd {
+	s.t.Helper()
+	return s.Tree.Command(s.t, program, args...)
+}
 
 // CA returns the sandbox's certificate authority, made at the first call.
 func (s *Sandbox) CA() *CA {

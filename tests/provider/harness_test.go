@@ -12,6 +12,8 @@ import (
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
+func TestMain(m *testing.M) { harness.Main(m) }
+
 func TestSlapdIsUpSoonAndLeavesNothing(t *testing.T) {
 	var dir string
 	t.Run("run", func(t *testing.T) {

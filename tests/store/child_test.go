@@ -14,6 +14,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/store"
 	"github.com/mailreg/mailreg/schema"
+	"github.com/mailreg/mailreg/tests/harness"
 )
 
 // actVariable makes the test program do one thing with the store in the current folder, instead of testing.
@@ -22,7 +23,7 @@ const actVariable = "MAILREG_TEST_STORE"
 func TestMain(m *testing.M) {
 	act := os.Getenv(actVariable)
 	if act == "" {
-		m.Run()
+		harness.Main(m)
 		return
 	}
 	runtime.LockOSThread() // strace counts calls by thread
