@@ -40,6 +40,8 @@ const (
 	Foreign Cause = "foreign"
 	// Unmarked: older than the claim of who got the address, and nobody knows whose it was.
 	Unmarked Cause = "unmarked"
+	// Stranded: delivered to a place that its owner's store had left, and there was nowhere to put it.
+	Stranded Cause = "stranded"
 )
 
 // Away says which store is to leave its place.

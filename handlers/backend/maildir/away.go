@@ -66,6 +66,9 @@ func (s *Spool) SetAside(ctx context.Context, a backend.Away) error {
 		if s.cfg.Layout == backend.ByUUID || h.rel == aside || h.rel == w.homes.home(a.UUID, a.Unless) {
 			return nil
 		}
+		if err := w.vacating(a.UUID, h.rel); err != nil {
+			return err
+		}
 		return w.move(h.rel, aside)
 	})
 }
@@ -143,6 +146,11 @@ func (w *work) put(to area, h home, why backend.Cause) (item, error) {
 	if err := cmp.Or(made.Sync(), area.Sync()); err != nil {
 		return item{}, err
 	}
+	if h.marked {
+		if err := w.vacating(h.mark.UUID, h.rel); err != nil {
+			return item{}, err
+		}
+	}
 	if err := w.move(h.rel, path.Join(i.rel(), homeName)); err != nil {
 		return item{}, err
 	}
@@ -164,23 +172,35 @@ func (w *work) report(i item) {
 // returning finds the newest store that comes back to an owner who has none: any that left because the owner
 // was gone or somebody else got the address, and one left behind by rename=no when the owner takes its address again.
 func (w *work) returning(o backend.Owner) (item, bool, error) {
-	uuid := o.UUID.String()
-	var best item
-	found := false
+	return w.newest(o.UUID, func(in info) bool {
+		return in.Cause != backend.Renamed || in.Address == o.Address.String()
+	})
+}
+
+// newest returns the item of an owner that was moved aside last, of those that are wanted. What was stranded is no whole
+// store: it counts when there is nothing else.
+func (w *work) newest(owner schema.UUID, want func(info) bool) (best item, found bool, err error) {
+	uuid := owner.String()
 	for _, of := range []area{quarantine, trash} {
 		all, err := w.itemsWhere(of, func(id string) bool { return strings.Contains(id, "-"+uuid[:8]) })
 		if err != nil {
 			return item{}, false, err
 		}
 		for _, i := range all {
-			back := i.info.Cause != backend.Renamed || i.info.Address == o.Address.String()
-			if i.info.UUID != uuid || !back || found && i.info.Time.Before(best.info.Time) {
-				continue
+			if i.info.UUID == uuid && want(i.info) && (!found || i.info.after(best.info)) {
+				best, found = i, true
 			}
-			best, found = i, true
 		}
 	}
 	return best, found, nil
+}
+
+// after reports whether a store is rather the owner's than another one.
+func (in info) after(other info) bool {
+	if stranded := in.Cause == backend.Stranded; stranded != (other.Cause == backend.Stranded) {
+		return !stranded
+	}
+	return !in.Time.Before(other.Time)
 }
 
 // takeBack moves a store from its area to the owner's place. It gets its new mark first: should a crash follow, it is
@@ -192,17 +212,11 @@ func (w *work) takeBack(i item, want string, o backend.Owner) error {
 	if err := w.point(o.UUID, want); err != nil {
 		return err
 	}
-	if err := w.move(path.Join(i.rel(), homeName), want); err != nil {
+	if err := w.relocate(path.Join(i.rel(), homeName), want); err != nil {
 		return err
 	}
 	w.cfg.Logger.Info("store brought back", "uuid", o.UUID, "id", i.id)
 	return w.discard(i)
-}
-
-// merge moves what an item's store holds into another store of its owner, at a place.
-func (w *work) merge(i item, into string) error {
-	_, err := w.mergeFrom(i, into, false)
-	return err
 }
 
 // mergeFrom moves what an item's store holds into the store at a place, which is another owner's when foreign is set. The

@@ -48,7 +48,7 @@ func (w *work) restoreAs(i item, as schema.Address) (rel string, left int, err e
 
 func (w *work) restoreOwn(i item, asked schema.Address) (rel string, left int, err error) {
 	uuid, err := schema.ParseUUID(i.info.UUID)
-	if err != nil {
+	if err != nil || i.info.Address == "" {
 		return "", 0, fmt.Errorf("nobody knows whose this store was: say --as ADDRESS")
 	}
 	a, err := schema.ParseAddress(i.info.Address)

@@ -2,6 +2,8 @@ package maildir
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"path"
 	"time"
 
@@ -79,12 +81,16 @@ func (w *work) ensure(o backend.Owner, follow bool) error {
 	}
 	switch {
 	case !found:
-		return w.provide(want, o)
+		err = w.provide(want, o)
 	case has.rel != want:
-		return w.bring(has, want, o)
+		err = w.bring(has, want, o)
 	default:
-		return w.label(want, o)
+		err = w.label(want, o)
 	}
+	if err != nil {
+		return err
+	}
+	return w.mergeSweptOf(o.UUID.String())
 }
 
 // firstStore records the layout.
@@ -161,27 +167,50 @@ func (w *work) scan(uuid schema.UUID) (home, bool, error) {
 
 // provide fills the place of an owner who has no store.
 func (w *work) provide(want string, o backend.Owner) error {
-	theirs, err := w.vacate(want, o)
-	if err != nil {
-		return err
-	}
 	back, kept, err := w.returning(o)
 	if err != nil {
 		return err
 	}
-	switch {
-	case kept && theirs:
-		// Mail was delivered to a new home before the old one came back.
-		err = w.merge(back, want)
-	case kept:
-		err = w.takeBack(back, want, o)
-	case !theirs:
-		return w.createStore(want, o)
-	}
+	err = w.occupy(want, o, func(theirs bool) error {
+		switch {
+		case theirs:
+			return nil // made by the server, or handed over
+		case kept:
+			return w.takeBack(back, want, o)
+		default:
+			return w.createStore(want, o)
+		}
+	}, kept)
 	if err != nil {
 		return err
 	}
 	return w.label(want, o)
+}
+
+// tries is how often a server may be faster than we are in making a home at a place.
+const tries = 20
+
+// occupy makes a place free, takes what is the owner's there aside when more comes, and calls come; to merge is then the
+// caller's. While mail arrives, a server may make a home in between: then all begins anew.
+func (w *work) occupy(want string, o backend.Owner, come func(theirs bool) error, more bool) error {
+	for n := 1; ; n++ {
+		theirs, err := w.vacate(want, o)
+		if err != nil {
+			return err
+		}
+		if theirs && more {
+			// The store that comes has UIDs and indexes that clients know; what was delivered early goes into it.
+			if _, err := w.takeAside(o.UUID, want); err != nil {
+				return err
+			}
+			theirs = false
+		}
+		err = come(theirs)
+		if errors.Is(err, fs.ErrExist) && n < tries {
+			continue
+		}
+		return err
+	}
 }
 
 // vacate makes a place free, or finds that the store there is the owner's to have.
@@ -203,7 +232,14 @@ func (w *work) vacate(want string, o backend.Owner) (theirs bool, err error) {
 	if err != nil || adopt {
 		return adopt, err
 	}
-	_, err = w.put(quarantine, h, backend.Unmarked)
+	before, left, err := w.leftBy(want)
+	switch {
+	case err != nil:
+	case left: // mail that was on its way when the former owner's store left
+		err = w.gather(before, want)
+	default:
+		_, err = w.put(quarantine, h, backend.Unmarked)
+	}
 	return false, err
 }
 
@@ -236,38 +272,21 @@ func (w *work) bring(has home, want string, o backend.Owner) error {
 	if err != nil {
 		return err
 	}
-	var early *item
-	switch {
-	case there.belongs(o.UUID): // left there by an earlier rename=no
-		_, err = w.put(quarantine, there, backend.Renamed)
-	case there.found:
-		early, err = w.early(there, o)
+	if there.belongs(o.UUID) { // left there by an earlier rename=no
+		if _, err := w.put(quarantine, there, backend.Renamed); err != nil {
+			return err
+		}
 	}
-	if err != nil {
+	if err := w.vacating(o.UUID, has.rel); err != nil {
 		return err
 	}
 	if err := w.point(o.UUID, want); err != nil {
 		return err
 	}
-	if err := w.move(has.rel, want); err != nil {
+	if err := w.occupy(want, o, func(bool) error { return w.relocate(has.rel, want) }, true); err != nil {
 		return err
 	}
-	if early != nil {
-		if err := w.merge(*early, want); err != nil {
-			return err
-		}
-	}
 	return w.label(want, o)
-}
-
-// early takes what lies at a new place out of the way. It returns the item to merge when that is the owner's.
-func (w *work) early(there home, o backend.Owner) (*item, error) {
-	theirs, err := w.vacate(there.rel, o)
-	if err != nil || !theirs {
-		return nil, err
-	}
-	i, err := w.put(quarantine, there, backend.Unmarked)
-	return &i, err
 }
 
 // newPrefix begins the names of stores that are being made.
