@@ -17,9 +17,6 @@ import (
 // Name is the handler's name.
 const Name = "mailbox"
 
-// purgeEvery is how often Run looks for trash that was kept long enough.
-const purgeEvery = time.Hour
-
 // Backend keeps stores on a mail server. Each change of a store is idempotent.
 type Backend interface {
 	Layout() backend.Layout
@@ -55,14 +52,18 @@ type Config struct {
 }
 
 // Handler is the mailbox handler.
-type Handler struct{ cfg Config }
+type Handler struct {
+	cfg Config
+	// vacated wakes Run.
+	vacated chan struct{}
+}
 
 // New returns the handler.
 func New(cfg Config) *Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{cfg: cfg}
+	return &Handler{cfg: cfg, vacated: make(chan struct{}, 1)}
 }
 
 // Name returns "mailbox".
@@ -167,6 +168,9 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 	}
 	r := run{backend: keeper, follow: s.Rename, owner: backend.Owner{UUID: c.UUID, Changed: changed(c.New)}}
 	plan := Plan(old, new, s)
+	if len(plan) > 0 {
+		defer h.leave()
+	}
 	if err := r.notice(ctx, plan); err != nil {
 		return err
 	}
@@ -197,7 +201,20 @@ func (h *Handler) SetAside(ctx context.Context, c schema.Change) error {
 	if s.mine(new) {
 		away.Unless = new.Primary
 	}
-	if err := keeper.SetAside(ctx, away); err != nil {
+	if keeper.Layout() == backend.ByUUID {
+		return nil // no store stands in the way of another
+	}
+	kick := []string{old.Primary.String()}
+	at, found, err := keeper.Address(ctx, c.UUID, old.Primary, away.Unless)
+	if err != nil {
+		return named(c, err)
+	}
+	if found && at != old.Primary {
+		kick = append(kick, at.String())
+	}
+	defer h.leave()
+	alone := solitude{keeper, logins(old, new), kick}
+	if err := alone.do(ctx, func() error { return keeper.SetAside(ctx, away) }); err != nil {
 		return named(c, err)
 	}
 	return nil

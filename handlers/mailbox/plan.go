@@ -102,6 +102,10 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 	if slices.ContainsFunc(stores, Action.vacates) {
 		stores = append([]Action{flush, {Op: Kick, Names: []string{old.Primary.String()}}}, stores...)
 	}
+	if s.Layout == backend.ByAddress && stores[len(stores)-1].Op == Move {
+		// Who has logged in under the new address before the store came is in an empty home that is gone.
+		stores = append(stores, Action{Op: Kick, Names: []string{new.Primary.String()}})
+	}
 	return append(stores, flush)
 }
 

@@ -113,8 +113,8 @@ func TestPlanOfAChangedAddress(t *testing.T) {
 		{true, true, backend.ByUUID, "move(a>b)", false},
 		{false, false, backend.ByUUID, "quarantine(a>b) ensure(>b)", true},
 		{false, true, backend.ByUUID, "trash(a>b renamed) ensure(>b)", true},
-		{true, false, backend.ByAddress, "move(a>b)", true},
-		{true, true, backend.ByAddress, "move(a>b)", true},
+		{true, false, backend.ByAddress, "move(a>b) kick(b@x.test)", true},
+		{true, true, backend.ByAddress, "move(a>b) kick(b@x.test)", true},
 		{false, false, backend.ByAddress, "leave(a>b renamed) ensure(>b)", true},
 		{false, true, backend.ByAddress, "trash(a>b renamed) ensure(>b)", true},
 	} {

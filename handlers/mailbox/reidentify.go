@@ -36,16 +36,29 @@ func (h *Handler) undisturbed(ctx context.Context, c schema.Change, act func(Bac
 	if !s.mine(old) {
 		return nil
 	}
-	names := logins(old)
-	for _, step := range []func() error{
-		func() error { return keeper.Flush(ctx, names...) },
-		func() error { return keeper.Kick(ctx, old.Primary.String()) },
-		func() error { return act(keeper, old) },
-		func() error { return keeper.Flush(ctx, names...) },
-	} {
-		if err := step(); err != nil {
-			return named(c, err)
-		}
+	defer h.leave()
+	alone := solitude{keeper, logins(old), []string{old.Primary.String()}}
+	if err := alone.do(ctx, func() error { return act(keeper, old) }); err != nil {
+		return named(c, err)
 	}
 	return nil
+}
+
+// solitude is when nobody is logged in under some addresses, and the server has forgotten the login names that it knew.
+type solitude struct {
+	keeper       Backend
+	names, kicks []string
+}
+
+func (s solitude) do(ctx context.Context, act func() error) error {
+	if err := s.keeper.Flush(ctx, s.names...); err != nil {
+		return err
+	}
+	if err := s.keeper.Kick(ctx, s.kicks...); err != nil {
+		return err
+	}
+	if err := act(); err != nil {
+		return err
+	}
+	return s.keeper.Flush(ctx, s.names...)
 }

@@ -2,11 +2,9 @@ package mailbox
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
@@ -93,39 +91,4 @@ func (h *Handler) backend(view *registry.View) (Backend, error) {
 		return nil, err
 	}
 	return maildir.Backend{Spool: spool}, nil
-}
-
-// Run purges the trash now and every hour, until the context ends. Errors are logged: the next hour tries again.
-func (h *Handler) Run(ctx context.Context) error {
-	tick := time.NewTicker(purgeEvery)
-	defer tick.Stop()
-	for {
-		if err := h.purge(ctx); err != nil && ctx.Err() == nil {
-			h.cfg.Logger.Error("purging the trash", "handler", Name, "err", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-tick.C:
-		}
-	}
-}
-
-// purge passes the check whether a Dovecot runs: the trash is out of its sight.
-func (h *Handler) purge(ctx context.Context) error {
-	view, err := h.cfg.View()
-	if err != nil {
-		return err
-	}
-	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
-	cfg.Now = h.cfg.Now
-	spool, err := maildir.Open(cfg)
-	if err != nil {
-		return err
-	}
-	removed, err := spool.Purge(ctx)
-	if len(removed) > 0 {
-		h.cfg.Logger.Info("trash purged", "handler", Name, "stores", len(removed))
-	}
-	return err
 }

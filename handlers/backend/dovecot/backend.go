@@ -3,7 +3,6 @@ package dovecot
 import (
 	"errors"
 
-	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -16,23 +15,8 @@ type Backend struct {
 
 // Open returns the backend of a root.
 func Open(cfg maildir.Config) (*Backend, error) {
-	b := &Backend{Client: NewClient(cfg.Root)}
-	if cfg.Layout == backend.ByAddress {
-		cfg.Refuse = b.refuseAddress
-	}
-	var err error
-	b.Spool, err = maildir.Open(cfg)
-	return b, err
-}
-
-// refuseAddress keeps stores of layout address in place while a Dovecot may be delivering to them: a rename there needs
-// the sequence of flush, kick, exchange, merge and late sweeps, which is not built yet.
-func (c *Client) refuseAddress() error {
-	running, err := c.Running()
-	if err == nil && running {
-		err = schema.Invalidf("layout address is refused while Dovecot runs: the safe sequence for it is not built yet")
-	}
-	return err
+	spool, err := maildir.Open(cfg)
+	return &Backend{Spool: spool, Client: NewClient(cfg.Root)}, err
 }
 
 var errServed = errors.New("a Dovecot serves it: set mail/mailbox/backend to dovecot or auto, or stop Dovecot")
