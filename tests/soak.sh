@@ -29,6 +29,9 @@ go test -count=1 -timeout 30m ./tests/model -run '^(TestKilledAtEveryPoint|TestD
 go test -count=1 -timeout 30m ./tests/store -run '^TestBroken$' -store.every
 go test -count=1 -timeout 30m ./tests/model -run '^(TestLargeGroup|TestOneBusyEntry|TestWriters)$' -scale.members 50000 -scale.writes 1000
 
+echo "== renames under load"
+go test -count=1 -timeout 30m ./tests/live -run '^TestRenameUnderLoad$' -live.rounds 20
+
 echo "== a slow handler with much before it"
 go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000
 

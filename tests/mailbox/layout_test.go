@@ -42,20 +42,3 @@ func TestLayoutIsFixed(t *testing.T) {
 		t.Errorf("the daemon's log does not name the key (%v):\n%s", err, log)
 	}
 }
-
-// TestAddressUnderDovecot proves that nothing is moved under a running Dovecot in layout address, because its safe
-// sequence is not built: the change waits, visibly, and no mail is touched.
-func TestAddressUnderDovecot(t *testing.T) {
-	t.Parallel()
-	host := harness.NewHost(t, harness.HostConfig{
-		NoPostfix: true,
-		Set:       []string{"mail/dovecot/location/key=address"},
-	})
-	host.Slapd.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
-	if out := host.Wait(); !strings.Contains(out, harness.DN("anna")) || !strings.Contains(out, "layout address") {
-		t.Errorf("wait printed %q, want who waits and why", out)
-	}
-	if homes := host.Spool.Homes(); len(homes) > 0 {
-		t.Errorf("homes %q, want none", homes)
-	}
-}
