@@ -1,6 +1,9 @@
 package schema
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Names of the attributes and classes that views read (the names of UCS).
 const (
@@ -59,4 +62,30 @@ func ParseMailbox(e *Entry) (Mailbox, error) {
 		}
 	}
 	return m, nil
+}
+
+// Names are all names under which a mail server may remember the user: people log in by address and by uid, with any
+// domain behind the uid, and mail comes for the other addresses.
+func (m Mailbox) Names() []string {
+	if m.Primary.IsZero() {
+		return nil
+	}
+	names := append([]string{m.Primary.String()}, m.Aliases...)
+	if m.Login != "" {
+		names = append(names, m.Login, m.Login+"@"+m.Primary.Domain)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// Logins are the names by which the user logs in, and nobody else: the primary address and the uid.
+func (m Mailbox) Logins() []string {
+	var names []string
+	if !m.Primary.IsZero() {
+		names = append(names, m.Primary.String())
+	}
+	if m.Login != "" && m.Login != m.Primary.String() {
+		names = append(names, m.Login)
+	}
+	return names
 }

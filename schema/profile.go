@@ -42,24 +42,32 @@ const (
 
 // profiles are the tables by the values of ldap/profile. Mail domains have no class that everybody uses; RFC 4524's is in
 // the schema of all of these servers. Active Directory knows no home server, and dates entries by attributes of its own.
+// Attributes that close accounts are those which the servers of a profile obey; when passwords expire, only UCS says by these.
 var profiles = map[string]map[string]string{
 	"ucs": {},
 	"inetorgperson": {
 		ClassMail: "inetOrgPerson", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
 		AttrPrimaryAddress: "mail", AttrAlternativeAddress: "mailLocalAddress", AttrHomeServer: "mailHost",
-		AttrForwardAddress: "mailRoutingAddress",
+		AttrForwardAddress:   "mailRoutingAddress",
+		AttrShadowLastChange: "", AttrShadowMax: "", AttrSambaFlags: "", AttrSambaKickoff: "", AttrSambaPasswordSet: "", AttrKDCFlags: "",
+		AttrValidEnd: "", AttrAccountControl: "", AttrAccountExpires: "", AttrLockoutTime: "",
 	},
 	"freeipa": {
 		ClassMail: "inetOrgPerson", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
 		AttrPrimaryAddress: "mail", AttrAlternativeAddress: "mailAlternateAddress", AttrHomeServer: "mailHost",
 		AttrForwardAddress: "mailForwardingAddress", AttrEntryUUID: string(NSUniqueID), AttrEntryCSN: "",
+		AttrValidEnd: "krbPrincipalExpiration", AttrPasswordChanged: "krbLastPwdChange",
+		AttrShadowExpire: "", AttrShadowLastChange: "", AttrShadowMax: "", AttrSambaFlags: "", AttrSambaKickoff: "", AttrSambaPasswordSet: "",
+		AttrKDCFlags: "", AttrLockedTime: "", AttrLoginDisabled: "", AttrAccountControl: "", AttrAccountExpires: "", AttrLockoutTime: "",
 	},
 	"ad": {
 		ClassMail: "user", ClassMailDomain: "domainRelatedObject", AttrDomainName: "associatedDomain",
 		AttrPrimaryAddress: "mail", AttrAlternativeAddress: proxyAddresses, AttrHomeServer: "", AttrForwardAddress: "",
 		ClassGroup: "group", "uid": "sAMAccountName",
 		AttrEntryUUID: string(ObjectGUID), AttrEntryDN: "distinguishedName", AttrCreated: "whenCreated",
-		AttrModified: "whenChanged", AttrEntryCSN: "",
+		AttrModified: "whenChanged", AttrEntryCSN: "", AttrPasswordChanged: "pwdLastSet",
+		AttrShadowExpire: "", AttrShadowLastChange: "", AttrShadowMax: "", AttrSambaFlags: "", AttrSambaKickoff: "", AttrSambaPasswordSet: "",
+		AttrKDCFlags: "", AttrValidEnd: "", AttrLockedTime: "", AttrAccountLock: "", AttrLoginDisabled: "",
 	},
 }
 

@@ -95,5 +95,5 @@ func Attributes() []string {
 		AttrPrimaryAddress, AttrAlternativeAddress, AttrHomeServer, AttrServerRole,
 		AttrFolderACL, AttrUserQuota, AttrMember, AttrUniqueMember, AttrMemberUID,
 		"entryUUID", "entryCSN", "createTimestamp",
-	}, PolicyAttributes()...)
+	}, slices.Concat(AccountAttributes(), PolicyAttributes())...)
 }
