@@ -58,6 +58,15 @@ func (l *ledger) Reconcile(_ context.Context, entries iter.Seq[*schema.Entry]) e
 	return nil
 }
 
+// Wake tells when an entry is due by itself, for steps "due".
+func (*ledger) Wake(e *schema.Entry, after time.Time) time.Time {
+	at, err := time.Parse(time.RFC3339Nano, e.First("due"))
+	if err != nil || !at.After(after) {
+		return time.Time{}
+	}
+	return at
+}
+
 // everyPoint is a story in which every kind of transaction takes place.
 var everyPoint = []step{
 	{"set", 1, 1},
@@ -129,6 +138,9 @@ var everyPoint = []step{
 	{"repair", 0, 0},
 	{"repair", 0, 0}, // in case that the first one broke
 	{"wait", 0, 0},
+	{"due", 1, 0},
+	{"wait", 0, 0},
+	{"minutes", 0, 0},
 	{"slip", 1, 0},
 	{"audit", 0, 0},
 	{"audit", 0, 0}, // in case that the first one broke

@@ -56,6 +56,8 @@ type decision struct {
 	targets []string
 	down    string
 	err     error
+	// begun is when the call began by the wall clock, zero without one.
+	begun time.Time
 }
 
 // resources are all that a call may touch.

@@ -120,6 +120,7 @@ func (w *worker) start(work context.Context, d decision) {
 	limit := w.limit()
 	w.overdue[d.change.UUID] = time.Now().Add(limit + heed)
 	w.calling(d.change.UUID, d.change.DN())
+	d.begun = w.l.cfg.Now()
 	go func() {
 		begun := time.Now()
 		err := bounded(work, limit, func(ctx context.Context) error {
@@ -324,12 +325,16 @@ func (w *worker) settled(ctx context.Context, c commitment) {
 	}
 	if c.batch == nil { // Reconcile has worked, so its target is up
 		w.pause = pause{}
+		w.wakes.forget() // it has acknowledged what it had to do
 	}
 	for _, o := range c.batch {
 		w.meet(o)
 		w.touch(o.change.UUID) // it may have changed while it was called
 		if o.err == nil && o.verb != setAside || errors.Is(o.err, schema.ErrInvalid) && !o.mark.Doubt {
 			delete(w.tried, o.change.UUID)
+		}
+		if o.verb == call && (o.err == nil || errors.Is(o.err, schema.ErrPartly)) {
+			w.wakes.note(o.change.UUID, o.change.New, o.begun, w.wallClock())
 		}
 		w.note(o)
 	}

@@ -146,7 +146,7 @@ func (e *edit) acknowledge(w *worker, d decision) {
 	h := e.tx.Handler(w.name)
 	uuid := d.change.UUID
 	waived := d.verb == acknowledge && h.Acked(uuid).Waived // nothing is called now either
-	h.Acknowledge(uuid, d.change.New, d.claims, e.now)
+	h.Acknowledge(uuid, d.change.New, d.claims, e.calledAt(w, d))
 	if waived {
 		h.Waive(uuid)
 	}

@@ -97,6 +97,14 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error
 }
 
+// Waker is a handler to which an entry means something else at a later time, without any event: an account that expires.
+type Waker interface {
+	// Wake returns the first moment after a time at which an entry that the handler has acknowledged is to be applied again,
+	// as one that is not to be skipped although nothing has changed; zero for never. It must be pure but for reading settings.
+	// Times are those of the wall clock; after one that has come up while nobody ran, the call is made at the start.
+	Wake(e *schema.Entry, after time.Time) time.Time
+}
+
 // Versioned is a handler that may do something else for the same entry, or match and claim otherwise, after it was set up
 // anew.
 type Versioned interface {

@@ -205,6 +205,8 @@ func (w *world) do(s step) {
 		w.set(s.A, "")
 	case "touch":
 		w.set(s.A, w.address(s.A))
+	case "due": // by itself, in a minute
+		w.dir.set(user(s.A, w.address(s.A), attr("due", time.Now().Add(time.Minute).Format(time.RFC3339Nano))))
 	case "bad":
 		w.set(s.A, "bad")
 	case "delete":

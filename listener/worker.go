@@ -44,6 +44,8 @@ type worker struct {
 	differ     Differ
 	identifier Reidentifier
 	targeter   Targeter
+	// wakes is nil for a handler without timers.
+	wakes *wakes
 
 	// workers is how many calls the handler gets at once.
 	workers int
@@ -151,6 +153,7 @@ func newWorker(l *Listener, h Handler) *worker {
 	w.differ, _ = h.(Differ)
 	w.identifier, _ = h.(Reidentifier)
 	w.targeter, _ = h.(Targeter)
+	w.wakes = newWakes(h)
 	w.reset()
 	return w
 }
@@ -197,6 +200,9 @@ func (w *worker) step(ctx, work context.Context) error {
 	err := w.absorb()
 	w.spare()
 	w.enqueue(w.targets.Probes()) // also while nothing may begin: else their time would keep the worker awake
+	if err == nil && ctx.Err() == nil {
+		err = w.rouse()
+	}
 	if err == nil && ctx.Err() == nil {
 		err = w.launch(work)
 	}
@@ -363,19 +369,29 @@ func (w *worker) untilNext(ctx context.Context) time.Duration {
 	}
 	now := time.Now()
 	next := now.Add(time.Hour)
-	if at, ok := w.timers.Next(); ok && at.Before(next) {
-		next = at
+	if at, ok := w.timers.Next(); ok {
+		next = earlier(next, at)
 	}
-	if at, ok := w.targets.Next(); ok && at.Before(next) {
-		next = at
+	if at, ok := w.targets.Next(); ok {
+		next = earlier(next, at)
 	}
-	if at, ok := w.nextCall(); ok && at.Before(next) {
-		next = at
+	if at, ok := w.nextCall(); ok {
+		next = earlier(next, at)
 	}
-	if w.pause.until.After(now) && w.pause.until.Before(next) {
-		next = w.pause.until
+	if !w.sleeps() {
+		next = earlier(next, now.Add(w.wakes.rest(w.wallClock())))
+	}
+	if w.pause.until.After(now) {
+		next = earlier(next, w.pause.until)
 	}
 	return max(next.Sub(now), 0)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // mayMatch reports whether the handler matches an entry, or panics about it; then the call itself will show that.
