@@ -10,7 +10,13 @@ import (
 var dovecotExpands = map[string]bool{
 	"mail_home": true, "mail_location": true, "location": true, "prefix": true, "postmaster_address": true,
 	"base": true, "pass_filter": true, "user_filter": true, "iterate_filter": true, "pass_attrs": true, "user_attrs": true,
+	// Those of plugins, whose names may end in a number.
+	"sieve": true, "sieve_before": true, "imapsieve_mailbox_name": true, "imapsieve_mailbox_from": true,
+	"quota_grace": true, "quota_rule": true, "quota_exceeded_message": true,
 }
+
+// dovecotNumber finds the numbers in the names of such settings.
+var dovecotNumber = sync.OnceValue(compile(`[0-9]+`))
 
 // dovecotPlain are the characters that Dovecot reads as themselves inside of a value. A blank or backslash at an end of
 // it has a meaning all the same.
@@ -36,6 +42,8 @@ func writeDovecot(p place, it item) (string, error) {
 			err = v.checkSafe(":@*%")
 		case quoted:
 			text = escapeQuoted(text)
+		case !ok && strings.HasPrefix(p.after, " = "): // a part of the name of a setting
+			err = v.checkSafe(";")
 		case !ok:
 			return v.dovecotSection(p, text)
 		case !alone:
@@ -97,7 +105,7 @@ func (v *Value) dovecotVariables(setting, version string) (string, error) {
 	switch {
 	case !v.expands && new:
 		return strings.ReplaceAll(v.text, "%{", "%%{"), nil
-	case !v.expands && dovecotExpands[setting]:
+	case !v.expands && dovecotExpands[dovecotNumber().ReplaceAllString(setting, "")]:
 		return strings.ReplaceAll(v.text, "%", "%%"), nil
 	case !v.expands:
 		return v.text, nil

@@ -30,6 +30,11 @@ var trueWords = []string{"yes", "true", "1", "on", "enable", "enabled"}
 //	secret KEY          the content of the file that KEY names; nothing when it is missing
 //	hostport IP PORT    IP:PORT as mail servers write it
 //	begins VALUE TEXT   whether the value begins with the text
+//	before, after VALUE TEXT   what stands before the text, all of the value when it is not in it; what stands behind it
+//	base VALUE, dir VALUE      the last name of a path, and the folder that it is in
+//	next NUMBER         the number after it
+//	numeric VALUE       whether the value is of digits only
+//	reverse ENTRIES     what prefix gives, in reverse order
 //	header [PREFIX]     the warning that the file is generated, each line behind the format's comment sign, or PREFIX
 //	eq A B..., ne A B   comparisons by text
 //
@@ -40,7 +45,9 @@ func (r *rendering) funcs() template.FuncMap {
 		"get":    r.get, "bool": r.bool, "int": r.int, "list": r.list, "prefix": r.prefix,
 		"fqdn": r.fqdn, "path": r.path, "version": r.version, "include": r.include, "secret": r.secret,
 		"attribute": r.attribute, "filter": r.filter,
-		"hostport": hostport, "begins": begins, "header": r.header, "eq": equal, "ne": unequal,
+		"hostport": hostport, "begins": begins, "before": textBefore, "after": textAfter, "base": base, "dir": dir, "next": next,
+		"numeric": numeric,
+		"reverse": reverse, "header": r.header, "eq": equal, "ne": unequal,
 	}
 }
 

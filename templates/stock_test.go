@@ -43,6 +43,10 @@ var full = map[string]string{
 	"mail/dovecot/imap/client_workarounds": "delay-newmail tb-lsub-flags",
 	"mail/dovecot/folder/spam":             "Unerwünscht und \\ gefährlich", "mail/dovecot/folder/ham": "none",
 	"mail/dovecot/mailboxes/auto/Drafts": "create", "mail/dovecot/auth/ldap/cafile": "/etc/ssl/other.pem",
+	"mail/dovecot/antispam/enabled": "yes", "mail/dovecot/quota/default": "500", "mail/dovecot/quota/backend": "count",
+	"mail/dovecot/quota/exceeded_message": "Das Postfach von %u ist voll. The mailbox of %u is full, 100%%.",
+	"mail/dovecot/sieve/before":           "/etc/dovecot/one.sieve /srv/100%.sieve",
+	"mail/dovecot/sieve/ip":               "127.0.0.1 ::1", "mail/dovecot/sieve/extensions": "+notify +editheader -vacation",
 	"mail/relayhost": "[relay.example.net]:587", "mail/archivefolder": "archive@example.test",
 	"mail/messagesizelimit": "52428800", "mail/localmailboxsizelimit": "0", "mail/smtp/helo/name": "mx.example.test",
 	"mail/postfix/myhostname": "mx.example.test", "mail/postfix/myorigin": "$mydomain",
@@ -72,8 +76,12 @@ func worlds() map[string]templates.World {
 	secret := map[string]string{"/etc/machine.secret": "s3cr#t \"%\" pass\n"}
 	merged := maps.Clone(small)
 	maps.Copy(merged, full)
-	debian12 := map[string]string{"dovecot": "2.3.19.1", "postfix": "3.7.11"}
-	debian13 := map[string]string{"dovecot": "2.4.1", "postfix": "3.10.13"}
+	debian12 := map[string]string{
+		"dovecot": "2.3.19.1", "dovecot/sieve": "2.3.19.1", "dovecot/managesieve": "2.3.19.1", "postfix": "3.7.11",
+	}
+	debian13 := map[string]string{
+		"dovecot": "2.4.1", "dovecot/sieve": "2.4.1", "dovecot/managesieve": "2.4.1", "postfix": "3.10.13",
+	}
 	files := maps.Clone(secret)
 	files["/tmp/mr-1/etc/postfix/main.cf.local"] = "\nsoft_bounce = yes  \n\n"
 	files["/tmp/mr-1/etc/postfix/master.cf.local"] = "extra unix - - n - - pipe\n  argv=/bin/true\n"

@@ -8,6 +8,7 @@ import (
 	"os/user"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/registry/settings"
@@ -211,7 +212,8 @@ func (p *Plan) world(v *settings.View) templates.World {
 	}
 }
 
-// version asks a service for its version once.
+// version asks a service for its version once. A part of it, as in "dovecot/sieve", has that of the service when it is
+// installed as well.
 func (p *Plan) version(server string) string {
 	if known, ok := p.versions[server]; ok {
 		return known
@@ -219,7 +221,16 @@ func (p *Plan) version(server string) string {
 	if p.versions == nil {
 		p.versions = map[string]string{}
 	}
-	if s := p.service(server); s != nil && s.Installed() {
+	name, part, partly := strings.Cut(server, "/")
+	s := p.service(name)
+	if s == nil || !s.Installed() {
+		return ""
+	}
+	if partly {
+		if has, ok := s.(interface{ Part(name string) bool }); ok && has.Part(part) {
+			p.versions[server] = p.version(name)
+		}
+	} else {
 		p.versions[server] = s.Version()
 	}
 	return p.versions[server]

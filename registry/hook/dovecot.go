@@ -33,6 +33,19 @@ func (d *Dovecot) config() string { return filepath.Join(d.root, d.Dir(), "dovec
 // Installed reports whether the program dovecot is there.
 func (*Dovecot) Installed() bool { return find("dovecot") != "" }
 
+// Part reports whether a part of Dovecot is installed that Debian has in a package of its own: sieve or managesieve.
+func (*Dovecot) Part(name string) bool {
+	switch name {
+	case "sieve":
+		return find("sievec") != ""
+	case "managesieve":
+		_, err := os.Stat("/usr/lib/dovecot/managesieve")
+		return err == nil
+	default:
+		return false
+	}
+}
+
 // Version returns the release, such as "2.3.19.1".
 func (*Dovecot) Version() string {
 	r, err := run(context.Background(), "dovecot", "--version")

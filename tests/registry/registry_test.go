@@ -146,9 +146,9 @@ func TestSetReloadsDovecot(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.run(0, "Create mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=1m")
+	h.refused("/nonexistent/cert.pem", "set", "mail/dovecot/ssl/certificate=/nonexistent/cert.pem")
 	h.write("/etc/dovecot/local.conf", "no_such_setting = 1\n")
 	h.refused("/etc/dovecot/local.conf line 1: ", "set", "mail/dovecot/auth/cache_ttl=2m")
-	h.refused("/nonexistent/cert.pem", "set", "mail/dovecot/ssl/certificate=/nonexistent/cert.pem")
 	h.write("/etc/dovecot/local.conf", "login_greeting = hello\n")
 	h.run(0, "Setting mail/dovecot/auth/cache_ttl\nFile: /etc/dovecot/dovecot.conf\nReload: dovecot.service\n", "", "set", "mail/dovecot/auth/cache_ttl=2m")
 }

@@ -38,7 +38,10 @@ func every(h *harness.Host, imaps, smtps int) []string {
 	for _, server := range []string{"dovecot", "postfix"} {
 		settings = append(settings, "mail/"+server+"/ssl/certificate="+ca.ServerCertFile, "mail/"+server+"/ssl/key="+ca.ServerKeyFile)
 	}
-	for _, key := range []string{"mail/dovecot/lmtp/port", "mail/dovecot/doveadm/port", "mail/postfix/submission/port"} {
+	for _, key := range []string{
+		"mail/dovecot/lmtp/port", "mail/dovecot/doveadm/port", "mail/postfix/submission/port", "mail/dovecot/sieve/port",
+		"mail/dovecot/quota-status/port",
+	} {
 		settings = append(settings, fmt.Sprintf("%s=%d", key, h.Port()))
 	}
 	return append(settings, fmt.Sprintf("mail/dovecot/imaps/port=%d", imaps), fmt.Sprintf("mail/postfix/smtps/port=%d", smtps))
