@@ -3,8 +3,8 @@
 #
 # The command takes the place of this shell: its process number, signals and output are those of the caller's child. It
 # sees the folders of temporary files, this repository and the other trees under their own names, so that sockets, mail
-# and config files are the same inside and outside; processes and network are the machine's. All else of the tree can
-# only be read. The mounts are its own and go with it. Needs root.
+# and config files are the same inside and outside; processes and network are the machine's. What it writes elsewhere
+# stays in memory. The mounts are its own and go with it. Needs root.
 set -eu
 top=$(cd "$(dirname "$0")/.." && pwd)
 tree=$1 path=$PATH
@@ -13,15 +13,16 @@ export MAILREG_TREE="$tree"
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # shellcheck disable=SC2016 # the inner shell is to expand it
 exec unshare -m sh -euc '
-tree=$1 top=$2 path=$3 tmp=${TMPDIR:-/tmp} trees=${MAILREG_TREES:-$2/build/trees}
+tree=$1 top=$2 path=$3
 shift 3
-mkdir -p "$tree$top" "$tree$trees" "$tree$tmp"
-mount --bind "$tree" "$tree"
-mount -o remount,bind,ro "$tree"
-for dir in "$tmp" "$top" "$trees"; do
-	mount --bind "$dir" "$tree$dir"
+mount -t tmpfs tmpfs "$tree/mnt"
+root=$tree/mnt/root
+mkdir "$root" "$tree/mnt/written" "$tree/mnt/work"
+mount -t overlay -o "lowerdir=$tree,upperdir=$tree/mnt/written,workdir=$tree/mnt/work" overlay "$root"
+for dir in "${TMPDIR:-/tmp}" "$top" "${MAILREG_TREES:-$top/build/trees}"; do
+	mkdir -p "$root$dir"
+	mount --bind "$dir" "$root$dir"
 done
-mount --rbind /dev "$tree/dev"
-mount --rbind /proc "$tree/proc"
-mount -t tmpfs tmpfs "$tree/run"
-exec chroot "$tree" env -C "$PWD" PATH="$path" "$@"' enter "$tree" "$top" "$path" "$@"
+mount --rbind /dev "$root/dev"
+mount --rbind /proc "$root/proc"
+exec chroot "$root" env -C "$PWD" PATH="$path" "$@"' enter "$tree" "$top" "$path" "$@"

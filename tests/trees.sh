@@ -3,7 +3,7 @@
 #
 # NAME is a release with what the tests need (bookworm, trixie), or with something else (trixie-boot, trixie-cyrus): see
 # packages below. A tree lies in build/trees, or $MAILREG_TREES, under its name and a sum of its recipe, so that it is
-# made afresh when that has changed. Nothing is written into it later: tests/enter.sh mounts it read-only.
+# made afresh when that has changed. Nothing is written into it later, see tests/enter.sh.
 set -eu
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 

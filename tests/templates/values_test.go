@@ -88,6 +88,7 @@ func write(t *testing.T, path, text string) {
 func ask(t *testing.T, program string, args ...string) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), harness.Program(t, program), args...)
+	cmd.Dir = "/" // git looks for a repository
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
