@@ -32,6 +32,10 @@ func (l *Listener) Entries(_ context.Context, s control.Selection) ([]control.En
 func shown(e *schema.Entry) control.Entry {
 	attrs := map[string][]string{}
 	for _, a := range e.Attrs {
+		if schema.Secret(a.Name) {
+			attrs[a.Name] = []string{"(secret)"}
+			continue
+		}
 		attrs[a.Name] = a.Values
 	}
 	return control.Entry{UUID: e.UUID, DN: e.DN, Attrs: attrs}

@@ -85,7 +85,7 @@ if ! install; then
 fi
 
 # Each package that brings a service, with the service where it has another name.
-for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd nginx spamd clamav-daemon clamav-freshclam; do
+for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd nginx spamd clamav-daemon clamav-freshclam fetchmail; do
 	if grep -q "^Inst ${pair%:*} (" "$scratch/plan"; then
 		update-rc.d "${pair#*:}" disable
 	fi

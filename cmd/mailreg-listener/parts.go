@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/domain"
+	"github.com/mailreg/mailreg/handlers/fetchmail"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
@@ -43,6 +44,7 @@ type parts struct {
 	asker  *probe.Probe
 
 	mailboxes *mailbox.Handler
+	fetching  *fetchmail.Handler // nil when no mail is fetched
 	policies  *policy.Handler
 	edits     *watch.Watcher
 	outlook   *outlook
@@ -95,6 +97,10 @@ func (p *parts) makeListener(context.Context) (err error) {
 	p.mailboxes = mailbox.New(mailbox.Config{Root: p.root, View: p.reg.View, Logger: p.logger})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
 	domains := domain.New(domain.Config{Registry: p.reg, Logger: p.logger})
+	fetching, err := p.makeFetching()
+	if err != nil {
+		return err
+	}
 	p.edits = watch.New(watch.Config{Registry: p.reg, Logger: p.logger})
 	p.outlook = newOutlook(p.reg, p.set, p.logger)
 	now := live{p.reg}
@@ -102,7 +108,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 		Store:       p.state.Store,
 		Source:      p.source,
 		Probe:       p.asker,
-		Handlers:    append([]listener.Handler{p.mailboxes, domains, p.policies}, p.site.handlers...),
+		Handlers:    slices.Concat([]listener.Handler{p.mailboxes, domains, p.policies}, fetching, p.site.handlers),
 		Fingerprint: fingerprint(p.set),
 		Kind:        string(p.set.source),
 		URL:         p.set.server.URLs[0],
@@ -128,6 +134,21 @@ func (p *parts) makeListener(context.Context) (err error) {
 	return nil
 }
 
+// makeFetching makes the handler that fetches mail; on a host that does not, it removes the passwords for that.
+func (p *parts) makeFetching() ([]listener.Handler, error) {
+	switch {
+	case p.set.fetches:
+		p.fetching = fetchmail.New(fetchmail.Config{Root: p.root, View: p.reg.View, Logger: p.logger})
+		return []listener.Handler{p.fetching}, nil
+	case p.set.staging:
+		return nil, nil
+	}
+	if err := fetchmail.Clear(p.root); err != nil {
+		return nil, fmt.Errorf("removing what was fetched from elsewhere: %w", err)
+	}
+	return nil, nil
+}
+
 func (p *parts) listen(context.Context) (err error) {
 	p.socket, err = server.Listen(filepath.Join(p.root, "run/mailreg/control.sock"))
 	return err
@@ -151,7 +172,7 @@ func (p *parts) notes() []string {
 		servers = p.set.server.Memory.Notes()
 	}
 	return slices.Concat(servers, p.set.taken.notes(p.reg), p.site.notes, p.state.Notes(), p.edits.Notes(), p.policies.Notes(),
-		p.outlook.Notes(), p.notices.Notes())
+		p.outlook.Notes(), p.notices.Notes(), p.fetching.Notes())
 }
 
 // advise examines the directory's server for doctor.

@@ -36,6 +36,9 @@ func (p *parts) serve(ctx context.Context) error {
 	if !p.set.staging { // else trash is not purged, and edits are not committed
 		tasks.Go(func() error { return p.mailboxes.Run(ctx) })
 		tasks.Go(func() error { return p.edits.Run(ctx) })
+		if p.fetching != nil {
+			tasks.Go(func() error { return p.fetching.Run(ctx) })
+		}
 	}
 	tasks.Go(func() error { return p.outlook.Run(ctx) })
 	tasks.Go(func() error { return p.notices.Run(ctx) })

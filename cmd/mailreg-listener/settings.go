@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
+	"github.com/mailreg/mailreg/handlers/fetchmail"
 	"github.com/mailreg/mailreg/listener/connect"
 	"github.com/mailreg/mailreg/listener/provider"
 	"github.com/mailreg/mailreg/registry"
@@ -36,7 +37,9 @@ type settings struct {
 	profile  schema.Profile
 	source   provider.Kind
 	interval time.Duration
-	homes    schema.Identity
+	// fetches says that mail is fetched from elsewhere.
+	fetches bool
+	homes   schema.Identity
 	// compare is the time after which everything is compared where the directory does not tell of everything.
 	compare time.Duration
 	// listen is where metrics and the status page are served, "" for nowhere.
@@ -74,6 +77,9 @@ func readSettings(view *registry.View) (settings, error) {
 	}
 	s.host = host
 	s.staging = view.String("mailreg/mode") == "staging"
+	if s.fetches = fetchmail.On(view); s.fetches { // else no password of a mailbox elsewhere is asked for
+		s.scope.Asked = append(s.scope.Asked, schema.FetchAttributes()...)
+	}
 	if s.profile, err = view.Profile(); err != nil {
 		return s, settingsError{err}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/external"
+	"github.com/mailreg/mailreg/handlers/fetchmail"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
@@ -22,7 +23,7 @@ type site struct {
 }
 
 func loadSite(root string, logger *slog.Logger) (s site, err error) {
-	s.files, s.notes, err = external.Load(root, mailbox.Name, domain.Name, policy.Name)
+	s.files, s.notes, err = external.Load(root, mailbox.Name, domain.Name, policy.Name, fetchmail.Name)
 	if err != nil {
 		return s, fmt.Errorf("reading the site's handlers: %w", err)
 	}

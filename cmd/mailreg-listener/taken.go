@@ -17,6 +17,7 @@ func takenAtStart(view *registry.View) taken {
 		"hostname", "domainname", "ldap/base", "ldap/cafile", "ldap/certfile", "ldap/compare", "ldap/hostdn", "ldap/interval",
 		"ldap/keyfile", "ldap/profile", "ldap/secret", "ldap/server/addition", "ldap/server/name", "ldap/server/port",
 		"ldap/source", "ldap/starttls", "ldap/uri", "mailreg/metrics/listen", "mailreg/mode",
+		"mailreg/service/fetchmail",
 	} {
 		values[key] = view.String(key)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/mailreg/mailreg/cmd/mailreg/complete"
+	"github.com/mailreg/mailreg/handlers/backend/fetchmail"
 	"github.com/mailreg/mailreg/registry"
 )
 
@@ -32,10 +33,10 @@ func addCompletions(a *app, root *cobra.Command) {
 		"listener retry": a.proposeParked, "listener drop": a.proposeParked,
 		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers, "listener diff": a.proposeHandlers,
 		"listener pause": a.proposeHandlers, "listener resume": a.proposeHandlers, "listener forget": a.proposeAbsent,
-		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores,
+		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores, "fetchmail run": a.proposeFetched,
 		"mailbox trash restore": a.proposeKept, "mailbox trash purge": a.proposeKept,
 	}
-	several := map[string]bool{"info": true, "search": true, "log": true, "shell": true, "set": true, "commit": true, "diff": true, "auth flush": true, "mailbox trash purge": true}
+	several := map[string]bool{"info": true, "search": true, "log": true, "shell": true, "set": true, "commit": true, "diff": true, "auth flush": true, "fetchmail run": true, "mailbox trash purge": true}
 	var visit func(*cobra.Command)
 	visit = func(command *cobra.Command) {
 		name := strings.TrimPrefix(command.CommandPath(), root.Name()+" ")
@@ -214,6 +215,21 @@ func (a *app) proposeKept(ctx context.Context, _ string) []string {
 	var all []string
 	for _, s := range kept {
 		all = append(all, s.ID+"\t"+stateShown(s.State, string(s.Cause))+" "+oneLine(s.Address))
+	}
+	return all
+}
+
+// proposeFetched proposes the addresses for which mail is fetched.
+func (a *app) proposeFetched(_ context.Context, typed string) []string {
+	boxes, err := a.fetchmailBoxes(fetchmail.Open(a.root), nil)
+	if err != nil {
+		return nil
+	}
+	var all []string
+	for _, box := range boxes {
+		if address := box.Address.String(); strings.HasPrefix(address, typed) {
+			all = append(all, address)
+		}
 	}
 	return all
 }

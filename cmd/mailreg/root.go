@@ -34,6 +34,7 @@ func commands() []namedCommand {
 		{"listener", newListenerCommand},
 		{"mailbox", newMailboxCommand},
 		{"auth", newAuthCommand},
+		{"fetchmail", newFetchmailCommand},
 		{"completion", newCompletionCommand},
 		{"version", newVersionCommand},
 	}

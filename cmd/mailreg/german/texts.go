@@ -303,6 +303,17 @@ deleted store, with IDs exactly those. Quarantined stores are removed only by th
 gelöschte, mit IDs genau diese. Die in Quarantäne werden nur mit ihrer ID entfernt.`,
 	},
 	{"remove every deleted store now", "entfernt jetzt jedes gelöschte Postfach"},
+	{"Mail that is fetched from elsewhere", "Mail, die von anderswo abgeholt wird"},
+	{"List for whom mail is fetched, from where, and how the last poll ended", "Nennt, für wen Mail abgeholt wird, woher, und wie die letzte Abholung ausging"},
+	{"Fetch mail now: for all, or for the users with those primary addresses", "Holt jetzt Mail ab: für alle oder für die Benutzer mit diesen Hauptadressen"},
+	{
+		`run polls the mailboxes elsewhere, one user after the other, whether or not the daemon runs and
+fetchmail/autostart is set. A user whose mail is being fetched at the moment is passed over. A mailbox that
+could not be fetched makes the exit code 1; the others are fetched all the same.`,
+		`run holt Mail aus den Postfächern anderswo ab, für einen Benutzer nach dem anderen, gleich ob der Dienst läuft
+und was fetchmail/autostart sagt. Ein Benutzer, dessen Mail gerade abgeholt wird, wird übergangen. Konnte aus einem
+Postfach nicht abgeholt werden, ist der Rückgabewert 1; die übrigen werden trotzdem abgeholt.`,
+	},
 	{"Put a store back", "Holt ein Postfach zurück"},
 	{
 		`restore puts a store back to its owner: into its place when that is free, else it merges folder by

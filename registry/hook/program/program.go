@@ -37,6 +37,8 @@ type Call struct {
 	Input []byte
 	// Limit is how long it may take.
 	Limit time.Duration
+	// Grace is how long it has to come to its end by itself when it is to stop; 0 kills it at once.
+	Grace time.Duration
 	// User is who it runs as; nil is who we are.
 	User *User
 }
@@ -74,14 +76,26 @@ func (c Call) Run(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	go limitOutput(ctx, end, stdout, stderr)
-	stop := context.AfterFunc(ctx, func() {
-		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error says that all have ended
-	})
+	ended := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { c.end(cmd.Process.Pid, ended) })
 	err = cmd.Wait()
+	close(ended)
 	if !stop() && err != nil {
 		err = context.Cause(ctx)
 	}
 	return Result{Stdout: content(stdout), Stderr: content(stderr)}, err
+}
+
+// end ends a process group; an error says that all have ended.
+func (c Call) end(pid int, ended <-chan struct{}) {
+	if c.Grace > 0 {
+		_ = syscall.Kill(-pid, syscall.SIGTERM)
+		select {
+		case <-ended:
+		case <-time.After(c.Grace):
+		}
+	}
+	_ = syscall.Kill(-pid, syscall.SIGKILL)
 }
 
 // command prepares the program. Its streams are files, not pipes: a daemon that it starts would keep a pipe open, and us
