@@ -2,6 +2,7 @@ package dovecot
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ func sendable(users []string) []string {
 }
 
 // errRefused says that Dovecot answered, and did not do it.
-var errRefused = errors.New("refused by Dovecot, see its log")
+var errRefused = errors.New("refused by Dovecot")
 
 // whenRunning makes a call when a Dovecot runs. One that runs and does not answer is down.
 func (c *Client) whenRunning(ctx context.Context, call func(context.Context) error) error {
@@ -113,28 +114,40 @@ func (c *Client) whenRunning(ctx context.Context, call func(context.Context) err
 	}
 }
 
-// doveadm runs one command by the doveadm protocol. After "--" a name that begins with a hyphen is no option.
+// doveadm runs one command for all users. After "--" a name that begins with a hyphen is no option.
 func (c *Client) doveadm(ctx context.Context, command string, args ...string) error {
+	return c.command(ctx, append([]string{"", "", command, "--"}, args...))
+}
+
+// command runs one command by the doveadm protocol: FLAGS, USER, COMMAND and its arguments.
+func (c *Client) command(ctx context.Context, fields []string) error {
 	d, err := c.dial(ctx, "doveadm-server")
 	if err != nil {
 		return err
 	}
 	defer d.close()
 	status := func(line string) bool { return line == "+" || strings.HasPrefix(line, "-") }
-	greeting, err := d.exchange("VERSION\tdoveadm-server\t1\t0", status)
+	framed := false
+	greeting, err := d.exchange("VERSION\tdoveadm-server\t1\t2", func(line string) bool {
+		framed = framed || strings.HasPrefix(line, "VERSION\tdoveadm-client\t")
+		return status(line)
+	})
 	if err != nil {
 		return err
 	}
 	if greeting != "+" {
 		return fmt.Errorf("doveadm socket asks for a password (%q)", greeting)
 	}
-	fields := append([]string{"", "", command, "--"}, args...)
+	said := ""
+	if framed {
+		d.lines = bufio.NewReader(&frames{from: d.lines, said: func(text string) { said = text }})
+	}
 	answer, err := d.exchange(strings.Join(fields, "\t"), status)
 	if err != nil {
 		return err
 	}
 	if answer != "+" && answer != "-NOTFOUND" { // 2.3 says so when it kicked nobody
-		return fmt.Errorf("doveadm %s: %w (%s)", command, errRefused, answer)
+		return fmt.Errorf("doveadm %s: %w: %s", fields[2], errRefused, cmp.Or(said, "see its log ("+answer+")"))
 	}
 	return nil
 }
@@ -150,7 +163,7 @@ func (c *Client) flushAll(ctx context.Context) error {
 		return strings.HasPrefix(line, "OK\t") || strings.HasPrefix(line, "FAIL\t")
 	})
 	if err == nil && strings.HasPrefix(answer, "FAIL") {
-		err = fmt.Errorf("auth cache flush: %w (%s)", errRefused, answer)
+		err = fmt.Errorf("auth cache flush: %w (%q)", errRefused, answer)
 	}
 	return err
 }

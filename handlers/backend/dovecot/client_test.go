@@ -88,7 +88,7 @@ func (s *server) serve(conn net.Conn) {
 }
 
 func TestCommands(t *testing.T) {
-	const version = "VERSION\tdoveadm-server\t1\t0"
+	const version = "VERSION\tdoveadm-server\t1\t2"
 	for _, tt := range []struct {
 		name string
 		do   func(context.Context, *Client) error
@@ -129,8 +129,15 @@ func TestAnswers(t *testing.T) {
 	}{
 		{"2.3 kicked nobody", "+\n", "\n-NOTFOUND\n", false, ""},
 		{"data before the status", "+\n", "a line\nanother\n+\n", false, ""},
-		{"server greets with its version", "VERSION\tdoveadm-client\t1\t2\n+\n", "\n+\n", false, ""},
-		{"refused", "+\n", "\n-NOPERM\n", false, `doveadm kick: refused by Dovecot, see its log (-NOPERM)`},
+		{"frames", "VERSION\tdoveadm-client\t1\t2\n+\n", "\x00\x00\x00\x00\x03\n+\n", false, ""},
+		{"frames cut anywhere", "VERSION\tdoveadm-client\t1\t3\n+\n", "\x00\x00\x00\x00\x01\n\x00\x00\x00\x00\x00?\x00\x00\x00\x01x\x00\x00\x00\x00\x02+\n", false, ""},
+		{
+			"refused, with the reason", "VERSION\tdoveadm-client\t1\t2\n+\n",
+			"L\x00\x00\x00\x25\x04doveadm(a@x)<1><2>: Can't do it: no\n\x00\x00\x00\x00\x0a\n-DATAERR\n", false,
+			"doveadm kick: refused by Dovecot: Can't do it: no",
+		},
+		{"a frame without end", "VERSION\tdoveadm-client\t1\t2\n+\n", "\x00\xff\xff\xff\xff", true, "dovecot is down: reading the answer"},
+		{"refused", "+\n", "\n-NOPERM\n", false, `doveadm kick: refused by Dovecot: see its log (-NOPERM)`},
 		{"password asked", "-\n", "", true, `dovecot is down: doveadm socket asks for a password ("-")`},
 		{"hangs up", "+\n", "no line", true, "dovecot is down: reading the answer"},
 	} {
@@ -148,7 +155,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestFlushAll(t *testing.T) {
-	for answer, want := range map[string]string{"OK\t1\t7\n": "", "FAIL\t1\n": "auth cache flush: refused by Dovecot, see its log (FAIL\t1)"} {
+	for answer, want := range map[string]string{"OK\t1\t7\n": "", "FAIL\t1\n": "auth cache flush: refused by Dovecot (\"FAIL\\t1\")"} {
 		s, client := newServer(t)
 		s.socket, s.greeting, s.answer = "auth-master", "VERSION\t1\t1\nSPID\t42\n", answer
 		s.pid(os.Getpid())
