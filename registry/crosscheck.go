@@ -80,12 +80,14 @@ func (r *Registry) checkLayout(before, after *View) error {
 	}
 	var record struct {
 		Layout string `json:"layout"`
+		// To is set while the spool is being converted.
+		To string `json:"to"`
 	}
 	if err := json.Unmarshal(recorded, &record); err != nil {
 		return fmt.Errorf("reading %s: %w", r.path(layoutFile), err)
 	}
-	if record.Layout != layout {
-		return &Refusal{key, Conflict, fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s",
+	if record.Layout != layout && record.To != layout {
+		return &Refusal{key, Conflict, fmt.Errorf("%s: value %q must be %s, the layout of the stores in %s; mailreg mailbox convert changes it",
 			key, layout, record.Layout, r.path(layoutFile))}
 	}
 	return nil

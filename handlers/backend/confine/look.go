@@ -102,3 +102,9 @@ func flock(ctx context.Context, fd int) error {
 		}
 	}
 }
+
+// IsLink reports whether a name is a symbolic link.
+func (d *Dir) IsLink(name string) (bool, error) {
+	st, found, err := d.Stat(name)
+	return found && st.Mode&unix.S_IFMT == unix.S_IFLNK, err
+}

@@ -3,7 +3,8 @@
 // A spool has a fixed part, such as /var/spool/dovecot/private, and beside it, on the same file system, what was moved
 // aside:
 //
-//	private/.mailreg-layout         {"version":1,"layout":"uuid","time":"2026-11-24T05:37:15Z"}
+//	private/.mailreg-layout         {"version":1,"layout":"uuid","time":"2026-11-24T05:37:15Z"}; during a conversion
+//	                                also "to":"address", and a link at the old or the new place of each store
 //	private/by-id/<entryUUID>/      a mail home in layout uuid; Maildir/{cur,new,tmp} in it
 //	private/by-address/<address>    in layout uuid, a link for people: ../by-id/<entryUUID>
 //	private/<domain>/<local>/       a mail home in layout address (mail/dovecot/location/home)

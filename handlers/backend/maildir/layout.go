@@ -25,7 +25,18 @@ const recordName = ".mailreg-layout"
 type record struct {
 	Version int            `json:"version"`
 	Layout  backend.Layout `json:"layout"`
-	Time    time.Time      `json:"time"`
+	// To is the layout to which the spool is being converted, "" when it is not.
+	To   backend.Layout `json:"to,omitempty"`
+	Time time.Time      `json:"time"`
+}
+
+// converting is the error of who would act on a spool that is being converted. It waits until the conversion is over.
+func (r record) converting() error {
+	if r.To == "" {
+		return nil
+	}
+	return &schema.TargetDown{Target: "spool", Err: fmt.Errorf(
+		"its layout is being converted from %s to %s; if nobody is at it, go on with: mailreg mailbox convert --layout %s", r.Layout, r.To, r.To)}
 }
 
 // homes names the places of a spool. All paths but base are below base.
@@ -115,9 +126,25 @@ func (h homes) address(rel string) schema.Address {
 }
 
 // checkLayout compares the layout asked for with the one that the spool has, and returns its record; a spool without
-// record returns a zero one. A spool that holds stores but no record has layout address, unless they lie in by-id.
+// record returns a zero one.
 func checkLayout(base *confine.Dir, h homes) (record, error) {
-	private, err := base.Sub(h.private)
+	r, err := readRecord(base, h.private)
+	if err != nil {
+		return record{}, err
+	}
+	if r.Layout != "" && r.Layout != h.layout && r.To != h.layout {
+		return record{}, &LayoutError{Spool: base.Path(h.private), Has: r.Layout, Wanted: h.layout}
+	}
+	if r.Version == 0 {
+		return record{}, nil
+	}
+	return r, nil
+}
+
+// readRecord reads the record of a spool. One that holds stores but no record has layout address, unless they lie in by-id;
+// then Version is 0.
+func readRecord(base *confine.Dir, name string) (r record, err error) {
+	private, err := base.Sub(name)
 	if errors.Is(err, fs.ErrNotExist) {
 		return record{}, nil
 	}
@@ -125,25 +152,16 @@ func checkLayout(base *confine.Dir, h homes) (record, error) {
 		return record{}, err
 	}
 	defer private.Close()
-	var r record
 	data, err := private.Read(recordName, smallFile)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if r.Layout, err = guessLayout(private); err != nil {
-			return record{}, err
-		}
+		r.Layout, err = guessLayout(private)
+		return r, err
 	case err != nil:
 		return record{}, err
-	default:
-		if err := json.Unmarshal(data, &r); err != nil || r.Version != 1 {
-			return record{}, fmt.Errorf("layout record %s cannot be read", private.Path(recordName))
-		}
 	}
-	if r.Layout != "" && r.Layout != h.layout {
-		return record{}, &LayoutError{Spool: private.Name(), Has: r.Layout, Wanted: h.layout}
-	}
-	if r.Version == 0 {
-		return record{}, nil
+	if err := json.Unmarshal(data, &r); err != nil || r.Version != 1 {
+		return record{}, fmt.Errorf("layout record %s cannot be read", private.Path(recordName))
 	}
 	return r, nil
 }

@@ -26,7 +26,10 @@ func (s *Spool) read(ctx context.Context) (w *work, found bool, err error) {
 		return nil, false, err
 	}
 	w = &work{Spool: s, base: base}
-	if w.record, err = checkLayout(base, s.homes); err != nil {
+	if w.record, err = checkLayout(base, s.homes); err == nil {
+		err = w.record.converting()
+	}
+	if err != nil {
 		w.end()
 		return nil, false, err
 	}

@@ -168,7 +168,10 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 		w.end()
 		return nil, err
 	}
-	if w.record, err = checkLayout(base, s.homes); err != nil {
+	if w.record, err = checkLayout(base, s.homes); err == nil {
+		err = w.record.converting()
+	}
+	if err != nil {
 		w.end()
 		return nil, err
 	}
