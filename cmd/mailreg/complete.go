@@ -68,6 +68,7 @@ func (a *app) completeFlags(command *cobra.Command) {
 	for name, propose := range map[string]proposals{
 		"layer":    func(context.Context, string) []string { return complete.Layers() },
 		"category": categories,
+		"layout":   func(context.Context, string) []string { return []string{"uuid", "address"} },
 		"address":  a.proposeStores, "as": a.proposeStores,
 		"dn": nothing, "below": nothing, "uuid": nothing, "timeout": nothing,
 	} {

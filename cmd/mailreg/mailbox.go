@@ -23,7 +23,7 @@ func newMailboxCommand(a *app) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return a.mailboxShow(c.Context(), args[0]) },
 	}
 	jsonFlag(a, show)
-	command.AddCommand(newMailboxListCommand(a), show, newMailboxPlanCommand(a), newTrashCommand(a))
+	command.AddCommand(newMailboxListCommand(a), show, newMailboxPlanCommand(a), newConvertCommand(a), newTrashCommand(a))
 	return command
 }
 

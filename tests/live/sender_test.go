@@ -17,6 +17,9 @@ import (
 // pace is how often a sender sends.
 const pace = 5 * time.Millisecond
 
+// perLink is how many messages go over one connection.
+const perLink = 50
+
 // answerLimit is how long an answer may take; a lock that nobody holds keeps one waiting for two minutes.
 const answerLimit = 15 * time.Second
 
@@ -102,6 +105,9 @@ func (s *sender) run(socket string) error {
 		s.mu.Unlock()
 		if err := s.deliver(link, fmt.Sprintf("%s.%d.%d", s.name, phase, n), phase); err != nil {
 			return err
+		}
+		if n%perLink == perLink-1 {
+			link.close()
 		}
 	}
 }

@@ -95,7 +95,7 @@ func layout(s *Snapshot) []Finding {
 	if s.View.String("mail/dovecot/location/key") != "address" {
 		return nil
 	}
-	return []Finding{warning("known and accepted, or convert the spool to layout uuid",
+	return []Finding{warning("known and accepted, or mailreg mailbox convert --layout uuid",
 		"stores are named by address: between a change of the directory and ours, the new owner of an address reaches the old owner's store")}
 }
 

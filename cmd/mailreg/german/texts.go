@@ -287,6 +287,18 @@ Probebetrieb (mailreg/mode) ist das, was getan würde, etwa die Übernahme von P
 Eine Adresse wählt ihren Eintrag aus.`,
 	},
 	{"Tell whose store an address has, and what it holds", "Sagt, wessen Postfach eine Adresse hat, und was darin ist"},
+	{"Change how the mail homes of this host are named, while mail is delivered and read", "Benennt die Mail-Verzeichnisse dieses Rechners anders, während Mail zugestellt und gelesen wird"},
+	{
+		`convert brings every store of this host to the place that it has in another layout, and sets
+mail/dovecot/location/key. At each moment Dovecot finds all stores, by their old place or the new one; mail
+is delivered and read all the while. The daemon waits until the conversion is over. Whoever is logged in
+when it ends has to log in once more. A conversion that was interrupted goes on when it is called again.`,
+		`convert bringt jedes Postfach dieses Rechners an den Platz, den es in der anderen Anordnung hat, und setzt
+mail/dovecot/location/key. Dovecot findet jederzeit alle Postfächer, am alten Platz oder am neuen; Mail wird
+die ganze Zeit zugestellt und gelesen. Der Dienst wartet, bis die Umstellung zu Ende ist. Wer dann angemeldet
+ist, muss sich neu anmelden. Eine unterbrochene Umstellung geht weiter, wenn man sie noch einmal aufruft.`,
+	},
+	{"the `LAYOUT` to convert to: uuid or address", "die Anordnung `LAYOUT`, auf die umgestellt wird: uuid oder address"},
 	{"Stores that were moved aside: deleted ones and quarantined ones", "Beiseite gelegte Postfächer: gelöschte und die in Quarantäne"},
 	{"List the stores that were moved aside", "Nennt die beiseite gelegten Postfächer"},
 	{
