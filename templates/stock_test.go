@@ -69,6 +69,7 @@ var full = map[string]string{
 	"mail/postfix/tls/client/cafile": "/etc/ssl/ca.pem", "mail/postfix/tls/client/level": "dane",
 	"mail/postfix/smtp/dns_support_level": "dnssec", "mail/postfix/append_dot_mydomain": "yes",
 	"mail/postfix/sasl/security_options": "noanonymous, noplaintext", "mail/postfix/sasl/broken_clients": "no",
+	"mail/homeserver/transfer": "yes",
 }
 
 // worlds are the golden registries by name.
