@@ -42,6 +42,10 @@ const (
 	Unmarked Cause = "unmarked"
 	// Stranded: delivered to a place that its owner's store had left, and there was nowhere to put it.
 	Stranded Cause = "stranded"
+	// Moved: the mail is on the owner's new home server, so this store never comes back by itself.
+	Moved Cause = "moved"
+	// Early: mail that came to a new home server before the store did; it is merged into that.
+	Early Cause = "early"
 )
 
 // Away says which store is to leave its place.

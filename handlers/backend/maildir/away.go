@@ -170,10 +170,11 @@ func (w *work) report(i item) {
 }
 
 // returning finds the newest store that comes back to an owner who has none: any that left because the owner
-// was gone or somebody else got the address, and one left behind by rename=no when the owner takes its address again.
+// was gone or somebody else got the address, and one left behind by rename=no when the owner takes its address again. What
+// has moved to another host never does.
 func (w *work) returning(o backend.Owner) (item, bool, error) {
 	return w.newest(o.UUID, func(in info) bool {
-		return in.Cause != backend.Renamed || in.Address == o.Address.String()
+		return in.Cause != backend.Moved && (in.Cause != backend.Renamed || in.Address == o.Address.String())
 	})
 }
 

@@ -9,6 +9,7 @@
 //	private/by-address/<address>    in layout uuid, a link for people: ../by-id/<entryUUID>
 //	private/<domain>/<local>/       a mail home in layout address (mail/dovecot/location/home)
 //	private/.mailreg-owners/<uuid>  in layout address, a link whose text is the owner's home: <domain>/<local>
+//	private/.incoming/<uuid>/       the copy of a store that comes from another host; nothing else reaches it there
 //	.trash/<id>/{info,home}         a store that delete=yes took, until mail/mailbox/trash/keep is over
 //	.quarantine/<id>/{info,home}    a store kept out of reach until a person decides
 //	.quarantine/.aside/<entryUUID>  in layout address, a store on its way from one address to another
