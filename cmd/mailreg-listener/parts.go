@@ -15,6 +15,7 @@ import (
 	"github.com/mailreg/mailreg/handlers/fetchmail"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
+	"github.com/mailreg/mailreg/handlers/transfer"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/advice"
 	"github.com/mailreg/mailreg/listener/control"
@@ -43,6 +44,7 @@ type parts struct {
 	source *provider.Source
 	asker  *probe.Probe
 
+	transfers *transfer.Service
 	mailboxes *mailbox.Handler
 	fetching  *fetchmail.Handler // nil when no mail is fetched
 	policies  *policy.Handler
@@ -94,7 +96,7 @@ func (p *parts) findDirectory(context.Context) (err error) {
 
 // makeListener makes the handlers, the listener that drives them, and what looks at it.
 func (p *parts) makeListener(context.Context) (err error) {
-	p.mailboxes = mailbox.New(mailbox.Config{Root: p.root, View: p.reg.View, Logger: p.logger})
+	p.mailboxes = mailbox.New(mailbox.Config{Root: p.root, View: p.reg.View, Transfer: p.transfers, Logger: p.logger})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
 	domains := domain.New(domain.Config{Registry: p.reg, Logger: p.logger})
 	fetching, err := p.makeFetching()
@@ -172,7 +174,7 @@ func (p *parts) notes() []string {
 		servers = p.set.server.Memory.Notes()
 	}
 	return slices.Concat(servers, p.set.taken.notes(p.reg), p.site.notes, p.state.Notes(), p.edits.Notes(), p.policies.Notes(),
-		p.outlook.Notes(), p.notices.Notes(), p.fetching.Notes())
+		p.outlook.Notes(), p.notices.Notes(), p.fetching.Notes(), p.transfers.Notes())
 }
 
 // advise examines the directory's server for doctor.

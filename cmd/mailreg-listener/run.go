@@ -19,7 +19,7 @@ func run(ctx context.Context, opts options, logger *slog.Logger) (err error) {
 	p := &parts{root: opts.root, reg: registry.Open(opts.root), logger: logger}
 	defer func() { err = p.close(err) }()
 	for _, prepare := range []func(context.Context) error{
-		p.readSettings, p.openStore, p.findDirectory, p.makeListener, p.listen,
+		p.readSettings, p.openStore, p.findDirectory, p.makeTransfer, p.makeListener, p.listen,
 	} {
 		if err := prepare(ctx); err != nil {
 			return err
@@ -35,6 +35,7 @@ func (p *parts) serve(ctx context.Context) error {
 	tasks.Go(func() error { return p.listener.Run(ctx) })
 	if !p.set.staging { // else trash is not purged, and edits are not committed
 		tasks.Go(func() error { return p.mailboxes.Run(ctx) })
+		tasks.Go(func() error { return p.transfers.Run(ctx) })
 		tasks.Go(func() error { return p.edits.Run(ctx) })
 		if p.fetching != nil {
 			tasks.Go(func() error { return p.fetching.Run(ctx) })

@@ -43,6 +43,8 @@ type Config struct {
 	Root string
 	// View reads the registry as it is now. Required.
 	View func() (*registry.View, error)
+	// Transfer moves mail between hosts; nil leaves it where it is.
+	Transfer Transfer
 	// Backend stands in for the one that the settings name; nil takes that.
 	Backend Backend
 	// Now is time.Now when nil.
@@ -87,7 +89,7 @@ func (h *Handler) Takes(c schema.Change) bool {
 	if err != nil {
 		return false
 	}
-	s, err := settings(view)
+	s, err := h.settings(view)
 	if err != nil {
 		return false
 	}
@@ -101,7 +103,7 @@ func (h *Handler) Targets(c schema.Change) []string {
 	if err != nil {
 		return nil
 	}
-	s, err := settings(view)
+	s, err := h.settings(view)
 	if err != nil {
 		return nil
 	}
@@ -121,7 +123,7 @@ func (h *Handler) Steps(c schema.Change) (steps []string) {
 	if err != nil {
 		return nil
 	}
-	s, err := settings(view)
+	s, err := h.settings(view)
 	if err != nil {
 		return []string{err.Error()}
 	}
@@ -141,7 +143,7 @@ func (h *Handler) Keeps(e *schema.Entry) bool {
 	if err != nil {
 		return true
 	}
-	s, err := settings(view)
+	s, err := h.settings(view)
 	if err != nil {
 		return true
 	}
@@ -167,10 +169,15 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 		return err
 	}
 	r := run{backend: keeper, follow: s.Rename, owner: backend.Owner{UUID: c.UUID, Changed: changed(c.New)}}
-	plan := Plan(old, new, s)
+	r.transfer, r.dn = h.cfg.Transfer, c.DN()
+	plan, err := h.reconsider(ctx, c.UUID, Plan(old, new, s), new, s)
+	if err != nil {
+		return err
+	}
 	if len(plan) > 0 {
 		defer h.leave()
 	}
+	h.remark(old, new, s)
 	if err := r.notice(ctx, plan); err != nil {
 		return err
 	}
@@ -180,6 +187,14 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 		}
 	}
 	return nil
+}
+
+// remark tells of mail that stays behind.
+func (h *Handler) remark(old, new *schema.Mailbox, s Settings) {
+	if s.mine(old) && !s.mine(new) && new != nil && !s.Transfer {
+		h.cfg.Logger.Warn("the home server is another host; the mail stays here", "handler", Name, "dn", new.DN, "uuid", new.UUID,
+			"peer", new.HomeServer)
+	}
 }
 
 // SetAside frees the address that the owner's store lies under, to break a cycle of renames. Which one that is the disk
@@ -233,7 +248,7 @@ func (h *Handler) open() (Settings, Backend, error) {
 	if err != nil {
 		return Settings{}, nil, &schema.TargetDown{Target: "registry", Err: err}
 	}
-	s, err := settings(view)
+	s, err := h.settings(view)
 	if err != nil {
 		return Settings{}, nil, err
 	}
@@ -286,9 +301,11 @@ func changed(e *schema.Entry) time.Time {
 
 // run carries out one plan.
 type run struct {
-	backend Backend
-	follow  bool
-	owner   backend.Owner
+	backend  Backend
+	transfer Transfer
+	dn       string
+	follow   bool
+	owner    backend.Owner
 	// extra is an address under which the store is known since an attempt that was not acknowledged, "" when there is none.
 	extra string
 }
@@ -341,6 +358,10 @@ func (r *run) do(ctx context.Context, a Action) error {
 		return r.backend.Trash(ctx, away)
 	case Leave:
 		return r.backend.Leave(ctx, away)
+	case HandOver:
+		return r.transfer.HandOver(ctx, r.journey(a))
+	case Await:
+		return r.transfer.Await(ctx, r.journey(a))
 	default:
 		return errors.New("unknown action")
 	}

@@ -30,6 +30,10 @@ const (
 	// Leave lets the store of From lie where it is, out of its owner's reach. Only one that was set aside has no place to
 	// lie in and is quarantined.
 	Leave Op = "leave"
+	// HandOver has the store of From go to the host Peer, where the owner is To; until it is there, the owner is served here.
+	HandOver Op = "hand over"
+	// Await keeps the owner out until the store has come from Peer.
+	Await Op = "await"
 )
 
 // Action is one step of a plan.
@@ -38,6 +42,10 @@ type Action struct {
 	From, To schema.Address
 	// Cause says why Trash takes the store, or Leave.
 	Cause backend.Cause
+	// Peer is the other host of HandOver and Await. Shared says that the store is one of several: without a home server the
+	// owner has had one on each host.
+	Peer   string
+	Shared bool
 	// Names are login names.
 	Names []string
 }
@@ -55,7 +63,10 @@ func (a Action) String() string {
 	case a.From.IsZero():
 		text += " " + a.To.String()
 	}
-	if len(a.Names) > 0 {
+	if a.Peer != "" {
+		text += map[Op]string{HandOver: " to host ", Await: " from host "}[a.Op] + a.Peer
+	}
+	if len(a.Names) > 0 && a.Peer == "" {
 		text += " " + strings.Join(a.Names, ", ")
 	}
 	return text
@@ -65,6 +76,8 @@ func (a Action) String() string {
 type Settings struct {
 	// Host is the own name in full, in lower case.
 	Host string
+	// Transfer is mail/homeserver/transfer: mail goes along when the home server changes.
+	Transfer bool
 	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}.
 	Rename, Delete bool
 	// Layout is how the spool names its homes.
@@ -89,8 +102,12 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 		stores = s.readdress(old.Primary, new.Primary)
 	case was && is:
 		stores = []Action{{Op: Keep, To: new.Primary}}
+	case is && s.comes(old):
+		stores = []Action{{Op: Await, From: old.Primary, To: new.Primary, Peer: old.HomeServer, Names: logins(old, new)}}
 	case is:
 		stores = []Action{{Op: Ensure, To: new.Primary}}
+	case was && s.leaves(new):
+		stores = []Action{{Op: HandOver, From: old.Primary, To: new.Primary, Peer: new.HomeServer, Shared: old.HomeServer == "", Names: logins(old, new)}}
 	case was || old == nil && new == nil:
 		stores = s.remove(old, new)
 	}
@@ -107,6 +124,16 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 		stores = append(stores, Action{Op: Kick, Names: []string{new.Primary.String()}})
 	}
 	return append(stores, flush)
+}
+
+// comes reports whether the mail of a user who is at home here now comes from another host. leaves reports whether it goes to
+// one.
+func (s Settings) comes(old *schema.Mailbox) bool {
+	return s.Transfer && old != nil && !old.Primary.IsZero()
+}
+
+func (s Settings) leaves(new *schema.Mailbox) bool {
+	return s.Transfer && new != nil && !new.Primary.IsZero()
 }
 
 // readdress is the table of docs/architecture.md, "Stores".

@@ -19,11 +19,21 @@ func settings(view *registry.View) (Settings, error) {
 		return Settings{}, err
 	}
 	return Settings{
-		Host:   host,
-		Rename: view.Bool("mail/dovecot/mailbox/rename"),
-		Delete: view.Bool("mail/dovecot/mailbox/delete"),
-		Layout: layout(view),
+		Host:     host,
+		Transfer: view.Bool("mail/homeserver/transfer"),
+		Rename:   view.Bool("mail/dovecot/mailbox/rename"),
+		Delete:   view.Bool("mail/dovecot/mailbox/delete"),
+		Layout:   layout(view),
 	}, nil
+}
+
+// settings leaves out what nobody is there for: stores of a server other than Dovecot are not moved between hosts.
+func (h *Handler) settings(view *registry.View) (Settings, error) {
+	s, err := settings(view)
+	if name, _ := backendName(h.cfg.Root, view); h.cfg.Transfer == nil || name != "dovecot" {
+		s.Transfer = false
+	}
+	return s, err
 }
 
 func layout(view *registry.View) backend.Layout {

@@ -111,7 +111,7 @@ func (w *work) arrive(o backend.Owner, join bool) error {
 		if err := w.ensure(o, true); err != nil {
 			return err
 		}
-		return w.gather(o)
+		return w.mergeBack(o)
 	}
 	want := w.homes.home(o.UUID, o.Address)
 	if err := w.remark(copied.rel, o); err != nil {
@@ -145,7 +145,7 @@ func (w *work) arrive(o backend.Owner, join bool) error {
 	if err := w.label(want, o); err != nil {
 		return err
 	}
-	return w.gather(o)
+	return w.mergeBack(o)
 }
 
 // clearFor puts aside whatever the owner has in place, and takes the new place from anybody else.
@@ -171,8 +171,8 @@ func (w *work) clearFor(want string, o backend.Owner) error {
 	return err
 }
 
-// gather merges what comes back to an owner into the store in place. What cannot be merged stays for a person.
-func (w *work) gather(o backend.Owner) error {
+// mergeBack merges what comes back to an owner into the store in place. What cannot be merged stays for a person.
+func (w *work) mergeBack(o backend.Owner) error {
 	has, found, err := w.locate(o.UUID, o.Address)
 	if err != nil || !found {
 		return err
@@ -258,7 +258,7 @@ func (w *work) joinCopy(o backend.Owner) error {
 	if _, err := w.put(quarantine, copied, backend.Early); err != nil {
 		return err
 	}
-	return w.gather(o)
+	return w.mergeBack(o)
 }
 
 // HasMail reports whether the owner has a store in place with a message in it.

@@ -1,0 +1,284 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+const (
+	// firstTry and longestTry bound the time between two tries of a move.
+	firstTry   = 500 * time.Millisecond
+	longestTry = 5 * time.Minute
+	// routesEvery is how often the mail server is told at most to forget its routes.
+	routesEvery = 2 * time.Second
+	// largeMove is the size of a pass from which on a mailbox counts as a large one.
+	largeMove = 30 * time.Second
+)
+
+// Run moves users until ctx ends: those of whom it was told, and those whose moves an earlier run has begun.
+func (s *Service) Run(ctx context.Context) error {
+	if err := s.resume(ctx); err != nil {
+		return err
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	tasks.Go(func() error { return s.serveAlways(ctx) })
+	tasks.Go(func() error { return s.tell(ctx) })
+	tasks.Go(func() error { return s.drive(ctx) })
+	return tasks.Wait()
+}
+
+// resume brings the tables in line with the disk, and Dovecot with the tables.
+func (s *Service) resume(ctx context.Context) error {
+	set, err := s.settings()
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return err
+	}
+	if !set.enabled && len(s.out)+len(s.in) == 0 {
+		return nil
+	}
+	var names []string
+	for _, m := range append(values(s.out), values(s.in)...) {
+		names = append(names, m.listed()...)
+	}
+	_, err = writeTables(s.tables, values(s.out), values(s.in))
+	s.flush, s.stale = names, len(names) > 0
+	return err
+}
+
+// serveAlways serves other hosts; what is in the way is told and tried again.
+func (s *Service) serveAlways(ctx context.Context) error {
+	for {
+		err := s.serve(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.cfg.Logger.Error("cannot take mail over from other hosts", "handler", Name, "err", err)
+		if sleep(ctx, 10*time.Second) != nil {
+			return nil
+		}
+	}
+}
+
+// tell makes Dovecot forget what the tables have changed, and the mail server its routes.
+func (s *Service) tell(ctx context.Context) error {
+	var routed time.Time
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		s.mu.Lock()
+		names := s.flush
+		s.flush = nil
+		stale := s.stale && time.Since(routed) > routesEvery
+		if stale {
+			s.stale = false
+		}
+		s.mu.Unlock()
+		if stale {
+			routed = time.Now()
+			if err := s.cfg.Reroute(ctx); err != nil && ctx.Err() == nil {
+				s.cfg.Logger.Warn("the mail server keeps its routes for a while", "handler", Name, "err", err)
+			}
+		}
+		if len(names) > 0 {
+			slices.Sort(names)
+			if err := s.effective(ctx, slices.Compact(names)); err != nil {
+				s.mu.Lock()
+				s.flush = append(s.flush, names...)
+				s.mu.Unlock()
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// reroute has the mail server forget its routes soon.
+func (s *Service) reroute() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stale = true
+}
+
+// drive starts what is due, in the order in which it began.
+func (s *Service) drive(ctx context.Context) error {
+	tasks := errgroup.Group{}
+	tick := time.NewTicker(500 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		for _, t := range s.due() {
+			tasks.Go(func() error {
+				defer s.nudge()
+				defer s.leave(t)
+				s.step(ctx, t)
+				return nil
+			})
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-s.wake:
+		}
+	}
+	return tasks.Wait()
+}
+
+// step takes one move on, and notes what it met.
+func (s *Service) step(ctx context.Context, t track) {
+	m, found := s.get(t.d, t.uuid)
+	if !found {
+		return
+	}
+	var err error
+	if t.d == Out {
+		err = s.advance(ctx, m)
+	} else {
+		err = s.finish(ctx, t.uuid)
+	}
+	if ctx.Err() != nil || errors.Is(err, errGone) {
+		return
+	}
+	s.note(t, m.Peer, err)
+}
+
+// note plans the next try of a move.
+func (s *Service) note(t track, peer string, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.troubles[t]
+	if away := (*unreachable)(nil); !errors.As(err, &away) {
+		delete(s.away, peer)
+	} else {
+		tries := s.away[peer].tries + 1
+		s.away[peer] = trouble{err: err, tries: tries, next: time.Now().Add(min(firstTry<<min(tries-1, 12), longestTry))}
+	}
+	if err == nil {
+		delete(s.troubles, t)
+		return
+	}
+	next := trouble{err: err, since: before.since, tries: before.tries}
+	wait := &later{}
+	if errors.As(err, &wait) {
+		next.tries, next.next = 0, time.Now().Add(max(wait.in, firstTry/2))
+	} else {
+		next.tries++
+		next.next = time.Now().Add(min(firstTry<<min(next.tries-1, 12), longestTry))
+		if before.err == nil || before.err.Error() != err.Error() {
+			s.cfg.Logger.Warn("a move does not go on", "handler", Name, "uuid", t.uuid, "peer", peer, "err", err)
+		}
+	}
+	if before.err == nil || before.err.Error() != err.Error() {
+		next.since = time.Now()
+	}
+	s.troubles[t] = next
+}
+
+// due returns what is to be started: all that copies nothing, and of those that copy as many as may at a time. Users with
+// large mailboxes leave one place to the others, and a host that does not answer is tried by one move at a time.
+func (s *Service) due() []track {
+	if s.idle() {
+		return nil
+	}
+	set, err := s.settings()
+	if err != nil {
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []track
+	now := time.Now()
+	places, large := 0, 0
+	tried := map[string]bool{}
+	for t := range s.running {
+		if m := s.side(t.d)[t.uuid]; t.d == Out && m != nil && m.State != Committed {
+			tried[m.Peer] = true
+			places++
+			if m.large() {
+				large++
+			}
+		}
+	}
+	for _, m := range s.sorted() {
+		t := track{Out, m.UUID}
+		if s.running[t] || s.troubles[t].next.After(now) {
+			continue
+		}
+		if away, is := s.away[m.Peer]; is && (away.next.After(now) || tried[m.Peer]) {
+			continue
+		}
+		tried[m.Peer] = true
+		if m.State == Copying {
+			if places >= set.parallel || m.large() && large >= max(1, set.parallel-1) {
+				continue
+			}
+			places++
+			if m.large() {
+				large++
+			}
+		}
+		s.running[t] = true
+		all = append(all, t)
+	}
+	for uuid, m := range s.in {
+		t := track{In, uuid}
+		if m.State == Opening && !s.running[t] && !s.troubles[t].next.After(now) {
+			s.running[t] = true
+			all = append(all, t)
+		}
+	}
+	return all
+}
+
+// idle reports whether nobody is on the way.
+func (s *Service) idle() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.out)+len(s.in) == 0
+}
+
+// sorted returns the moves away from here, the oldest first.
+func (s *Service) sorted() []*Move {
+	var all []*Move
+	for _, m := range s.out {
+		all = append(all, m)
+	}
+	slices.SortFunc(all, func(a, b *Move) int { return a.Since.Compare(b.Since) })
+	return all
+}
+
+// large reports whether the copy of a mailbox takes long.
+func (m *Move) large() bool { return m.LastPass > largeMove }
+
+func (s *Service) leave(t track) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, t)
+}
+
+// progress notes what a copy has sent, as it goes on; nil when it is over.
+func (s *Service) progress(uuid schema.UUID, sent *atomic.Int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if sent == nil {
+		delete(s.sent, uuid)
+		return
+	}
+	if s.sent == nil {
+		s.sent = map[schema.UUID]*atomic.Int64{}
+	}
+	s.sent[uuid] = sent
+}

@@ -1,0 +1,180 @@
+package transfer
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/mailreg/mailreg/schema"
+)
+
+// serve takes mail over from other hosts until ctx ends. Without a port nobody can.
+func (s *Service) serve(ctx context.Context) error {
+	set, err := s.settings()
+	if err != nil {
+		return err
+	}
+	if !set.enabled || set.port == 0 || set.secret == "" {
+		<-ctx.Done()
+		return nil
+	}
+	config, err := s.keys.tls(set.secret)
+	if err != nil {
+		return err
+	}
+	addresses := set.listen
+	if len(addresses) == 0 {
+		addresses = []string{""}
+	}
+	tasks, ctx := errgroup.WithContext(ctx)
+	for _, address := range addresses {
+		l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(set.port)))
+		if err != nil {
+			return fmt.Errorf("listening for other hosts: %w", err)
+		}
+		tasks.Go(func() error { return s.serveOn(ctx, tls.NewListener(l, config)) })
+	}
+	return tasks.Wait()
+}
+
+func (s *Service) serveOn(ctx context.Context, l net.Listener) error {
+	server := &http.Server{
+		Handler: s.routes(), BaseContext: func(net.Listener) context.Context { return ctx },
+		ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
+		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 alone can be taken over
+	}
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
+	defer stop()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serving other hosts: %w", err)
+	}
+	return nil
+}
+
+// routes is what the source may ask.
+func (s *Service) routes() http.Handler {
+	mux := http.NewServeMux()
+	for what, do := range map[string]func(context.Context, order, schema.Address) (answer, error){
+		"prepare": s.prepare, "boxes": s.boxes, "open": s.open, "abort": s.abort, "done": s.done,
+	} {
+		mux.HandleFunc("POST /v1/"+what, func(w http.ResponseWriter, r *http.Request) {
+			var o order
+			err := json.NewDecoder(io.LimitReader(r.Body, maxFile)).Decode(&o)
+			var a answer
+			if err == nil {
+				a, err = s.obey(r.Context(), o, do)
+			}
+			if err != nil {
+				a.Error = err.Error()
+				s.cfg.Logger.Warn("another host asked in vain", "handler", Name, "op", what, "uuid", o.UUID, "peer", o.From, "err", err)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_ = json.NewEncoder(w).Encode(a) // the caller may have gone
+		})
+	}
+	mux.HandleFunc("POST /v1/copy/{kind}/{uuid}", func(w http.ResponseWriter, r *http.Request) {
+		if err := s.pass(w, r); err != nil {
+			_ = json.NewEncoder(w).Encode(answer{Error: err.Error()})
+		}
+	})
+	return mux
+}
+
+// obey checks what another host says before it becomes a name in a table or a path.
+func (s *Service) obey(ctx context.Context, o order, do func(context.Context, order, schema.Address) (answer, error)) (answer, error) {
+	address, err := schema.ParseAddress(o.Address)
+	if err != nil {
+		return answer{}, err
+	}
+	if err := schema.CheckDomain(o.From); err != nil {
+		return answer{}, err
+	}
+	if o.UUID.IsZero() {
+		return answer{}, errors.New("no uuid")
+	}
+	return do(ctx, o, address)
+}
+
+// pass leads a copy to the doveadm of this host. A backup is let in only as long as nothing but copies has reached its
+// target, and "sync" only after that.
+func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
+	uuid, err := schema.ParseUUID(r.PathValue("uuid"))
+	if err != nil {
+		return err
+	}
+	m, found := s.get(In, uuid)
+	add := r.PathValue("kind") == "sync"
+	switch {
+	case !found:
+		w.WriteHeader(http.StatusConflict)
+		return errors.New("nobody comes under this uuid")
+	case add && m.State != Opened, !add && m.State != Receiving:
+		w.WriteHeader(http.StatusConflict)
+		return fmt.Errorf("the mail is %s here", m.State)
+	}
+	var dialer net.Dialer
+	near, err := dialer.DialContext(r.Context(), "unix", filepath.Join(s.cfg.Root, "run/dovecot/doveadm-server"))
+	if err != nil {
+		w.WriteHeader(http.StatusServiceUnavailable)
+		return fmt.Errorf("reaching doveadm: %w", err)
+	}
+	taken, ok := w.(http.Hijacker)
+	if !ok {
+		return errors.Join(errors.New("not to be taken over"), near.Close())
+	}
+	conn, buffered, err := taken.Hijack()
+	if err != nil {
+		return errors.Join(err, near.Close())
+	}
+	s.tunnels.take(uuid, conn)
+	defer s.tunnels.leave(uuid, conn)
+	// A move that has gone on in this very moment has closed the tunnels before.
+	if now, _ := s.get(In, uuid); now.State != m.State {
+		_, _ = conn.Close(), near.Close()
+		return nil
+	}
+	defer context.AfterFunc(r.Context(), func() { _ = conn.Close() })()
+	s.lead(conn, buffered.Reader, near, m.Address.String())
+	return nil
+}
+
+// lead joins a copy with doveadm, when it is one of the user.
+func (s *Service) lead(conn net.Conn, from *bufio.Reader, near net.Conn, user string) {
+	_ = conn.SetDeadline(time.Time{}) // fails only for a connection that has gone
+	if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
+		_, _ = conn.Close(), near.Close()
+		return
+	}
+	join(conn, &guarded{from: from, to: near, user: user}, near, nil)
+}
+
+// guarded reads a copy from another host; its first lines have to be those of a copy of the user.
+type guarded struct {
+	from *bufio.Reader
+	to   io.Writer
+	user string
+	past bool
+}
+
+// Read returns what comes after the first lines, which it has passed on itself.
+func (g *guarded) Read(p []byte) (int, error) {
+	if !g.past {
+		if err := forUser(g.from, g.to, g.user); err != nil {
+			return 0, err
+		}
+		g.past = true
+	}
+	return g.from.Read(p)
+}

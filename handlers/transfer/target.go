@@ -1,0 +1,217 @@
+package transfer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/mailreg/mailreg/handlers/backend"
+	"github.com/mailreg/mailreg/schema"
+)
+
+// here reports whether the user is at home here, as the replica has it.
+func (s *Service) here(ctx context.Context, uuid schema.UUID, address schema.Address) (bool, error) {
+	m, err := s.cfg.Lookup(ctx, uuid)
+	if err != nil || m == nil {
+		return false, err
+	}
+	set, err := s.settings()
+	if err != nil {
+		return false, err
+	}
+	return m.Primary == address && (m.HomeServer == "" || m.HomeServer == set.host), nil
+}
+
+// prepare makes ready for the copy: the place for it, and that doveadm finds that place. Idempotent.
+func (s *Service) prepare(ctx context.Context, o order, address schema.Address) (answer, error) {
+	here, err := s.here(ctx, o.UUID, address)
+	if err != nil {
+		return answer{}, err
+	}
+	if _, leaves := s.get(Out, o.UUID); leaves {
+		return answer{}, fmt.Errorf("the mail of %s is still leaving this host", address)
+	}
+	if m, found := s.get(In, o.UUID); found {
+		switch {
+		case m.State == Opening, m.State == Opened && m.ID == o.ID:
+			return answer{State: m.State, Here: here}, s.finish(ctx, o.UUID)
+		case m.State == Receiving && m.Peer != o.From:
+			return answer{}, fmt.Errorf("the mail of %s is just coming from %s", address, m.Peer)
+		}
+	} else if err := s.expect(o, address); err != nil {
+		return answer{}, err
+	}
+	if err := s.receive(ctx, o, address); err != nil {
+		return answer{}, err
+	}
+	return answer{State: Receiving, Here: here}, nil
+}
+
+// expect notes a user of whom this host's listener has not told: the other host's may be faster.
+func (s *Service) expect(o order, address schema.Address) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now().UTC()
+	m := &Move{
+		UUID: o.UUID, ID: o.ID, Address: address, Names: o.Names, Peer: o.From, State: Awaiting, Since: now, Entered: now, Ahead: o.Ahead,
+	}
+	return s.put(In, m)
+}
+
+// receive opens the way for the copy, and makes sure that it leads where only the copy gets.
+func (s *Service) receive(ctx context.Context, o order, address schema.Address) error {
+	b, err := s.cfg.Backend()
+	if err != nil {
+		return err
+	}
+	place, err := b.Incoming(ctx, o.UUID)
+	if err != nil {
+		return err
+	}
+	uid, gid := b.Account()
+	m, err := s.update(In, o.UUID, func(m *Move) error {
+		switch {
+		case m.State == Opened && m.ID != o.ID: // an earlier move, which nobody has told us the end of
+			m.Awaited, m.Names, m.Since = false, o.Names, time.Now().UTC()
+		case m.State != Awaiting && m.State != Receiving:
+			return fmt.Errorf("the mail of %s is %s here", address, m.State)
+		}
+		m.ID, m.State, m.Peer, m.Address, m.Home, m.UID, m.GID = o.ID, Receiving, o.From, address, place, uid, gid
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for range 3 { // Dovecot may look a moment late
+		if err := s.effective(ctx, m.listed()); err != nil {
+			return err
+		}
+		home, err := s.doveadm.Home(ctx, address)
+		if err != nil {
+			return err
+		}
+		if filepath.Clean(home) == place {
+			return nil
+		}
+		err = fmt.Errorf("doveadm looks for the mail of %s in %s, not in %s", address, home, place)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("doveadm does not look for the mail of %s in %s: is mail/homeserver/transfer in force here?", address, place)
+}
+
+// boxes returns the mailboxes of the copy.
+func (s *Service) boxes(ctx context.Context, o order, address schema.Address) (answer, error) {
+	m, found := s.get(In, o.UUID)
+	if !found || m.State != Receiving || m.ID != o.ID {
+		return answer{State: m.State}, errors.New("there is no copy")
+	}
+	boxes, err := s.doveadm.Boxes(ctx, address)
+	return answer{State: m.State, Boxes: boxes}, err
+}
+
+// open is the commit point: once the state is on the disk, the user's mail is here. Idempotent.
+func (s *Service) open(ctx context.Context, o order, address schema.Address) (answer, error) {
+	m, found := s.get(In, o.UUID)
+	if !found {
+		return answer{}, nil
+	}
+	if m.ID != o.ID {
+		return answer{}, nil
+	}
+	if m.State == Opening || m.State == Opened {
+		return answer{State: Opened, Here: true}, s.finish(ctx, o.UUID)
+	}
+	here, err := s.here(ctx, o.UUID, address)
+	if err != nil || !here || m.State != Receiving || m.Peer != o.From {
+		return answer{State: m.State, Here: here}, err
+	}
+	s.tunnels.close(o.UUID)
+	_, err = s.update(In, o.UUID, func(m *Move) error {
+		if m.State != Receiving {
+			return fmt.Errorf("the mail of %s is %s here", address, m.State)
+		}
+		m.State = Opening
+		return nil
+	})
+	if err != nil {
+		return answer{State: m.State, Here: here}, err
+	}
+	return answer{State: Opened, Here: true}, s.finish(ctx, o.UUID)
+}
+
+// finish puts the mail of a user who has been opened into place and lets everybody in. Idempotent.
+func (s *Service) finish(ctx context.Context, uuid schema.UUID) error {
+	m, found := s.get(In, uuid)
+	if !found || m.State != Opening {
+		return nil
+	}
+	s.lines.lock(uuid)
+	defer s.lines.unlock(uuid)
+	b, err := s.cfg.Backend()
+	if err != nil {
+		return err
+	}
+	if err := b.Arrive(ctx, backend.Owner{UUID: uuid, Address: m.Address, Changed: m.changed()}, !m.Awaited); err != nil {
+		return err
+	}
+	m, err = s.update(In, uuid, func(m *Move) error {
+		if m.State != Opening {
+			return nil
+		}
+		m.State = Opened
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := s.effective(ctx, m.listed()); err != nil {
+		return err
+	}
+	s.reroute()
+	s.cfg.Moved(In, 0)
+	return nil
+}
+
+// abort gives the copy up. A user whom the directory has sent here is awaited on.
+func (s *Service) abort(ctx context.Context, o order, _ schema.Address) (answer, error) {
+	m, found := s.get(In, o.UUID)
+	switch {
+	case !found:
+		return answer{}, nil
+	case m.ID != o.ID:
+		return answer{}, nil
+	case m.State == Opening || m.State == Opened:
+		return answer{State: m.State}, nil
+	}
+	if !m.Awaited {
+		return answer{}, s.withdraw(ctx, o.UUID)
+	}
+	s.tunnels.close(o.UUID)
+	m, err := s.update(In, o.UUID, func(m *Move) error {
+		if m.State == Receiving {
+			m.State = Awaiting
+		}
+		return nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	b, err := s.cfg.Backend()
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{State: m.State}, b.Withdraw(ctx, o.UUID)
+}
+
+// done forgets a user who has arrived and of whom the other host has nothing left.
+func (s *Service) done(_ context.Context, o order, _ schema.Address) (answer, error) {
+	m, found := s.get(In, o.UUID)
+	if !found || m.State != Opened || m.ID != o.ID {
+		return answer{State: m.State}, nil
+	}
+	return answer{}, s.drop(In, o.UUID)
+}
