@@ -12,6 +12,9 @@ type HostConfig struct {
 	Set []string
 	// Slapd edits the configuration of the directory.
 	Slapd func(*SlapdConfig)
+	// Directory is that of another host which this one shares; one of its own when nil. A second host needs another hostname
+	// in Set.
+	Directory *Slapd
 	// NoDovecot, NoPostfix and NoListener leave a server out; the settings of its files are rendered all the same.
 	NoDovecot, NoPostfix, NoListener bool
 	// Tree names the tree (see NewTree) whose servers the host has; the directory is always on the release that the test
@@ -43,7 +46,9 @@ func NewHost(t T, config HostConfig) *Host {
 	if config.Slapd == nil {
 		config.Slapd = func(*SlapdConfig) {}
 	}
-	h.Slapd = NewSlapdIn(t, sandbox, config.Slapd)
+	if h.Slapd = config.Directory; h.Slapd == nil {
+		h.Slapd = NewSlapdIn(t, sandbox, config.Slapd)
+	}
 	makeFolders(t, sandbox)
 	imap, smtp := sandbox.Port(), sandbox.Port()
 	h.Must(append([]string{"set", "--no-reload"}, append(h.settings(t, imap, smtp), config.Set...)...)...)
