@@ -237,14 +237,14 @@ func (s *Service) effective(ctx context.Context, names []string) error {
 
 // settings are read anew for each step.
 type settings struct {
-	enabled, remove, trash bool
-	host                   string
-	listen                 []string
-	port                   int
-	secret                 string
-	parallel               int
-	linger                 time.Duration
-	view                   *registry.View
+	enabled, remove bool
+	host            string
+	listen          []string
+	port            int
+	secret          string
+	parallel        int
+	linger          time.Duration
+	view            *registry.View
 }
 
 func (s *Service) settings() (settings, error) {

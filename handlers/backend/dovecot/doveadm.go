@@ -19,7 +19,7 @@ import (
 var ErrAgain = errors.New("the mailbox has changed meanwhile")
 
 // ErrNoUser says that Dovecot does not know a user.
-var ErrNoUser = errors.New("Dovecot knows no such user")
+var ErrNoUser = errors.New("no such user for Dovecot")
 
 // Doveadm runs Dovecot's administration tool for what its socket does not offer: copies to another host, and questions
 // whose answer is needed. It takes 20 to 75 ms a call.
