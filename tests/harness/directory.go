@@ -130,12 +130,12 @@ func (d *Directory) SetHome(dn, host string) {
 	d.Set(dn, "univentionMailHomeServer", host)
 }
 
-// Move replaces primary address and mail home server in one operation.
+// Move replaces primary address and mail home server in one operation; "" for the latter removes it.
 func (d *Directory) Move(dn, address, host string) {
 	d.t.Helper()
 	req := ldap.NewModifyRequest(dn, nil)
 	req.Replace("mailPrimaryAddress", []string{address})
-	req.Replace("univentionMailHomeServer", []string{host})
+	req.Replace("univentionMailHomeServer", slices.DeleteFunc([]string{host}, func(h string) bool { return h == "" }))
 	if err := d.Conn.Modify(req); err != nil {
 		d.t.Fatalf("moving %s to %s on %s: %v", dn, address, host, err)
 	}

@@ -1,6 +1,8 @@
 package mailbox_test
 
 import (
+	"slices"
+
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -82,7 +84,10 @@ func one(where string) []string         { return []string{where} }
 func two(first, second string) []string { return []string{first, second} }
 
 // stories are the events of a user's life, with the outcome that docs/architecture.md, "Stores", asks for.
-func stories() []story {
+func stories() []story { return slices.Concat(owners(), movers(), exchanges()) }
+
+// owners are the events of one user who stays on this host.
+func owners() []story {
 	return []story{
 		{name: "address", people: []string{"a"}, steps: []step{
 			{
@@ -106,6 +111,12 @@ func stories() []story {
 		{name: "uid", people: []string{"a"}, steps: []step{{
 			func(w world) { w.Rename(w.dn("a"), "uid=uid-renamed", "") },
 			always(live),
+		}}},
+		{name: "case-uid-address", people: []string{"a"}, home: mine, steps: []step{{
+			func(w world) {
+				w.SetMail(w.Rename(w.dn("a"), "uid=CASE-UID-B", ""), "Case-Uid-Address-New@example.test")
+			},
+			byRename(one(live), one(aside), one(trash)),
 		}}},
 		{name: "ou", people: []string{"a"}, steps: []step{{
 			func(w world) { w.Rename(w.dn("a"), "uid=ou-a", harness.StaffDN) },
@@ -156,6 +167,22 @@ func stories() []story {
 				always(live),
 			},
 		}},
+		{name: "class-deleted", people: []string{"a"}, home: mine, steps: []step{
+			{
+				func(w world) { w.RemoveMailClass(w.dn("a")) },
+				byDelete(one(kept), one(trash)),
+			},
+			{
+				func(w world) { w.Delete(w.dn("a")) },
+				byDelete(one(kept), one(trash)),
+			},
+		}},
+	}
+}
+
+// movers are the events of one user whose mail home server changes.
+func movers() []story {
+	return []story{
 		{name: "moved-away", people: []string{"a"}, home: mine, steps: []step{
 			{
 				func(w world) { w.SetHome(w.dn("a"), other) },
@@ -186,12 +213,88 @@ func stories() []story {
 				always(live),
 			},
 		}},
+		{name: "away-renamed", people: []string{"a"}, home: mine, steps: []step{
+			{
+				// Address and home at once: the store is left under the old name.
+				func(w world) { w.Move(w.dn("a"), w.mail("new"), other) },
+				byDelete(one(kept), one(trash)),
+			},
+			{
+				func(w world) { w.Move(w.dn("a"), w.mail("a"), mine) },
+				always(live),
+			},
+		}},
+		{name: "away-from-empty-renamed", people: []string{"a"}, steps: []step{
+			{
+				func(w world) { w.Move(w.dn("a"), w.mail("new"), other) },
+				always(kept),
+			},
+			{
+				func(w world) { w.Move(w.dn("a"), w.mail("a"), "") },
+				always(live),
+			},
+		}},
+		{name: "to-mine-renamed", people: []string{"a"}, steps: []step{{
+			func(w world) { w.Move(w.dn("a"), w.mail("new"), mine) },
+			byRename(one(live), one(aside), one(trash)),
+		}}},
+		{name: "to-empty-renamed", people: []string{"a"}, home: mine, steps: []step{{
+			func(w world) { w.Move(w.dn("a"), w.mail("new"), "") },
+			byRename(one(live), one(aside), one(trash)),
+		}}},
+		{name: "away-far", people: []string{"a"}, home: mine, steps: []step{
+			{
+				func(w world) { w.SetHome(w.dn("a"), other) },
+				byDelete(one(kept), one(trash)),
+			},
+			{
+				func(w world) { w.Move(w.dn("a"), w.mail("new"), "mail3.example.test") },
+				byDelete(one(kept), one(trash)),
+			},
+		}},
+		{name: "away-deleted", people: []string{"a"}, home: mine, steps: []step{
+			{
+				func(w world) { w.SetHome(w.dn("a"), other) },
+				byDelete(one(kept), one(trash)),
+			},
+			{
+				func(w world) { w.Delete(w.dn("a")) },
+				byDelete(one(kept), one(trash)),
+			},
+		}},
+		{name: "away-removed", people: []string{"a"}, home: mine, steps: []step{{
+			func(w world) {
+				w.SetHome(w.dn("a"), other)
+				w.SetMail(w.dn("a"), "")
+			},
+			byDelete(one(kept), one(trash)),
+		}}},
+		{name: "ou-moved-away", people: []string{"a"}, home: mine, steps: []step{{
+			func(w world) {
+				w.SetHome(w.Rename(w.dn("a"), "uid=ou-moved-away-b", harness.StaffDN), other)
+			},
+			byDelete(one(kept), one(trash)),
+		}}},
+	}
+}
+
+// exchanges are the events of several users who take each other's addresses.
+func exchanges() []story {
+	return []story{
 		{name: "swap", people: []string{"a", "b"}, steps: []step{{
 			func(w world) {
 				w.SetMail(w.dn("a"), w.mail("b"))
 				w.SetMail(w.dn("b"), w.mail("a"))
 			},
 			byRename(two(live, live), two(quarantine, quarantine), two(trash, trash)),
+		}}},
+		{name: "cycle", people: []string{"a", "b", "c"}, steps: []step{{
+			func(w world) {
+				w.SetMail(w.dn("a"), w.mail("b"))
+				w.SetMail(w.dn("b"), w.mail("c"))
+				w.SetMail(w.dn("c"), w.mail("a"))
+			},
+			byRename([]string{live, live, live}, []string{quarantine, quarantine, quarantine}, []string{trash, trash, trash}),
 		}}},
 		{name: "swap-by-third", people: []string{"a", "b"}, steps: []step{{
 			func(w world) {

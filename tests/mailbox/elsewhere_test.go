@@ -15,15 +15,12 @@ import (
 // TestElsewhere plays the events in which the user has no mailbox on this host before or after: the rows of the peer's
 // event matrix (peer-mail §4.4) that TestMatrix, whose people all have mail here, cannot have.
 func TestElsewhere(t *testing.T) {
-	for _, layout := range []string{"uuid", "address"} {
+	for _, kind := range kinds() {
 		for _, remove := range []string{"no", "yes"} {
-			t.Run(fmt.Sprintf("%s/delete=%s", layout, remove), func(t *testing.T) {
+			t.Run(fmt.Sprintf("%s/%s/delete=%s", kind.backend, kind.layout, remove), func(t *testing.T) {
 				t.Parallel()
-				e := &elsewhere{t: t, layout: layout, remove: remove, uuids: map[string]string{}}
-				e.host = harness.NewHost(t, harness.HostConfig{NoPostfix: true, NoDovecot: true, Set: []string{
-					"mail/mailbox/backend=maildir", "mailreg/guard/count=0",
-					"mail/dovecot/location/key=" + layout, "mail/dovecot/mailbox/delete=" + remove,
-				}})
+				e := &elsewhere{t: t, layout: kind.layout, remove: remove, uuids: map[string]string{}}
+				e.host = harness.NewHost(t, kind.config("mail/dovecot/mailbox/delete="+remove, "mailreg/guard/count=0"))
 				e.play()
 			})
 		}

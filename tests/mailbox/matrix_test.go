@@ -14,18 +14,18 @@ import (
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
-// TestMatrix proves where the mail of each person is after each event of the decision table, for the four settings of
-// rename and delete: when the listener follows each change, and when it finds all of them at its return. Layout uuid runs
-// on a real Dovecot and is looked at over IMAP and LMTP as well; layout address runs on the maildir backend.
+// TestMatrix proves where the mail of each person is after each event of the decision table, on each backend and layout,
+// for the four settings of rename and delete: when the listener follows each change, and when it finds all of them at its
+// return. Where a mail server runs, it is asked over IMAP and LMTP as well. DIST says for which release.
 func TestMatrix(t *testing.T) {
-	for _, layout := range []string{"uuid", "address"} {
+	for _, kind := range kinds() {
 		for _, rename := range []string{"yes", "no"} {
 			for _, remove := range []string{"no", "yes"} {
 				for _, away := range []bool{false, true} {
-					name := fmt.Sprintf("%s/rename=%s,delete=%s,away=%v", layout, rename, remove, away)
+					name := fmt.Sprintf("%s/%s/rename=%s,delete=%s,away=%v", kind.backend, kind.layout, rename, remove, away)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()
-						m := newMatrix(t, layout, rename, remove)
+						m := newMatrix(t, kind, rename, remove)
 						m.away = away
 						for i := range 2 {
 							m.step(i)
@@ -38,11 +38,36 @@ func TestMatrix(t *testing.T) {
 	}
 }
 
+// kind is a way to keep mail.
+type kind struct{ backend, layout string }
+
+func kinds() []kind {
+	return []kind{{"maildir", "uuid"}, {"maildir", "address"}, {"dovecot", "uuid"}, {"dovecot", "address"}}
+}
+
+// config returns a host that keeps mail in this way.
+func (k kind) config(set ...string) harness.HostConfig {
+	return harness.HostConfig{
+		NoPostfix: true, NoDovecot: k.backend != "dovecot",
+		Set: append(set, "mail/mailbox/backend="+k.backend, "mail/dovecot/location/key="+k.layout),
+	}
+}
+
+// server is the mail server of a host.
+type server interface {
+	Deliver(to, subject string) error
+	Knows(address string) (bool, error)
+	Messages(user, password, folder string) ([]harness.Message, error)
+}
+
 // matrix is a host on which all stories are played at once.
 type matrix struct {
-	t                      *testing.T
-	host                   *harness.Host
-	layout, rename, remove string
+	kind
+
+	t              *testing.T
+	host           *harness.Host
+	server         server // nil when none runs
+	rename, remove string
 	// away makes the listener miss the changes and find them at its return.
 	away    bool
 	stories []story
@@ -58,23 +83,13 @@ type letter struct {
 	place string
 }
 
-func newMatrix(t *testing.T, layout, rename, remove string) *matrix {
+func newMatrix(t *testing.T, kind kind, rename, remove string) *matrix {
 	t.Helper()
-	m := &matrix{t: t, layout: layout, rename: rename, remove: remove, stories: stories(), addresses: map[string]bool{}}
-	config := harness.HostConfig{
-		NoPostfix: true,
-		Set: []string{
-			"mail/dovecot/location/key=" + layout,
-			"mail/dovecot/mailbox/rename=" + rename,
-			"mail/dovecot/mailbox/delete=" + remove,
-			"mailreg/guard/count=0",
-		},
+	m := &matrix{kind: kind, t: t, rename: rename, remove: remove, stories: stories(), addresses: map[string]bool{}}
+	m.host = harness.NewHost(t, kind.config("mail/dovecot/mailbox/rename="+rename, "mail/dovecot/mailbox/delete="+remove, "mailreg/guard/count=0"))
+	if m.host.Dovecot != nil {
+		m.server = m.host.Dovecot
 	}
-	if layout == "address" {
-		config.NoDovecot = true
-		config.Set = append(config.Set, "mail/mailbox/backend=maildir")
-	}
-	m.host = harness.NewHost(t, config)
 	for _, s := range m.stories {
 		w := m.world(s)
 		for _, p := range s.people {
@@ -97,11 +112,11 @@ func (m *matrix) world(s story) world { return world{Directory: m.host.Slapd.Dir
 // deliver puts a message where mail to the address goes now.
 func (m *matrix) deliver(uuid, address, subject string) {
 	m.t.Helper()
-	if m.host.Dovecot == nil {
+	if m.server == nil {
 		m.host.Spool.Deliver(m.home(uuid, address), subject)
 		return
 	}
-	if err := m.host.Dovecot.Deliver(address, subject); err != nil {
+	if err := m.server.Deliver(address, subject); err != nil {
 		m.t.Fatalf("delivering to %s: %v", address, err)
 	}
 }
@@ -228,10 +243,10 @@ func (m *matrix) compareInboxes(what string, want map[string][]string) {
 }
 
 func (m *matrix) inbox(uuid, address string) ([]string, error) {
-	if m.host.Dovecot == nil {
+	if m.server == nil {
 		return m.host.Spool.Subjects(m.home(uuid, address))
 	}
-	messages, err := m.host.Dovecot.Messages(address, harness.Password, "INBOX")
+	messages, err := m.server.Messages(address, harness.Password, "INBOX")
 	var subjects []string
 	for _, message := range messages {
 		subjects = append(subjects, message.Subject)
@@ -242,7 +257,7 @@ func (m *matrix) inbox(uuid, address string) ([]string, error) {
 // checkStrangers proves that an address which nobody has here any more takes no mail.
 func (m *matrix) checkStrangers(step int) {
 	m.t.Helper()
-	if m.host.Dovecot == nil {
+	if m.server == nil {
 		return
 	}
 	taken := slices.Collect(maps.Values(m.host.Slapd.Mailboxes()))
@@ -250,7 +265,7 @@ func (m *matrix) checkStrangers(step int) {
 		if slices.Contains(taken, address) {
 			continue
 		}
-		known, err := m.host.Dovecot.Knows(address)
+		known, err := m.server.Knows(address)
 		if err != nil || known {
 			m.t.Errorf("step %d: %s is still known (%v)", step, address, err)
 		}
