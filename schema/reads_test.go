@@ -52,7 +52,7 @@ func findReads(t *testing.T) reads {
 }
 
 // keyless are the functions of templates whose arguments are no keys.
-var keyless = []string{"attribute", "filter", "path", "include", "version", "hostport", "begins", "before", "after", "eq", "ne", "lt", "le", "gt", "ge", "index"}
+var keyless = []string{"attribute", "filter", "path", "include", "version", "hostport", "lower", "begins", "before", "after", "eq", "ne", "lt", "le", "gt", "ge", "index"}
 
 // template notes what a template reads, in whichever branch.
 func (r reads) template(t *testing.T, name, text string) {

@@ -28,6 +28,7 @@ var trueWords = []string{"yes", "true", "1", "on", "enable", "enabled"}
 //	attribute NAME      what the directory calls an attribute or class of UCS; nothing when it has none
 //	filter F [VALUE...] what to ask the directory in place of a filter in words of UCS; {} in it stand for the values
 //	secret KEY          the content of the file that KEY names; nothing when it is missing
+//	lower VALUE         the value in lower case
 //	hostport IP PORT    IP:PORT as mail servers write it
 //	begins VALUE TEXT   whether the value begins with the text
 //	before, after VALUE TEXT   what stands before the text, all of the value when it is not in it; what stands behind it
@@ -44,7 +45,7 @@ func (r *rendering) funcs() template.FuncMap {
 		emitName: r.emit,
 		"get":    r.get, "bool": r.bool, "int": r.int, "list": r.list, "prefix": r.prefix,
 		"fqdn": r.fqdn, "path": r.path, "version": r.version, "include": r.include, "secret": r.secret,
-		"attribute": r.attribute, "filter": r.filter,
+		"lower": lower, "attribute": r.attribute, "filter": r.filter,
 		"hostport": hostport, "begins": begins, "before": textBefore, "after": textAfter, "base": base, "dir": dir, "next": next,
 		"numeric": numeric,
 		"reverse": reverse, "header": r.header, "eq": equal, "ne": unequal,
@@ -232,6 +233,12 @@ func hostport(address any, port any) (*Value, error) {
 		text = "[" + text + "]"
 	}
 	return &Value{key: v.key, text: fmt.Sprintf("%s:%v", text, port)}, nil
+}
+
+func lower(v *Value) *Value {
+	in := *v
+	in.text = strings.ToLower(v.text)
+	return &in
 }
 
 func begins(v any, text string) bool { return strings.HasPrefix(fmt.Sprint(v), text) }

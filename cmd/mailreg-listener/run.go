@@ -37,6 +37,7 @@ func (p *parts) serve(ctx context.Context) error {
 		tasks.Go(func() error { return p.mailboxes.Run(ctx) })
 		tasks.Go(func() error { return p.transfers.Run(ctx) })
 		tasks.Go(func() error { return p.edits.Run(ctx) })
+		tasks.Go(func() error { return p.keepArchive(ctx) })
 		if p.fetching != nil {
 			tasks.Go(func() error { return p.fetching.Run(ctx) })
 		}

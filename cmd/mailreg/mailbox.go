@@ -107,6 +107,7 @@ type owners struct {
 	// known is false when the daemon did not answer.
 	known   bool
 	host    string
+	archive string
 	entries map[schema.UUID]control.Entry
 }
 
@@ -116,7 +117,7 @@ func (a *app) owners(ctx context.Context, s control.Selection) owners {
 	if err != nil {
 		return owners{}
 	}
-	o := owners{entries: map[schema.UUID]control.Entry{}}
+	o := owners{entries: map[schema.UUID]control.Entry{}, archive: view.String("mail/archivefolder")}
 	o.host, err = view.FQDN()
 	if err == nil {
 		var entries []control.Entry
@@ -138,6 +139,9 @@ func (o owners) describe(store backend.Store) storeJSON {
 	s := storeJSON{Path: store.Path, Address: store.Address, State: store.State, UUID: uuidText(store.UUID)}
 	entry, found := o.entries[store.UUID]
 	s.DN = entry.DN
+	if store.UUID == schema.ArchiveUUID() && strings.EqualFold(store.Address, o.archive) {
+		return s // no entry has it
+	}
 	if o.known && store.State == "live" && !(found && o.reaches(entry, store.Address)) {
 		s.State = "orphan"
 	}

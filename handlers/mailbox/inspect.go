@@ -33,6 +33,7 @@ func (h *Handler) Survey(ctx context.Context, known func(schema.UUID) bool) (str
 		}
 		stray := schema.Stray{Difference: schema.Difference{What: "store", Have: store.Path}}
 		switch {
+		case store.UUID == schema.ArchiveUUID():
 		case store.UUID.IsZero():
 			stray.What = "unmarked store"
 			strays = append(strays, stray)
