@@ -83,6 +83,14 @@ func backendName(root string, view *registry.View) (string, error) {
 	}
 }
 
+// Keeper opens the backend that the settings name, for others who keep stores in it.
+func (h *Handler) Keeper(view *registry.View) (Backend, error) {
+	if h.cfg.Backend != nil {
+		return h.cfg.Backend, nil
+	}
+	return h.backend(view)
+}
+
 // backend opens the backend that the settings name. Each call has one of its own: nothing stays open between two changes,
 // and a Dovecot that is installed meanwhile is found.
 func (h *Handler) backend(view *registry.View) (Backend, error) {
