@@ -176,7 +176,7 @@ func (f *SharedFolder) grant(identifier string, right FolderRight, value string)
 		return
 	}
 	f.fault(AttrFolderACL, value, "contradicts another value: the lesser right counts")
-	if slices.Index(folderRights(), right) < slices.Index(folderRights(), f.ACL[at].Right) {
+	if CompareRights(right, f.ACL[at].Right) < 0 {
 		f.ACL[at].Right = right
 	}
 }
@@ -200,4 +200,9 @@ func parseIdentifier(text string) (string, error) {
 		return address.String(), nil
 	}
 	return text, CheckGroupName(text)
+}
+
+// CompareRights orders rights from the least to the most.
+func CompareRights(a, b FolderRight) int {
+	return slices.Index(folderRights(), a) - slices.Index(folderRights(), b)
 }
