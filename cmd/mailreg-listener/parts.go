@@ -13,6 +13,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/fetchmail"
+	"github.com/mailreg/mailreg/handlers/folder"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/handlers/transfer"
@@ -98,6 +99,7 @@ func (p *parts) findDirectory(context.Context) (err error) {
 func (p *parts) makeListener(context.Context) (err error) {
 	p.mailboxes = mailbox.New(mailbox.Config{Root: p.root, View: p.reg.View, Transfer: p.transfers, Logger: p.logger})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
+	folders := folder.New(folder.Config{Root: p.root, View: p.reg.View, Server: p.folderServer, Logger: p.logger})
 	domains := domain.New(domain.Config{Registry: p.reg, Logger: p.logger})
 	fetching, err := p.makeFetching()
 	if err != nil {
@@ -110,7 +112,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 		Store:       p.state.Store,
 		Source:      p.source,
 		Probe:       p.asker,
-		Handlers:    slices.Concat([]listener.Handler{p.mailboxes, domains, p.policies}, fetching, p.site.handlers),
+		Handlers:    slices.Concat([]listener.Handler{p.mailboxes, folders, domains, p.policies}, fetching, p.site.handlers),
 		Fingerprint: fingerprint(p.set),
 		Kind:        string(p.set.source),
 		URL:         p.set.server.URLs[0],

@@ -8,6 +8,7 @@ import (
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/external"
 	"github.com/mailreg/mailreg/handlers/fetchmail"
+	"github.com/mailreg/mailreg/handlers/folder"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
 	"github.com/mailreg/mailreg/listener"
@@ -23,7 +24,7 @@ type site struct {
 }
 
 func loadSite(root string, logger *slog.Logger) (s site, err error) {
-	s.files, s.notes, err = external.Load(root, mailbox.Name, domain.Name, policy.Name, fetchmail.Name)
+	s.files, s.notes, err = external.Load(root, mailbox.Name, folder.Name, domain.Name, policy.Name, fetchmail.Name)
 	if err != nil {
 		return s, fmt.Errorf("reading the site's handlers: %w", err)
 	}
