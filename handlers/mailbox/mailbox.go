@@ -10,6 +10,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/backend/sieve"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -58,6 +59,8 @@ type Handler struct {
 	cfg Config
 	// vacated wakes Run.
 	vacated chan struct{}
+	// filters gives new stores their Sieve script.
+	filters *sieve.Installer
 }
 
 // New returns the handler.
@@ -65,7 +68,7 @@ func New(cfg Config) *Handler {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Handler{cfg: cfg, vacated: make(chan struct{}, 1)}
+	return &Handler{cfg: cfg, vacated: make(chan struct{}, 1), filters: &sieve.Installer{Root: cfg.Root}}
 }
 
 // Name returns "mailbox".

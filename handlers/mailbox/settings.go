@@ -99,7 +99,7 @@ func (h *Handler) backend(view *registry.View) (Backend, error) {
 		return nil, err
 	}
 	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
-	cfg.Now = h.cfg.Now
+	cfg.Now, cfg.Skeleton = h.cfg.Now, h.skeleton(view)
 	if name == "dovecot" {
 		return dovecot.Open(cfg)
 	}
@@ -109,4 +109,15 @@ func (h *Handler) backend(view *registry.View) (Backend, error) {
 		return nil, err
 	}
 	return maildir.Backend{Spool: spool}, nil
+}
+
+// skeleton is what new stores begin with. Settings that make no script keep nobody from having a mailbox.
+func (h *Handler) skeleton(view *registry.View) func(string) []maildir.File {
+	return func(home string) []maildir.File {
+		files, err := h.filters.Files(view, home)
+		if err != nil {
+			h.cfg.Logger.Warn("new mailboxes get no Sieve script", "handler", Name, "err", err)
+		}
+		return files
+	}
 }

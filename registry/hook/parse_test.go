@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/registry/hook/svbin"
 )
 
 func TestNginxAddress(t *testing.T) {
@@ -117,7 +119,7 @@ func TestMoveSieve(t *testing.T) {
 	data := compile(from)
 	for _, name := range []string{"y.sieve", "longer.sieve", strings.Repeat("long", 40) + ".sieve"} {
 		to := filepath.Join(t.TempDir(), name)
-		moved, err := moveSieve(data, from, to)
+		moved, err := svbin.Move(data, from, to)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -126,9 +128,9 @@ func TestMoveSieve(t *testing.T) {
 		}
 	}
 	for n := range data {
-		_, _ = moveSieve(data[:n], from, "/x") // must not panic
+		_, _ = svbin.Move(data[:n], from, "/x") // must not panic
 	}
-	if _, err := moveSieve(data, "/elsewhere.sieve", "/x"); err == nil {
+	if _, err := svbin.Move(data, "/elsewhere.sieve", "/x"); err == nil {
 		t.Error("a script of another place was moved")
 	}
 }

@@ -3,13 +3,14 @@ package hook
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/mailreg/mailreg/registry/hook/svbin"
 )
 
 // sieveTable is the table type of Sieve scripts: the map that is built from one is its compiled form.
@@ -95,70 +96,9 @@ func (d *Dovecot) buildSieve(ctx context.Context, stage, script string) (warning
 		return nil, err
 	}
 	live := filepath.Join(d.root, strings.TrimPrefix(script, strings.TrimSuffix(stage, d.Dir())))
-	moved, err := moveSieve(data, script, live)
+	moved, err := svbin.Move(data, script, live)
 	if err != nil { // Dovecot compiles it itself then, with each delivery
 		return append(warnings, fmt.Sprintf("%s was not compiled: %v", live, err)), os.Remove(compiled(script))
 	}
 	return warnings, os.WriteFile(compiled(script), moved, 0o600)
-}
-
-// The layout of a compiled script (Pigeonhole, sieve-binary-file.c): a header of ten 32-bit numbers, of which the third is
-// the count of blocks; an index of id, size, offset and extension for each block; the blocks, each with id and size before
-// its bytes, at multiples of four.
-const (
-	sieveMagic  = 0xcafebabe
-	sieveHeader = 40
-	sieveIndex  = 16
-	sieveBlock  = 8
-)
-
-var errSieve = errors.New("sievec has made something that is not understood")
-
-// moveSieve returns a compiled script for another place. sievec notes in the first block where the script lay, and Dovecot
-// does not use what was compiled elsewhere.
-func moveSieve(data []byte, from, to string) ([]byte, error) {
-	le := binary.LittleEndian
-	if len(data) < sieveHeader || le.Uint32(data) != sieveMagic || le.Uint32(data[12:]) != sieveHeader {
-		return nil, errSieve
-	}
-	count := int(le.Uint32(data[8:]))
-	start := sieveHeader + count*sieveIndex
-	if count < 1 || count > 1000 || start > len(data) {
-		return nil, errSieve
-	}
-	moved := bytes.Clone(data[:start])
-	for i := range count {
-		index := moved[sieveHeader+i*sieveIndex:]
-		size, offset := int(le.Uint32(index[4:])), int(le.Uint32(index[8:]))
-		if offset < start || size < 0 || offset+sieveBlock+size > len(data) {
-			return nil, errSieve
-		}
-		block := data[offset+sieveBlock : offset+sieveBlock+size]
-		if i == 0 {
-			if bytes.Count(block, sieveString(from)) != 1 {
-				return nil, errSieve
-			}
-			block = bytes.Replace(block, sieveString(from), sieveString(to), 1)
-		}
-		for len(moved)%4 != 0 {
-			moved = append(moved, 0)
-			index = moved[sieveHeader+i*sieveIndex:]
-		}
-		le.PutUint32(index[4:], uint32(len(block)))
-		le.PutUint32(index[8:], uint32(len(moved)))
-		moved = append(moved, data[offset:offset+4]...)
-		moved = le.AppendUint32(moved, uint32(len(block)))
-		moved = append(moved, block...)
-	}
-	return moved, nil
-}
-
-// sieveString returns a text as a compiled script has it: its length, seven bits to the byte with the highest first, the
-// bytes, and a zero.
-func sieveString(text string) []byte {
-	length := []byte{byte(len(text) & 0x7f)}
-	for n := len(text) >> 7; n > 0; n >>= 7 {
-		length = append([]byte{byte(n&0x7f) | 0x80}, length...)
-	}
-	return append(append(length, text...), 0)
 }

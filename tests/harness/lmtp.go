@@ -11,14 +11,20 @@ import (
 
 // Deliver gives Dovecot a message by LMTP (RFC 2033). When it returns nil the message is in the mailbox.
 func (d *Dovecot) Deliver(to, subject string) error {
-	const from = "sender@client.test"
+	return d.DeliverText(to, string(letter(sender, to, subject)))
+}
+
+const sender = "sender@client.test"
+
+// DeliverText gives Dovecot a message by LMTP: header lines, an empty one and the rest, with CR and LF at the end of each.
+func (d *Dovecot) DeliverText(to, text string) error {
 	return d.converse([]turn{
 		{"", 220},
 		{"LHLO client.test", 250},
-		{"MAIL FROM:<" + from + ">", 250},
+		{"MAIL FROM:<" + sender + ">", 250},
 		{"RCPT TO:<" + to + ">", 250},
 		{"DATA", 354},
-		{string(letter(from, to, subject)) + ".", 250},
+		{text + ".", 250},
 		{"QUIT", 221},
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -296,6 +297,26 @@ func (d *Dir) Link(name, target string) error {
 		return d.fail("symlink", temp, err)
 	}
 	return d.Rename(temp, name)
+}
+
+// Chown gives a name, a link itself and not where it points to, to an owner.
+func (d *Dir) Chown(name string, owner Owner) error {
+	if owner == Caller() {
+		return nil
+	}
+	if err := d.change("chown", name); err != nil {
+		return err
+	}
+	return d.fail("chown", name, unix.Fchownat(d.fd(), name, owner.UID, owner.GID, unix.AT_SYMLINK_NOFOLLOW))
+}
+
+// Date sets when a name, a link itself and not what it points to, was changed last.
+func (d *Dir) Date(name string, at time.Time) error {
+	if err := d.change("date", name); err != nil {
+		return err
+	}
+	times := []unix.Timespec{unix.NsecToTimespec(at.UnixNano()), unix.NsecToTimespec(at.UnixNano())}
+	return d.fail("date", name, unix.UtimesNanoAt(d.fd(), name, times, unix.AT_SYMLINK_NOFOLLOW))
 }
 
 // Target returns where a symbolic link points to, "" when name is none.

@@ -44,6 +44,9 @@ type Config struct {
 	Now func() time.Time
 	// Logger hears of what was quarantined, adopted and brought back; nil discards.
 	Logger *slog.Logger
+	// Skeleton, when set, tells what a new store holds beside its folders; home is where the mail server will find it. One that
+	// is adopted, merged or brought back is left as it is.
+	Skeleton func(home string) []File
 	// Refuse, when set, is asked before a store is made or leaves its place; its error ends the call. What a person asks
 	// for (Restore, Purge) passes.
 	Refuse func() error

@@ -311,6 +311,9 @@ func (w *work) createStore(want string, o backend.Owner) error {
 	if err := w.maildir(made); err != nil {
 		return err
 	}
+	if err := w.furnish(made, w.base.Path(want)); err != nil {
+		return err
+	}
 	if err := made.Create(MarkName, newMark(o, w.cfg.Now()).bytes(), confine.Caller()); err != nil {
 		return err
 	}
