@@ -94,8 +94,11 @@ func (r *rendering) prefix(prefix string) []Entry {
 		if text == "" {
 			continue
 		}
+		suffix := strings.TrimPrefix(key, prefix)
+		head, _, _ := strings.Cut(suffix, "/")
 		entries = append(entries, Entry{
-			Suffix: &Value{key: key, text: strings.TrimPrefix(key, prefix)},
+			Suffix: &Value{key: key, text: suffix},
+			Head:   &Value{key: key, text: head},
 			Value:  &Value{key: key, text: text, expands: r.world.Settings.Expands(key), phrase: true},
 		})
 	}

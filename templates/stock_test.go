@@ -68,6 +68,14 @@ var full = map[string]string{
 	"mail/postfix/tls/client/mandatory_protocols": ">=TLSv1.2", "mail/postfix/tls/client/ciphers": "high",
 	"mail/postfix/tls/client/cafile": "/etc/ssl/ca.pem", "mail/postfix/tls/client/level": "dane",
 	"mail/postfix/smtp/dns_support_level": "dnssec", "mail/postfix/append_dot_mydomain": "yes",
+	"mail/cyrus/admins": "root", "mail/cyrus/imap/admins": "helpdesk", "mail/cyrus/auth/allowplaintext": "yes",
+	"mail/cyrus/imap/quotawarnpercent": "90", "mail/cyrus/imap/quotawarnkb": "10240", "mail/cyrus/mailnotifier": "log",
+	"mail/cyrus/ssl/certificate": "/etc/ssl/cert.pem", "mail/cyrus/ssl/key": "/etc/ssl/private/key.pem", "mail/cyrus/ssl/cafile": "/etc/ssl/ca.pem",
+	"mail/cyrus/murder/master": "mupdate.example.test", "mail/cyrus/murder/servers": "front1.example.test front2.example.test",
+	"mail/cyrus/murder/backend/hostname": "back1.example.test", "mail/cyrus/murder/backend/interface": "eth1",
+	"interfaces/eth1/address": "192.0.2.7", "interfaces/eth10/address": "192.0.2.8", "mail/cyrus/spool": "/srv/cyrus",
+	"mail/cyrus/duplicate-suppression/expiry/start": "yes", "mail/cyrus/duplicate-suppression/expiry/event": "yes",
+	"mail/cyrus/sieve/listen_host": "all", "mail/cyrus/backup-metadata/cron": "0 2 * * *", "mail/cyrus/loginrealms": "example.test example.org",
 	"mail/postfix/sasl/security_options": "noanonymous, noplaintext", "mail/postfix/sasl/broken_clients": "no",
 	"mail/homeserver/transfer": "yes",
 }
@@ -79,9 +87,11 @@ func worlds() map[string]templates.World {
 	maps.Copy(merged, full)
 	debian12 := map[string]string{
 		"dovecot": "2.3.19.1", "dovecot/sieve": "2.3.19.1", "dovecot/managesieve": "2.3.19.1", "postfix": "3.7.11",
+		"cyrus": "3.6.1",
 	}
 	debian13 := map[string]string{
 		"dovecot": "2.4.1", "dovecot/sieve": "2.4.1", "dovecot/managesieve": "2.4.1", "postfix": "3.10.13",
+		"cyrus": "3.10.2",
 	}
 	files := maps.Clone(secret)
 	files["/tmp/mr-1/etc/postfix/main.cf.local"] = "\nsoft_bounce = yes  \n\n"

@@ -74,8 +74,8 @@ func (v *Value) checkWord(specials string) error {
 
 // Entry is a key that function prefix found.
 type Entry struct {
-	// Suffix is the key without the prefix, Value its value.
-	Suffix, Value *Value
+	// Suffix is the key without the prefix, Head what of that comes before the first slash, Value the value.
+	Suffix, Head, Value *Value
 }
 
 // verbatim is text that is not a value: a .local file or a header. It is written as it stands, on lines of its own.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/cyrus"
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/fetchmail"
 	"github.com/mailreg/mailreg/handlers/folder"
@@ -97,7 +98,13 @@ func (p *parts) findDirectory(context.Context) (err error) {
 
 // makeListener makes the handlers, the listener that drives them, and what looks at it.
 func (p *parts) makeListener(context.Context) (err error) {
-	p.mailboxes = mailbox.New(mailbox.Config{Root: p.root, View: p.reg.View, Transfer: p.transfers, Logger: p.logger})
+	server := new(cyrus.Host)
+	p.mailboxes = mailbox.New(mailbox.Config{
+		Root: p.root, View: p.reg.View, Transfer: p.transfers, Logger: p.logger,
+		Cyrus: func(view *registry.View) mailbox.CyrusBackend {
+			return server.Backend(cyrus.FromSettings(p.root, view, p.logger))
+		},
+	})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
 	folders := folder.New(folder.Config{Root: p.root, View: p.reg.View, Server: p.folderServer, Logger: p.logger})
 	domains := domain.New(domain.Config{Registry: p.reg, Logger: p.logger})

@@ -39,7 +39,7 @@ func (a *app) explain(ctx context.Context, ref string) error {
 	if err != nil {
 		return err
 	}
-	var facts explain.Facts
+	facts := explain.Facts{Root: a.root}
 	if facts.View, err = a.view(); err != nil {
 		return err
 	}

@@ -106,7 +106,7 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 type owners struct {
 	// known is false when the daemon did not answer.
 	known   bool
-	host    string
+	homes   mailbox.Homes
 	archive string
 	entries map[schema.UUID]control.Entry
 }
@@ -118,7 +118,7 @@ func (a *app) owners(ctx context.Context, s control.Selection) owners {
 		return owners{}
 	}
 	o := owners{entries: map[schema.UUID]control.Entry{}, archive: view.String("mail/archivefolder")}
-	o.host, err = view.FQDN()
+	o.homes, err = mailbox.HomesOf(a.root, view)
 	if err == nil {
 		var entries []control.Entry
 		entries, err = a.daemon().Entries(ctx, s)
@@ -152,7 +152,7 @@ func (o owners) describe(store backend.Store) storeJSON {
 func (o owners) reaches(entry control.Entry, address string) bool {
 	e := entry.Schema()
 	m, err := schema.ParseMailbox(e)
-	return err == nil && schema.IsMailbox(e) && m.Primary.String() == address && mailbox.Here(&m, o.host)
+	return err == nil && schema.IsMailbox(e) && m.Primary.String() == address && o.homes.Here(&m)
 }
 
 func uuidText(uuid schema.UUID) string {

@@ -14,7 +14,7 @@ func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Differ
 		return nil, err
 	}
 	s, keeper, err := h.open()
-	if err != nil || !s.mine(m) {
+	if err != nil || !s.Here(m) {
 		return nil, err
 	}
 	return keeper.Inspect(ctx, backend.Owner{UUID: e.UUID, Address: m.Primary})

@@ -47,17 +47,17 @@ func (h *Handler) reconsider(ctx context.Context, uuid schema.UUID, plan []Actio
 	if err != nil {
 		return nil, err
 	}
-	if comes && s.mine(m) {
+	if comes && s.Here(m) {
 		return []Action{{Op: Await, To: m.Primary, Names: logins(m)}}, nil
 	}
-	if leaves && s.mine(m) {
+	if leaves && s.Here(m) {
 		away, err := h.cfg.Transfer.TakeBack(ctx, Journey{UUID: uuid, DN: m.DN, To: m.Primary, Names: logins(m)})
 		if err != nil || away {
 			return nil, err
 		}
 		return []Action{{Op: Ensure, To: m.Primary}, {Op: Flush, Names: logins(m)}}, nil
 	}
-	if leaves && m != nil && !m.Primary.IsZero() && !s.mine(m) {
+	if leaves && m != nil && !m.Primary.IsZero() && !s.Here(m) {
 		return []Action{{Op: HandOver, From: m.Primary, To: m.Primary, Peer: m.HomeServer, Names: logins(m)}}, nil
 	}
 	if (comes || leaves) && (m == nil || m.Primary.IsZero() || comes) {

@@ -38,6 +38,12 @@ type Backend interface {
 	Kick(ctx context.Context, names ...string) error
 }
 
+// CyrusBackend is a backend with a trash of its own.
+type CyrusBackend interface {
+	Backend
+	Purge(ctx context.Context) ([]string, error)
+}
+
 // Config is what the handler works with.
 type Config struct {
 	// Root is the directory below which the spool lies; "/" when empty.
@@ -46,6 +52,9 @@ type Config struct {
 	View func() (*registry.View, error)
 	// Transfer moves mail between hosts; nil leaves it where it is.
 	Transfer Transfer
+	// Cyrus returns the keeper of stores on the Cyrus that the settings describe. It keeps a connection, so it is the daemon's;
+	// nil where the program has none.
+	Cyrus func(view *registry.View) CyrusBackend
 	// Backend stands in for the one that the settings name; nil takes that.
 	Backend Backend
 	// Now is time.Now when nil.
@@ -114,10 +123,14 @@ func (h *Handler) Targets(c schema.Change) []string {
 	if err != nil || len(Plan(old, new, s)) == 0 {
 		return nil
 	}
-	if name, err := backendName(h.cfg.Root, view); err == nil && name == "dovecot" {
+	switch name, err := BackendName(h.cfg.Root, view); {
+	case err == nil && name == Dovecot:
 		return []string{"spool", dovecot.Target}
+	case err == nil && name == Cyrus:
+		return []string{Cyrus}
+	default:
+		return []string{"spool"}
 	}
-	return []string{"spool"}
 }
 
 // Steps tells what Apply would do.
@@ -151,7 +164,7 @@ func (h *Handler) Keeps(e *schema.Entry) bool {
 		return true
 	}
 	m, err := parse(e)
-	return err == nil && s.mine(m)
+	return err == nil && s.Here(m)
 }
 
 // Apply brings the mailbox in line with the entry.
@@ -194,7 +207,7 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 
 // remark tells of mail that stays behind.
 func (h *Handler) remark(old, new *schema.Mailbox, s Settings) {
-	if s.mine(old) && !s.mine(new) && new != nil && !s.Transfer {
+	if s.Here(old) && !s.Here(new) && new != nil && !s.Transfer {
 		h.cfg.Logger.Warn("the home server is another host; the mail stays here", "handler", Name, "dn", new.DN, "uuid", new.UUID,
 			"peer", new.HomeServer)
 	}
@@ -212,11 +225,11 @@ func (h *Handler) SetAside(ctx context.Context, c schema.Change) error {
 	if err != nil {
 		return named(c, err)
 	}
-	if !s.mine(old) {
+	if !s.Here(old) {
 		return nil
 	}
 	away := backend.Away{UUID: c.UUID, From: old.Primary}
-	if s.mine(new) {
+	if s.Here(new) {
 		away.Unless = new.Primary
 	}
 	if keeper.Layout() == backend.ByUUID {

@@ -72,30 +72,35 @@ func (a Action) String() string {
 	return text
 }
 
-// Settings are what a plan depends on beside the entry.
-type Settings struct {
+// Homes says which mailboxes are at home on a host.
+type Homes struct {
 	// Host is the own name in full, in lower case.
 	Host string
+	// Named says that only a home server that is named counts, as on Cyrus: an empty one makes every Dovecot host responsible
+	// and no Cyrus host.
+	Named bool
+}
+
+// Here reports whether the host is the home of a mailbox.
+func (h Homes) Here(m *schema.Mailbox) bool {
+	return m != nil && !m.Primary.IsZero() && (m.HomeServer == h.Host || m.HomeServer == "" && !h.Named)
+}
+
+// Settings are what a plan depends on beside the entry.
+type Settings struct {
+	Homes
 	// Transfer is mail/homeserver/transfer: mail goes along when the home server changes.
 	Transfer bool
-	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}.
+	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}, or those of mail/cyrus.
 	Rename, Delete bool
 	// Layout is how the spool names its homes.
 	Layout backend.Layout
 }
 
-// Here reports whether a host, named in full and in lower case, is the home of a mailbox: an empty home server makes every
-// Dovecot host responsible.
-func Here(m *schema.Mailbox, host string) bool {
-	return m != nil && !m.Primary.IsZero() && (m.HomeServer == "" || m.HomeServer == host)
-}
-
-func (s Settings) mine(m *schema.Mailbox) bool { return Here(m, s.Host) }
-
 // Plan decides what a change asks for (docs/architecture.md, "Stores"). old and new are nil where there is no mail
 // user. Both are nil when the user came and went before the first attempt succeeded.
 func Plan(old, new *schema.Mailbox, s Settings) []Action {
-	was, is := s.mine(old), s.mine(new)
+	was, is := s.Here(old), s.Here(new)
 	var stores []Action
 	switch {
 	case was && is && old.Primary != new.Primary:

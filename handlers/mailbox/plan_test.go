@@ -89,7 +89,7 @@ func TestPlan(t *testing.T) {
 			for _, rename := range []bool{false, true} {
 				for _, layout := range []backend.Layout{backend.ByUUID, backend.ByAddress} {
 					for del, want := range map[bool]string{false: tt.keep, true: tt.del} {
-						s := Settings{Host: here, Rename: rename, Delete: del, Layout: layout}
+						s := Settings{Homes: Homes{Host: here}, Rename: rename, Delete: del, Layout: layout}
 						if got := brief(Plan(tt.old, tt.new, s)); got != want {
 							t.Errorf("rename=%t delete=%t %s: %q, want %q", rename, del, layout, got, want)
 						}
@@ -118,7 +118,7 @@ func TestPlanOfAChangedAddress(t *testing.T) {
 		{false, false, backend.ByAddress, "leave(a>b renamed) ensure(>b)", true},
 		{false, true, backend.ByAddress, "trash(a>b renamed) ensure(>b)", true},
 	} {
-		s := Settings{Host: here, Rename: tt.rename, Delete: tt.delete, Layout: tt.layout}
+		s := Settings{Homes: Homes{Host: here}, Rename: tt.rename, Delete: tt.delete, Layout: tt.layout}
 		t.Run(fmt.Sprintf("%+v", s), func(t *testing.T) {
 			for _, home := range homes {
 				old, new := user("a@x.test", home.old), user("b@x.test", home.new)
@@ -148,7 +148,7 @@ func TestTakes(t *testing.T) {
 		{"elsewhere", user("a@x.test", there), nil, false, false},
 	} {
 		for del, want := range map[bool]bool{false: tt.keep, true: tt.del} {
-			s := Settings{Host: here, Delete: del, Layout: backend.ByUUID}
+			s := Settings{Homes: Homes{Host: here}, Delete: del, Layout: backend.ByUUID}
 			if got := Takes(Plan(tt.old, tt.new, s), tt.new, s); got != want {
 				t.Errorf("%s, delete=%t: takes %t, want %t", tt.name, del, got, want)
 			}
@@ -159,7 +159,7 @@ func TestTakes(t *testing.T) {
 func TestFlushedNames(t *testing.T) {
 	old, new := user("a@x.test", here), user("b@y.test", here)
 	old.Aliases, new.Aliases, new.Login = []string{"old@x.test"}, []string{"new@x.test"}, "anne"
-	plan := Plan(old, new, Settings{Host: here, Rename: true})
+	plan := Plan(old, new, Settings{Homes: Homes{Host: here}, Rename: true})
 	want := []string{"a@x.test", "anna", "anna@x.test", "anne", "anne@y.test", "b@y.test", "new@x.test", "old@x.test"}
 	for _, at := range []int{0, len(plan) - 1} {
 		if diff := cmp.Diff(want, plan[at].Names); plan[at].Op != Flush || diff != "" {
@@ -173,7 +173,7 @@ func TestFlushedNames(t *testing.T) {
 	} {
 		moved := *old
 		change(&moved)
-		if got := brief(Plan(old, &moved, Settings{Host: here, Delete: true})); got != "keep(>a) flush" {
+		if got := brief(Plan(old, &moved, Settings{Homes: Homes{Host: here}, Delete: true})); got != "keep(>a) flush" {
 			t.Errorf("%s changed: %q", name, got)
 		}
 	}

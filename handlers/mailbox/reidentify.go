@@ -33,7 +33,7 @@ func (h *Handler) undisturbed(ctx context.Context, c schema.Change, act func(Bac
 	if err != nil {
 		return named(c, err)
 	}
-	if !s.mine(old) {
+	if !s.Here(old) {
 		return nil
 	}
 	defer h.leave()

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
@@ -13,24 +15,34 @@ import (
 )
 
 // settings reads what a plan depends on. It is read for each change, so that a new value counts from the next one on.
-func settings(view *registry.View) (Settings, error) {
-	host, err := view.FQDN()
-	if err != nil {
+func settings(root string, view *registry.View) (s Settings, err error) {
+	if s.Homes, err = HomesOf(root, view); err != nil {
 		return Settings{}, err
 	}
-	return Settings{
-		Host:     host,
-		Transfer: view.Bool("mail/homeserver/transfer"),
-		Rename:   view.Bool("mail/dovecot/mailbox/rename"),
-		Delete:   view.Bool("mail/dovecot/mailbox/delete"),
-		Layout:   layout(view),
-	}, nil
+	if s.Named {
+		s.Rename, s.Delete = view.Bool("mail/cyrus/mailbox/rename"), view.Bool("mail/cyrus/mailbox/delete")
+		s.Layout = backend.ByAddress
+		return s, nil
+	}
+	s.Rename, s.Delete = view.Bool("mail/dovecot/mailbox/rename"), view.Bool("mail/dovecot/mailbox/delete")
+	s.Layout, s.Transfer = layout(view), view.Bool("mail/homeserver/transfer")
+	return s, nil
+}
+
+// HomesOf returns which mailboxes are at home on the host of a root.
+func HomesOf(root string, view *registry.View) (Homes, error) {
+	host, err := view.FQDN()
+	if err != nil {
+		return Homes{}, err
+	}
+	name, err := BackendName(root, view)
+	return Homes{Host: host, Named: name == Cyrus}, err
 }
 
 // settings leaves out what nobody is there for: stores of a server other than Dovecot are not moved between hosts.
 func (h *Handler) settings(view *registry.View) (Settings, error) {
-	s, err := settings(view)
-	if name, _ := backendName(h.cfg.Root, view); h.cfg.Transfer == nil || name != "dovecot" {
+	s, err := settings(h.cfg.Root, view)
+	if name, _ := BackendName(h.cfg.Root, view); h.cfg.Transfer == nil || name != Dovecot {
 		s.Transfer = false
 	}
 	return s, err
@@ -56,7 +68,7 @@ func SpoolConfig(root string, view *registry.View, logger *slog.Logger) maildir.
 
 // Check says whether the settings fit the spool of a root. A *maildir.LayoutError keeps the daemon from starting.
 func Check(root string, view *registry.View) error {
-	if _, err := backendName(root, view); err != nil {
+	if name, err := BackendName(root, view); err != nil || name == Cyrus {
 		return err
 	}
 	spool, err := maildir.Open(SpoolConfig(root, view, nil))
@@ -66,18 +78,27 @@ func Check(root string, view *registry.View) error {
 	return spool.Check()
 }
 
-// backendName resolves mail/mailbox/backend: auto is dovecot where one is installed and configured for the root.
-func backendName(root string, view *registry.View) (string, error) {
+// The names of the backends (mail/mailbox/backend).
+const (
+	Maildir = "maildir"
+	Dovecot = "dovecot"
+	Cyrus   = "cyrus"
+)
+
+// BackendName resolves mail/mailbox/backend: auto is the server that is installed and configured for the root. The packages
+// of Cyrus's and of Dovecot's IMAP server exclude each other, but Dovecot may be there to check passwords.
+func BackendName(root string, view *registry.View) (string, error) {
 	switch name := view.String("mail/mailbox/backend"); name {
-	case "maildir", "dovecot":
+	case Maildir, Dovecot, Cyrus:
 		return name, nil
 	case "", "auto":
-		if dovecot.Installed() && dovecot.Configured(root) {
-			return "dovecot", nil
+		switch {
+		case exists("/usr/lib/cyrus/bin/imapd") && exists(filepath.Join("/", root, "/etc/imapd.conf")):
+			return Cyrus, nil
+		case dovecot.Installed() && dovecot.Configured(root):
+			return Dovecot, nil
 		}
-		return "maildir", nil
-	case "cyrus":
-		return "", errors.New("mail/mailbox/backend: cyrus is not supported yet")
+		return Maildir, nil
 	default:
 		return "", fmt.Errorf("mail/mailbox/backend: unknown backend %q", name)
 	}
@@ -94,13 +115,16 @@ func (h *Handler) Keeper(view *registry.View) (Backend, error) {
 // backend opens the backend that the settings name. Each call has one of its own: nothing stays open between two changes,
 // and a Dovecot that is installed meanwhile is found.
 func (h *Handler) backend(view *registry.View) (Backend, error) {
-	name, err := backendName(h.cfg.Root, view)
+	name, err := BackendName(h.cfg.Root, view)
 	if err != nil {
 		return nil, err
 	}
+	if name == Cyrus {
+		return h.cyrus(view)
+	}
 	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
 	cfg.Now, cfg.Skeleton = h.cfg.Now, h.skeleton(view)
-	if name == "dovecot" {
+	if name == Dovecot {
 		return dovecot.Open(cfg)
 	}
 	cfg.Refuse = dovecot.NewClient(h.cfg.Root).RefuseServed
@@ -120,4 +144,16 @@ func (h *Handler) skeleton(view *registry.View) func(string) []maildir.File {
 		}
 		return files
 	}
+}
+
+func (h *Handler) cyrus(view *registry.View) (CyrusBackend, error) {
+	if h.cfg.Cyrus == nil {
+		return nil, errors.New("mail/mailbox/backend is cyrus, to which this program does not speak")
+	}
+	return h.cfg.Cyrus(view), nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
 }

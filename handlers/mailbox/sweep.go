@@ -79,8 +79,9 @@ func (h *Handler) leave() {
 
 // sweep passes the check whether a Dovecot runs, since it is for what one that runs has delivered.
 func (h *Handler) sweep(ctx context.Context, since time.Time) (next time.Time, err error) {
-	spool, err := h.spool()
-	if err != nil {
+	trash, err := h.trash()
+	spool, ok := trash.(*maildir.Spool)
+	if err != nil || !ok {
 		return time.Time{}, err
 	}
 	return spool.Sweep(ctx, since)
@@ -88,21 +89,30 @@ func (h *Handler) sweep(ctx context.Context, since time.Time) (next time.Time, e
 
 // purge passes the check whether a Dovecot runs: the trash is out of its sight.
 func (h *Handler) purge(ctx context.Context) error {
-	spool, err := h.spool()
+	trash, err := h.trash()
 	if err != nil {
 		return err
 	}
-	removed, err := spool.Purge(ctx)
+	removed, err := trash.Purge(ctx)
 	if len(removed) > 0 {
 		h.cfg.Logger.Info("trash purged", "handler", Name, "stores", len(removed))
 	}
 	return err
 }
 
-func (h *Handler) spool() (*maildir.Spool, error) {
+// purger empties a trash.
+type purger interface {
+	Purge(ctx context.Context) ([]string, error)
+}
+
+// trash returns who keeps the trash: the spool, also where a Dovecot serves it, or Cyrus.
+func (h *Handler) trash() (purger, error) {
 	view, err := h.cfg.View()
 	if err != nil {
 		return nil, err
+	}
+	if name, err := BackendName(h.cfg.Root, view); err != nil || name == Cyrus {
+		return h.cyrus(view)
 	}
 	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
 	cfg.Now = h.cfg.Now

@@ -87,9 +87,13 @@ func (c *Cyrus) Check(ctx context.Context, stage string) (warnings []string, err
 	return nil, errors.Join(refused...)
 }
 
-// publish writes data to a file that everybody can read, in a directory of its own.
+// publish writes data to a file that everybody can read, in a directory of its own. That of temporary files may be for the
+// caller alone when it is not /tmp.
 func publish(data []byte) (dir, file string, err error) {
-	if dir, err = os.MkdirTemp("", "mailreg-"); err != nil {
+	if dir, err = os.MkdirTemp("/tmp", "mailreg-"); err != nil {
+		dir, err = os.MkdirTemp("", "mailreg-")
+	}
+	if err != nil {
 		return "", "", err
 	}
 	file = filepath.Join(dir, filepath.Base(cyrusConf))

@@ -11,19 +11,16 @@ import (
 
 // Dovecot is a Dovecot on the files that were rendered below a sandbox's root.
 type Dovecot struct {
-	// IMAP is the address of the IMAP listener, LMTP the path of the LMTP socket.
-	IMAP, LMTP string
+	Server
 
-	t       T
 	sandbox *Sandbox
-	process *Process
 }
 
 // NewDovecot starts a Dovecot and returns when it greets at the imap address.
 func NewDovecot(t T, sandbox *Sandbox, imap string) *Dovecot {
 	t.Helper()
 	lmtp := filepath.Join(sandbox.Root(), "var/spool/postfix/private/dovecot-lmtp")
-	d := &Dovecot{t: t, sandbox: sandbox, IMAP: imap, LMTP: lmtp}
+	d := &Dovecot{Server: Server{t: t, IMAP: imap, LMTP: lmtp}, sandbox: sandbox}
 	d.Start()
 	return d
 }
@@ -36,12 +33,6 @@ func (d *Dovecot) Start() {
 	d.process = start(d.t, "dovecot", log, d.sandbox.Tool("dovecot", "-F", "-c", config))
 	d.process.await(func() error { return greets(d.IMAP, "* OK") })
 }
-
-// Stop ends it in good order.
-func (d *Dovecot) Stop() { d.process.Stop() }
-
-// Kill ends the master and all its children by SIGKILL.
-func (d *Dovecot) Kill() { d.process.Kill() }
 
 // greets reports whether a server at the address says the greeting.
 func greets(address, greeting string) error {

@@ -15,6 +15,8 @@ type HostConfig struct {
 	// Directory is that of another host which this one shares; one of its own when nil. A second host needs another hostname
 	// in Set.
 	Directory *Slapd
+	// Cyrus names the release, such as "bookworm", whose Cyrus the host has instead of Dovecot; its servers are those of a tree.
+	Cyrus string
 	// NoDovecot, NoPostfix and NoListener leave a server out; the settings of its files are rendered all the same.
 	NoDovecot, NoPostfix, NoListener bool
 	// Tree names the tree (see NewTree) whose servers the host has; the directory is always on the release that the test
@@ -29,6 +31,7 @@ type Host struct {
 	*Mailreg
 	Slapd    *Slapd
 	Dovecot  *Dovecot
+	Cyrus    *Cyrus
 	Postfix  *Postfix
 	Listener *Listener
 	Spool    Spool
@@ -41,6 +44,9 @@ func NewHost(t T, config HostConfig) *Host {
 		t.Fatalf("a mail host needs root: Dovecot and Postfix become other users")
 	}
 	sandbox := NewSandbox(t)
+	if config.Cyrus != "" {
+		config.Tree, config.NoDovecot = config.Cyrus+"-cyrus", true
+	}
 	sandbox.Tree = NewTree(t, config.Tree)
 	h := &Host{Sandbox: sandbox, Mailreg: NewMailreg(t, sandbox), Spool: NewSpool(t, sandbox.Root())}
 	if config.Slapd == nil {
@@ -51,8 +57,15 @@ func NewHost(t T, config HostConfig) *Host {
 	}
 	makeFolders(t, sandbox)
 	imap, smtp := sandbox.Port(), sandbox.Port()
-	h.Must(append([]string{"set", "--no-reload"}, append(h.settings(t, imap, smtp), config.Set...)...)...)
+	settings := h.settings(t, imap, smtp)
+	if config.Cyrus != "" {
+		settings = append(settings, cyrusSettings(imap, sandbox.Port())...)
+	}
+	h.Must(append([]string{"set", "--no-reload"}, append(settings, config.Set...)...)...)
 	h.Must("commit")
+	if config.Cyrus != "" {
+		h.Cyrus = NewCyrus(t, sandbox, h.Slapd, fmt.Sprintf("127.0.0.1:%d", imap))
+	}
 	if !config.NoDovecot {
 		h.Dovecot = NewDovecot(t, sandbox, fmt.Sprintf("127.0.0.1:%d", imap))
 	}

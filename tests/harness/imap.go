@@ -18,9 +18,24 @@ type Message struct {
 	UID   uint32
 }
 
+// Server is an IMAP server with an LMTP listener.
+type Server struct {
+	// IMAP is the address of the IMAP listener, LMTP the path of the LMTP socket.
+	IMAP, LMTP string
+
+	t       T
+	process *Process
+}
+
+// Stop ends it in good order.
+func (d *Server) Stop() { d.process.Stop() }
+
+// Kill ends the master and all its children by SIGKILL.
+func (d *Server) Kill() { d.process.Kill() }
+
 // Login opens an IMAP session; the caller closes it. Each session comes from a loopback address of its own, because
 // Dovecot makes the next logins from an address wait after a refused one.
-func (d *Dovecot) Login(user, password string) (*imapclient.Client, error) {
+func (d *Server) Login(user, password string) (*imapclient.Client, error) {
 	dialer := net.Dialer{Timeout: startLimit, LocalAddr: loopback()}
 	conn, err := dialer.Dial("tcp", d.IMAP)
 	if err != nil {
@@ -40,7 +55,7 @@ func loopback() net.Addr {
 }
 
 // Messages logs in and returns the messages of a folder in order of arrival.
-func (d *Dovecot) Messages(user, password, folder string) ([]Message, error) {
+func (d *Server) Messages(user, password, folder string) ([]Message, error) {
 	client, err := d.Login(user, password)
 	if err != nil {
 		return nil, err
@@ -77,7 +92,7 @@ func flags(from []imap.Flag) []string {
 }
 
 // Await returns once a message is in a user's inbox: Postfix delivers some milliseconds after it has accepted.
-func (d *Dovecot) Await(user, password, subject string) {
+func (d *Server) Await(user, password, subject string) {
 	d.t.Helper()
 	await(d.t, "mail to "+user, d.process.log, func() error {
 		messages, err := d.Messages(user, password, "INBOX")
@@ -93,7 +108,7 @@ func (d *Dovecot) Await(user, password, subject string) {
 
 // Subjects returns the subjects of the messages in a user's inbox, or the error as the only one, so that a test can
 // compare with what it expects in one line.
-func (d *Dovecot) Subjects(user, password string) []string {
+func (d *Server) Subjects(user, password string) []string {
 	messages, err := d.Messages(user, password, "INBOX")
 	if err != nil {
 		return []string{err.Error()}

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// Deliver gives Dovecot a message by LMTP (RFC 2033). When it returns nil the message is in the mailbox.
-func (d *Dovecot) Deliver(to, subject string) error {
+// Deliver gives the server a message by LMTP (RFC 2033). When it returns nil the message is in the mailbox.
+func (d *Server) Deliver(to, subject string) error {
 	return d.DeliverText(to, string(letter(sender, to, subject)))
 }
 
 const sender = "sender@client.test"
 
-// DeliverText gives Dovecot a message by LMTP: header lines, an empty one and the rest, with CR and LF at the end of each.
-func (d *Dovecot) DeliverText(to, text string) error {
+// DeliverText gives the server a message by LMTP: header lines, an empty one and the rest, with CR and LF at the end of each.
+func (d *Server) DeliverText(to, text string) error {
 	return d.converse([]turn{
 		{"", 220},
 		{"LHLO client.test", 250},
@@ -29,8 +29,8 @@ func (d *Dovecot) DeliverText(to, text string) error {
 	})
 }
 
-// Knows asks Dovecot by LMTP whether it takes mail for an address, without sending any.
-func (d *Dovecot) Knows(address string) (bool, error) {
+// Knows asks the server by LMTP whether it takes mail for an address, without sending any.
+func (d *Server) Knows(address string) (bool, error) {
 	err := d.converse([]turn{
 		{"", 220},
 		{"LHLO client.test", 250},
@@ -50,7 +50,7 @@ type turn struct {
 	want int
 }
 
-func (d *Dovecot) converse(turns []turn) error {
+func (d *Server) converse(turns []turn) error {
 	conn, err := net.DialTimeout("unix", d.LMTP, sendLimit)
 	if err != nil {
 		return fmt.Errorf("connecting to LMTP: %w", err)

@@ -18,8 +18,9 @@ import (
 
 // Facts are what is known.
 type Facts struct {
-	// View is the settings.
+	// View is the settings, Root the directory below which the servers lie.
 	View *registry.View
+	Root string
 	// Known is what the daemon knows, Daemon why it said nothing.
 	Known  []control.Explanation
 	Daemon error
@@ -71,7 +72,7 @@ type Setting struct {
 // keys are the variables that decide about mailboxes.
 var keys = []string{
 	"hostname", "domainname", "mailreg/mode", "mail/mailbox/backend", "mail/dovecot/location/key", "mail/dovecot/mailbox/rename",
-	"mail/dovecot/mailbox/delete", "mail/mailbox/reuse", "mail/mailbox/trash/keep", "mail/hosteddomains",
+	"mail/dovecot/mailbox/delete", "mail/cyrus/mailbox/rename", "mail/cyrus/mailbox/delete", "mail/mailbox/reuse", "mail/mailbox/trash/keep", "mail/hosteddomains",
 }
 
 // Explain makes the report.
@@ -87,7 +88,7 @@ func Explain(f Facts) Report {
 		r.Unknown = append(r.Unknown, fmt.Sprintf("the stores could not be looked at: %v", f.Spool))
 	}
 	for _, known := range f.Known {
-		r.Entries = append(r.Entries, wanted(known, f.View))
+		r.Entries = append(r.Entries, wanted(known, f))
 	}
 	for i, store := range r.Stores {
 		if f.Daemon == nil && store.State == "live" && !slices.ContainsFunc(r.Entries, store.reachedFrom) {
@@ -105,11 +106,11 @@ func Explain(f Facts) Report {
 }
 
 // wanted applies the rules of handler mailbox to an entry.
-func wanted(known control.Explanation, view *registry.View) Entry {
+func wanted(known control.Explanation, f Facts) Entry {
 	e := Entry{Explanation: known}
 	entry := known.Entry.Schema()
 	m, err := schema.ParseMailbox(entry)
-	host, unnamed := view.FQDN()
+	homes, unnamed := mailbox.HomesOf(f.Root, f.View)
 	if err == nil && !m.Primary.IsZero() {
 		e.Address = m.Primary.String()
 	}
@@ -124,14 +125,16 @@ func wanted(known control.Explanation, view *registry.View) Entry {
 		e.Rule = fmt.Sprintf("no class %s with a %s: no mailbox", schema.ClassMail, schema.AttrPrimaryAddress)
 	case unnamed != nil:
 		e.Rule = unnamed.Error()
-	case !mailbox.Here(&m, host):
-		e.Rule = fmt.Sprintf("%s is %s, this host is %s: no mailbox here", schema.AttrHomeServer, m.HomeServer, host)
+	case m.HomeServer == "" && homes.Named:
+		e.Rule = "no " + schema.AttrHomeServer + " is set: no Cyrus host has the mailbox"
+	case !homes.Here(&m):
+		e.Rule = fmt.Sprintf("%s is %s, this host is %s: no mailbox here", schema.AttrHomeServer, m.HomeServer, homes.Host)
 	case m.HomeServer == "":
 		e.Here, e.Rule = true, "no "+schema.AttrHomeServer+" is set: every Dovecot host has the mailbox"
 	default:
 		e.Here, e.Rule = true, schema.AttrHomeServer+" is this host"
 	}
-	if e.Here && !slices.ContainsFunc(view.List("mail/hosteddomains"), func(d string) bool { return strings.EqualFold(d, m.Primary.Domain) }) {
+	if e.Here && !slices.ContainsFunc(f.View.List("mail/hosteddomains"), func(d string) bool { return strings.EqualFold(d, m.Primary.Domain) }) {
 		e.Rule += "; but " + m.Primary.Domain + " is not in mail/hosteddomains: Postfix takes no mail for it"
 	}
 	return e
