@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 )
 
@@ -111,10 +112,14 @@ func (h *Handler) trash() (purger, error) {
 	if err != nil {
 		return nil, err
 	}
-	if name, err := BackendName(h.cfg.Root, view); err != nil || name == Cyrus {
+	name, err := BackendName(h.cfg.Root, view)
+	if err != nil || name == Cyrus {
 		return h.cyrus(view)
 	}
 	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
 	cfg.Now = h.cfg.Now
+	if name == Dovecot {
+		cfg.Held = dovecot.NewClient(h.cfg.Root).Held
+	}
 	return maildir.Open(cfg)
 }

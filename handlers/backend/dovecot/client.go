@@ -168,6 +168,44 @@ func (c *Client) flushAll(ctx context.Context) error {
 	return err
 }
 
+// Held reports whether Dovecot delivers mail to a mailbox of this very name; an alternative address is none. While no Dovecot
+// runs nobody knows, and it may.
+func (c *Client) Held(ctx context.Context, name schema.Address) (held bool, err error) {
+	held = true
+	err = c.whenRunning(ctx, func(ctx context.Context) error {
+		var err error
+		held, err = c.lookUp(ctx, name.String())
+		return err
+	})
+	return held, err
+}
+
+// lookUp asks the authentication service for a user as a delivery does: "USER ID NAME FIELD ..." is one, NAME being the
+// mailbox's.
+func (c *Client) lookUp(ctx context.Context, name string) (bool, error) {
+	d, err := c.dial(ctx, "auth-master")
+	if err != nil {
+		return false, err
+	}
+	defer d.close()
+	answer, err := d.exchange("VERSION\t1\t0\nUSER\t1\t"+name+"\tservice=lmtp", func(line string) bool {
+		verb, _, _ := strings.Cut(line, "\t")
+		return verb == "USER" || verb == "NOTFOUND" || verb == "FAIL"
+	})
+	if err != nil {
+		return false, err
+	}
+	fields := strings.Split(answer, "\t")
+	switch {
+	case fields[0] == "FAIL":
+		return false, fmt.Errorf("looking up %s: %w (%q)", name, errRefused, answer)
+	case fields[0] == "NOTFOUND" || len(fields) < 3:
+		return false, nil
+	default:
+		return fields[2] == name, nil
+	}
+}
+
 // dialogue is a connection to a socket of Dovecot.
 type dialogue struct {
 	conn  net.Conn

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -169,6 +170,28 @@ func TestFlushAll(t *testing.T) {
 			t.Errorf("asked (-want +got):\n%s", diff)
 		}
 		s.mu.Unlock()
+	}
+}
+
+func TestHeld(t *testing.T) {
+	for answer, want := range map[string]string{
+		"USER\t1\ta@x.test\thome=/x\n":            "true <nil>",
+		"USER\t1\tb@x.test\thome=/x\n":            "false <nil>", // an alternative address
+		"NOTFOUND\t1\n":                           "false <nil>",
+		"FAIL\t1\treason=the directory is away\n": `false looking up a@x.test: refused by Dovecot ("FAIL\t1\treason=the directory is away")`,
+	} {
+		s, client := newServer(t)
+		s.socket, s.greeting, s.answer = "auth-master", "VERSION\t1\t1\nSPID\t42\n", answer
+		name := schema.Address{Local: "a", Domain: "x.test"}
+		if held, err := client.Held(t.Context(), name); !held || err != nil {
+			t.Errorf("without a server: %t, %v", held, err)
+		}
+		s.pid(os.Getpid())
+		s.listen()
+		held, err := client.Held(t.Context(), name)
+		if got := fmt.Sprint(held, " ", err); got != want {
+			t.Errorf("%q: %s", answer, got)
+		}
 	}
 }
 

@@ -14,6 +14,7 @@
 //
 // Only to flush the whole authentication cache the service auth is asked on its own socket auth-master:
 // "CACHE-FLUSH 1" after "VERSION 1 0", answered by "OK 1 COUNT".
+// So is who gets the mail to an address: "USER 1 NAME service=lmtp", answered by USER, NOTFOUND or FAIL.
 //
 // Each command has a connection of its own: kick and flush send their count after the status line, and in Dovecot 2.3 a
 // process that has served a user may not flush any more.

@@ -13,7 +13,7 @@
 //	.trash/<id>/{info,home}         a store that delete=yes took, until mail/mailbox/trash/keep is over
 //	.quarantine/<id>/{info,home}    a store kept out of reach until a person decides
 //	.quarantine/.aside/<entryUUID>  in layout address, a store on its way from one address to another
-//	.quarantine/.vacated/<uuid>-*   the intent to look at a place that the owner's store has left
+//	.quarantine/.vacated/*          the intent to look at a place that the owner's store has left
 //	.quarantine/.swept/<uuid>.<n>   a home that Dovecot has made at such a place, being merged into the owner's store
 //	.trash/.new-*                   a store being made
 //	.trash/.dead-*                  a store being removed, in .quarantine as well
@@ -30,7 +30,7 @@
 //
 // Sweep looks there 0.3 s, 5 s, 60 s and 15 min later, and once after a restart; then the intent goes. An unmarked home that
 // it finds is renamed out of Dovecot's reach, for only then is it complete, and merged into the store that the owner has by
-// then, in place or moved aside. The same way goes what Dovecot has made at a place that a store is about to take.
+// then, in place or moved aside; but it stays when the server knows somebody with that address, who is to have it. The same way goes what Dovecot has made at a place that a store is about to take.
 //
 // The homes belong to the mail user, so nothing in them is trusted: every step opens one name below an open directory
 // and never follows a symbolic link. Links are hints only; the mark decides.

@@ -50,6 +50,9 @@ type Config struct {
 	// Refuse, when set, is asked before a store is made or leaves its place; its error ends the call. What a person asks
 	// for (Restore, Purge) passes.
 	Refuse func() error
+	// Held, when set, reports whether a server delivers to an address at its own place. Sweep asks it before it takes what lies
+	// there.
+	Held func(ctx context.Context, a schema.Address) (bool, error)
 	// Fault, when set, is asked before each change of the disk; its error ends the call there. For tests.
 	Fault func(op, path string) error
 }

@@ -10,14 +10,9 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/handlers/backend/maildir/merge"
 	"github.com/mailreg/mailreg/schema"
 )
-
-// settled is how old a home at a place left long ago must be to be swept: one that was made this very moment may be that of
-// somebody whose change is just on its way here.
-const settled = 2 * time.Second
 
 // again is how long a sweep that failed waits.
 const again = time.Minute
@@ -35,7 +30,6 @@ func (s *Spool) Sweep(ctx context.Context, since time.Time) (next time.Time, err
 		return s.cfg.Now().Add(again), err
 	}
 	defer w.end()
-	now := s.cfg.Now()
 	failed := []error{w.mergeAllSwept()}
 	all, err := w.intents()
 	failed = append(failed, err)
@@ -43,10 +37,10 @@ func (s *Spool) Sweep(ctx context.Context, since time.Time) (next time.Time, err
 		if ctx.Err() != nil {
 			return time.Time{}, ctx.Err()
 		}
-		at, err := w.sweep(v, since, now)
+		at, err := w.sweep(ctx, v, since)
 		if err != nil {
 			failed = append(failed, fmt.Errorf("sweeping %s: %w", v.Path, err))
-			at = now.Add(again)
+			at = s.cfg.Now().Add(again)
 		}
 		if !at.IsZero() && (next.IsZero() || at.Before(next)) {
 			next = at
@@ -79,7 +73,8 @@ func (s *Spool) nothingVacated() (bool, error) {
 }
 
 // sweep looks at one place when it is due, and returns when it is to be looked at again.
-func (w *work) sweep(v vacated, since, now time.Time) (time.Time, error) {
+func (w *work) sweep(ctx context.Context, v vacated, since time.Time) (time.Time, error) {
+	now := w.cfg.Now()
 	if !v.due(since, now) {
 		return v.next(now), nil
 	}
@@ -91,12 +86,8 @@ func (w *work) sweep(v vacated, since, now time.Time) (time.Time, error) {
 		return time.Time{}, err
 	}
 	if h.found && !h.marked {
-		young, err := w.young(h, v, now)
-		if err != nil {
-			return time.Time{}, err
-		}
-		if young {
-			return w.postpone(v, now)
+		if held, err := w.held(ctx, v); err != nil || held {
+			return now.Add(again), err
 		}
 		if err := w.gather(v.UUID, v.Path); err != nil {
 			return time.Time{}, err
@@ -109,32 +100,14 @@ func (w *work) sweep(v vacated, since, now time.Time) (time.Time, error) {
 	return next, nil
 }
 
-func (w *work) young(h home, v vacated, now time.Time) (bool, error) {
-	if now.Sub(v.Time) < looks[1] {
+// held reports whether the server delivers to a place for somebody who has its address by now: whose change is on its way
+// here, and who takes the home at that place.
+func (w *work) held(ctx context.Context, v vacated) (bool, error) {
+	a := w.homes.address(v.Path)
+	if w.cfg.Held == nil || a.IsZero() {
 		return false, nil
 	}
-	d, err := w.base.Walk(h.rel)
-	if err != nil {
-		return false, err
-	}
-	defer d.Close()
-	born, err := d.Born()
-	age := now.Sub(born)
-	return age >= 0 && age < settled, err
-}
-
-// postpone leaves a place to the next look. When this was the last one, it is repeated in a moment.
-func (w *work) postpone(v vacated, now time.Time) (time.Time, error) {
-	if next := v.next(now); !next.IsZero() {
-		return next, nil
-	}
-	d, err := w.base.Walk(vacatedDir)
-	if err != nil {
-		return time.Time{}, err
-	}
-	defer d.Close()
-	v.Time = now.Add(settled - looks[len(looks)-1])
-	return now.Add(settled), d.Replace(v.name(), line(v), confine.Caller())
+	return w.cfg.Held(ctx, a)
 }
 
 // gather takes a home that a server has made for an owner, and merges it into the owner's store.

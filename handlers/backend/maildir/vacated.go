@@ -1,8 +1,8 @@
 package maildir
 
 import (
+	"encoding/hex"
 	"encoding/json"
-	"fmt"
 	"hash/fnv"
 	"path"
 	"slices"
@@ -33,16 +33,17 @@ type vacated struct {
 	Time time.Time `json:"time"`
 }
 
-// name is that of the file: a store that leaves a place once more renews it.
+// name is that of the file. A place has one: what lies there is of who has left last.
 func (v vacated) name() string {
-	h := fnv.New64a()
+	h := fnv.New128a()
 	h.Write([]byte(v.Path))
-	return fmt.Sprintf("%s-%016x", v.UUID, h.Sum64())
+	return hex.EncodeToString(h.Sum(nil))
 }
 
-// due reports whether a look falls in the time after since, up to now; any look that is over when since is zero.
+// due reports whether a look falls in the time after since, up to now; any look that is over when since is zero. The last one
+// is due until it has led to an end.
 func (v vacated) due(since, now time.Time) bool {
-	return slices.ContainsFunc(looks[:], func(after time.Duration) bool {
+	return v.next(now).IsZero() || slices.ContainsFunc(looks[:], func(after time.Duration) bool {
 		at := v.Time.Add(after)
 		return at.After(since) && !at.After(now)
 	})
@@ -108,19 +109,15 @@ func (w *work) names(rel string) (*confine.Dir, []string, error) {
 	return d, names, nil
 }
 
-// leftBy returns the owner whose store has left a place of late.
+// leftBy returns the owner whose store has left a place last, and of late.
 func (w *work) leftBy(rel string) (schema.UUID, bool, error) {
 	all, err := w.intents()
-	if err != nil {
-		return schema.UUID{}, false, err
-	}
-	var last vacated
 	for _, v := range all {
-		if v.Path == rel && v.Time.After(last.Time) {
-			last = v
+		if v.Path == rel {
+			return v.UUID, true, err
 		}
 	}
-	return last.UUID, last.Version != 0, nil
+	return schema.UUID{}, false, err
 }
 
 // forget removes an intent whose last look is over.
