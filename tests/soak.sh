@@ -29,8 +29,8 @@ go test -count=1 -timeout 30m ./tests/model -run '^(TestKilledAtEveryPoint|TestD
 go test -count=1 -timeout 30m ./tests/store -run '^TestBroken$' -store.every
 go test -count=1 -timeout 30m ./tests/model -run '^(TestLargeGroup|TestOneBusyEntry|TestWriters)$' -scale.members 50000 -scale.writes 1000
 
-echo "== renames under load"
-go test -count=1 -timeout 30m ./tests/live -run '^TestRenameUnderLoad$' -live.rounds 20
+echo "== renames and swaps under load"
+go test -count=1 -timeout 30m ./tests/live -run '^Test(Rename|Swap)UnderLoad$' -live.rounds 20 -live.stride 1
 
 echo "== a slow handler with much before it"
 go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000
