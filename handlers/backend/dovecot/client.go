@@ -78,7 +78,7 @@ func (c *Client) Flush(ctx context.Context, users ...string) error {
 // Kick ends the sessions of these users.
 func (c *Client) Kick(ctx context.Context, users ...string) error {
 	for _, user := range sendable(users) {
-		if err := c.whenRunning(ctx, func(ctx context.Context) error { return c.doveadm(ctx, "kick", user) }); err != nil {
+		if err := c.whenRunning(ctx, func(ctx context.Context) error { return c.kick(ctx, user) }); err != nil {
 			return err
 		}
 	}
@@ -121,35 +121,48 @@ func (c *Client) doveadm(ctx context.Context, command string, args ...string) er
 
 // command runs one command by the doveadm protocol: FLAGS, USER, COMMAND and its arguments.
 func (c *Client) command(ctx context.Context, fields []string) error {
+	_, err := c.question(ctx, fields)
+	return err
+}
+
+// question runs a command and returns its data: fields, each followed by a tab.
+func (c *Client) question(ctx context.Context, fields []string) (data string, err error) {
 	d, err := c.dial(ctx, "doveadm-server")
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer d.close()
-	status := func(line string) bool { return line == "+" || strings.HasPrefix(line, "-") }
+	status := func(line string) bool {
+		if strings.Contains(line, "\t") || line != "+" && !strings.HasPrefix(line, "-") {
+			data += line
+			return false
+		}
+		return true
+	}
 	framed := false
 	greeting, err := d.exchange("VERSION\tdoveadm-server\t1\t2", func(line string) bool {
 		framed = framed || strings.HasPrefix(line, "VERSION\tdoveadm-client\t")
 		return status(line)
 	})
 	if err != nil {
-		return err
+		return "", err
 	}
 	if greeting != "+" {
-		return fmt.Errorf("doveadm socket asks for a password (%q)", greeting)
+		return "", fmt.Errorf("doveadm socket asks for a password (%q)", greeting)
 	}
 	said := ""
 	if framed {
 		d.lines = bufio.NewReader(&frames{from: d.lines, said: func(text string) { said = text }})
 	}
+	data = ""
 	answer, err := d.exchange(strings.Join(fields, "\t"), status)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if answer != "+" && answer != "-NOTFOUND" { // 2.3 says so when it kicked nobody
-		return fmt.Errorf("doveadm %s: %w: %s", fields[2], errRefused, cmp.Or(said, "see its log ("+answer+")"))
+		return "", fmt.Errorf("doveadm %s: %w: %s", fields[2], errRefused, cmp.Or(said, "see its log ("+answer+")"))
 	}
-	return nil
+	return data, nil
 }
 
 // flushAll asks the authentication service itself: the doveadm service of Dovecot 2.3 dies when no user is named.
