@@ -6,6 +6,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/account"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/listener/metrics"
@@ -21,6 +22,8 @@ type outlook struct {
 	listener.Observer
 	// of is the listener. It comes after the outlook, which it tells what happens.
 	of *listener.Listener
+	// counted are the metrics.
+	counted *metrics.Metrics
 }
 
 // newOutlook returns an outlook that serves where mailreg/metrics/listen says at the start.
@@ -31,7 +34,7 @@ func newOutlook(reg *registry.Registry, set settings, logger *slog.Logger) *outl
 		Status: s.Status, Version: version(), Logger: logger,
 		Generation: func() int64 { id, _ := generation(reg); return id },
 	})
-	s.Observer = listener.Observers{recent, counted}
+	s.Observer, s.counted = listener.Observers{recent, counted}, counted
 	s.Web = web.New(web.Config{
 		Listen: set.listen, Status: s.Status, Metrics: counted, Logger: logger,
 		Alive: func(ctx context.Context) error { return s.of.Alive(ctx) },
@@ -41,6 +44,11 @@ func newOutlook(reg *registry.Registry, set settings, logger *slog.Logger) *outl
 		}),
 	})
 	return s
+}
+
+// access tells how long it was from a change of an account to its effect.
+func (s *outlook) access(effect account.Effect, took time.Duration) {
+	s.counted.Access(string(effect), took)
 }
 
 // Status, Parked and Held are the listener's.

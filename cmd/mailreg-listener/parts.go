@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/account"
 	"github.com/mailreg/mailreg/handlers/backend/cyrus"
 	"github.com/mailreg/mailreg/handlers/domain"
 	"github.com/mailreg/mailreg/handlers/fetchmail"
@@ -49,6 +50,7 @@ type parts struct {
 	transfers *transfer.Service
 	mailboxes *mailbox.Handler
 	fetching  *fetchmail.Handler // nil when no mail is fetched
+	accounts  *account.Handler
 	policies  *policy.Handler
 	edits     *watch.Watcher
 	outlook   *outlook
@@ -114,12 +116,13 @@ func (p *parts) makeListener(context.Context) (err error) {
 	}
 	p.edits = watch.New(watch.Config{Registry: p.reg, Logger: p.logger})
 	p.outlook = newOutlook(p.reg, p.set, p.logger)
+	p.accounts = account.New(account.Config{Root: p.root, View: p.reg.View, Took: p.outlook.access, Logger: p.logger})
 	now := live{p.reg}
 	p.listener, err = listener.New(listener.Config{
 		Store:       p.state.Store,
 		Source:      p.source,
 		Probe:       p.asker,
-		Handlers:    slices.Concat([]listener.Handler{p.mailboxes, folders, domains, p.policies}, fetching, p.site.handlers),
+		Handlers:    slices.Concat([]listener.Handler{p.accounts, p.mailboxes, folders, domains, p.policies}, fetching, p.site.handlers),
 		Fingerprint: fingerprint(p.set),
 		Kind:        string(p.set.source),
 		URL:         p.set.server.URLs[0],

@@ -33,9 +33,10 @@ func (p *parts) serve(ctx context.Context) error {
 	tasks, ctx := errgroup.WithContext(ctx)
 	tasks.Go(func() error { return server.Serve(ctx, p.socket, p.listener, p.logger) })
 	tasks.Go(func() error { return p.listener.Run(ctx) })
-	if !p.set.staging { // else trash is not purged, and edits are not committed
+	if !p.set.staging { // else no session is ended, trash is not purged, and edits are not committed
 		tasks.Go(func() error { return p.mailboxes.Run(ctx) })
 		tasks.Go(func() error { return p.transfers.Run(ctx) })
+		tasks.Go(func() error { return p.accounts.Run(ctx) })
 		tasks.Go(func() error { return p.edits.Run(ctx) })
 		tasks.Go(func() error { return p.keepArchive(ctx) })
 		if p.fetching != nil {

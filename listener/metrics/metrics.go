@@ -43,6 +43,7 @@ type Metrics struct {
 	sessions prometheus.Counter
 	commits  prometheus.Histogram
 	failures prometheus.Counter
+	access   *prometheus.HistogramVec
 }
 
 // New returns the metrics in a registry of their own.
@@ -62,7 +63,7 @@ func New(cfg Config) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&state{cfg: cfg, descs: descriptions()},
-		m.calls, m.outcomes, m.trips, m.refresh, m.aborted, m.sessions, m.commits, m.failures,
+		m.calls, m.outcomes, m.trips, m.refresh, m.aborted, m.sessions, m.commits, m.failures, m.access,
 	)
 	return m
 }
@@ -97,6 +98,11 @@ func newObserved() *Metrics {
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "mailreg_store_errors_total", Help: "Transactions of the store that could not be written.",
 		}),
+		access: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name:    "mailreg_account_effect_seconds",
+			Help:    "From the change of an account in the directory until the mail server was seen to obey: closed, opened, or changed otherwise.",
+			Buckets: []float64{0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 5, 10, 60},
+		}, []string{"effect"}),
 	}
 }
 
@@ -121,6 +127,11 @@ func (m *Metrics) Acted(a listener.Action) {
 		m.calls.WithLabelValues(a.Handler).Observe(a.Took.Seconds())
 	}
 	m.outcomes.WithLabelValues(a.Handler, string(a.Outcome)).Inc()
+}
+
+// Access tells how long it was from a change of an account to its effect.
+func (m *Metrics) Access(effect string, took time.Duration) {
+	m.access.WithLabelValues(effect).Observe(took.Seconds())
 }
 
 // Committed implements listener.Observer.

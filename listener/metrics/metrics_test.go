@@ -50,6 +50,7 @@ func full() *Metrics {
 	o.Refreshed(listener.Refresh{Err: errors.New("cut")})
 	o.Ended(errors.New("cut"))
 	o.Braked("mailbox", "many")
+	m.Access("closed", 100*time.Millisecond)
 	return m
 }
 
