@@ -44,3 +44,11 @@ type Shared struct {
 	Folder
 	Grants []Grant
 }
+
+// Renaming says that a user has another address or a group another name.
+type Renaming struct {
+	// Subject is User or Group.
+	Subject Subject
+	// From is what the rights of others may have; To is "" when nobody is to have them any more.
+	From, To string
+}

@@ -18,6 +18,18 @@ type Grouper interface {
 	SetGroups(ctx context.Context, members map[string][]string) error
 }
 
+// Follower is a Server on which users give rights to each other.
+type Follower interface {
+	// Follow changes these rights where those who have them are called otherwise. find returns who has an address now.
+	Follow(ctx context.Context, renamed []backend.Renaming, folders []backend.Folder, find func(address string) schema.UUID) error
+}
+
+// Subscriber is a Server with lists of subscriptions.
+type Subscriber interface {
+	// Resubscribe takes a name off the lists of users, and puts another on them unless it is "".
+	Resubscribe(ctx context.Context, users []string, from, to string) error
+}
+
 // Flush brings the rights and quotas of all folders in line with what was applied, and the groups. Its Faults are folders for
 // which that failed.
 func (h *Handler) Flush(ctx context.Context) error {
@@ -82,7 +94,8 @@ func (h *Handler) bring(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := h.settle(); err != nil {
+	before, err := h.settle()
+	if err != nil {
 		return err
 	}
 	all := h.here(s)
@@ -93,32 +106,106 @@ func (h *Handler) bring(ctx context.Context) error {
 	if err := h.show(ctx, server, all); err != nil {
 		return err
 	}
+	if err := h.follow(ctx, server, all); err != nil {
+		return err
+	}
+	if err := h.resubscribe(ctx, server, before); err != nil {
+		return err
+	}
 	clear(h.moved)
 	clear(h.called)
 	return nil
 }
 
-// settle keeps whom the rights of all folders mean, those of other hosts as well: a folder may come here.
-func (h *Handler) settle() error {
+// follow has the server change what users have granted each other.
+func (h *Handler) follow(ctx context.Context, server Server, all []*schema.SharedFolder) error {
+	follower, ok := server.(Follower)
+	if !ok || len(h.called) == 0 {
+		return nil
+	}
+	var renamed []backend.Renaming
+	for _, uuid := range slices.SortedFunc(maps.Keys(h.called), schema.UUID.Compare) {
+		renamed = append(renamed, h.called[uuid])
+	}
+	folders := make([]backend.Folder, len(all))
+	for i, f := range all {
+		folders[i] = neutral(f, time.Time{})
+	}
+	err := follower.Follow(ctx, renamed, folders, func(address string) schema.UUID { return first(h.people.byAddress, address) })
+	if err != nil {
+		return fmt.Errorf("rights of who is called otherwise: %w", err)
+	}
+	return nil
+}
+
+// resubscribe changes the subscriptions of users who know a folder by another name now, or do not see it any more. Members of
+// groups keep theirs, as on the peer.
+func (h *Handler) resubscribe(ctx context.Context, server Server, before memory) error {
+	subscriber, ok := server.(Subscriber)
+	if !ok {
+		return nil
+	}
+	for _, uuid := range slices.SortedFunc(maps.Keys(before.Folders), schema.UUID.Compare) {
+		m, moved := h.moved[uuid]
+		if f := h.folders[uuid]; !moved && f != nil {
+			m.from = shownName(f)
+		}
+		var kept, lost []string
+		has := h.readers(h.known.Folders[uuid])
+		for _, user := range h.readers(before.Folders[uuid]) {
+			if moved && m.to == "" || !slices.Contains(has, user) {
+				lost = append(lost, user)
+			} else {
+				kept = append(kept, user)
+			}
+		}
+		if err := subscriber.Resubscribe(ctx, lost, m.from, ""); err != nil {
+			return err
+		}
+		if !moved {
+			continue
+		}
+		if err := subscriber.Resubscribe(ctx, kept, m.from, m.to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readers returns the addresses of the users who have a right.
+func (h *Handler) readers(bound bindings) (addresses []string) {
+	for _, b := range bound {
+		if u, ok := h.people.users[b.Who]; ok && b.Right != schema.RightNone {
+			addresses = append(addresses, u.address)
+		}
+	}
+	slices.Sort(addresses)
+	return slices.Compact(addresses)
+}
+
+// settle keeps whom the rights of all folders mean, those of other hosts as well: a folder may come here. It returns what was
+// settled before.
+func (h *Handler) settle() (before memory, err error) {
 	if h.known == nil {
 		known, err := readMemory(h.cfg.Root)
 		if err != nil {
-			return err
+			return memory{}, err
 		}
 		h.known = &known
 	}
+	before = *h.known
 	next := memory{Version: 1, Folders: map[schema.UUID]bindings{}}
 	for uuid, f := range h.folders {
-		next.Folders[uuid] = bind(f, h.known.Folders[uuid], h.people)
+		next.Folders[uuid] = bind(f, before.Folders[uuid], h.people)
 	}
-	if next.equal(*h.known) {
-		return nil
+	if next.equal(before) {
+		return before, nil
 	}
 	if err := next.write(h.cfg.Root); err != nil {
-		return err
+		return memory{}, err
 	}
 	h.known = &next
-	return nil
+	return before, nil
 }
 
 // show tells the server what it has not been told yet.
@@ -185,7 +272,7 @@ func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Differ
 		return nil, err
 	}
 	h.mu.Lock()
-	if err = h.settle(); err != nil {
+	if _, err = h.settle(); err != nil {
 		h.mu.Unlock()
 		return nil, err
 	}

@@ -46,7 +46,7 @@ type Handler struct {
 	told  bool
 	// moved are folders whose readers know them by another name now, and people who are called otherwise.
 	moved  map[schema.UUID]move
-	called map[schema.UUID]move
+	called map[schema.UUID]backend.Renaming
 }
 
 // move is a change of a name; to is "" when there is none any more.
@@ -65,7 +65,7 @@ func New(cfg Config) *Handler {
 // forget begins with an empty index.
 func (h *Handler) forget() {
 	h.people, h.folders, h.shown = newPeople(), map[schema.UUID]*schema.SharedFolder{}, map[schema.UUID]backend.Shared{}
-	h.moved, h.called, h.told = map[schema.UUID]move{}, map[schema.UUID]move{}, false
+	h.moved, h.called, h.told = map[schema.UUID]move{}, map[schema.UUID]backend.Renaming{}, false
 }
 
 // Name returns "folder".
@@ -187,24 +187,29 @@ func (h *Handler) Apply(ctx context.Context, c schema.Change) error {
 func (h *Handler) note(c schema.Change) {
 	h.changed = true
 	from, to := calling(c.Old), calling(c.New)
-	if from != "" && from != to {
-		h.called[c.UUID] = move{from, to}
+	if was, twice := h.called[c.UUID]; twice {
+		from = backend.Renaming{Subject: was.Subject, From: was.From}
+	}
+	if from.From != "" && from != to {
+		from.To = to.From
+		h.called[c.UUID] = from
 	}
 }
 
-// calling returns what somebody is called in the rights of others.
-func calling(e *schema.Entry) string {
-	if g, err := schema.ParseGroup(orEmpty(e)); schema.IsGroup(e) && err == nil {
-		return groupMark + g.Name
+// calling returns what somebody is called in the rights of others, as From.
+func calling(e *schema.Entry) backend.Renaming {
+	switch {
+	case schema.IsGroup(e):
+		if g, err := schema.ParseGroup(e); err == nil {
+			return backend.Renaming{Subject: backend.Group, From: g.Name}
+		}
+	case schema.IsMailbox(e):
+		if m, err := schema.ParseMailbox(e); err == nil {
+			return backend.Renaming{Subject: backend.User, From: m.Primary.String()}
+		}
 	}
-	if m, err := schema.ParseMailbox(orEmpty(e)); schema.IsMailbox(e) && err == nil {
-		return m.Primary.String()
-	}
-	return ""
+	return backend.Renaming{}
 }
-
-// groupMark tells names of groups from addresses.
-const groupMark = "$"
 
 func orEmpty(e *schema.Entry) *schema.Entry {
 	if e == nil {
@@ -290,6 +295,9 @@ func (h *Handler) renamed(uuid schema.UUID, old, new *schema.SharedFolder, s Set
 	m := move{from: shownName(old)}
 	if Here(new, s.Host) {
 		m.to = shownName(new)
+	}
+	if was, twice := h.moved[uuid]; twice {
+		m.from = was.from
 	}
 	if m.from != m.to {
 		h.moved[uuid] = m

@@ -10,3 +10,9 @@ func (Backend) Flush(context.Context, ...string) error { return nil }
 
 // Kick does nothing.
 func (Backend) Kick(context.Context, ...string) error { return nil }
+
+// Subscribe does nothing: nobody reads here.
+func (Backend) Subscribe(context.Context, string, string) error { return nil }
+
+// Unsubscribe does nothing.
+func (Backend) Unsubscribe(context.Context, string, string) error { return nil }

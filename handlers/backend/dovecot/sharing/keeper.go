@@ -44,6 +44,11 @@ type Stores interface {
 	Inspect(ctx context.Context, o backend.Owner) ([]schema.Difference, error)
 	Flush(ctx context.Context, names ...string) error
 	Kick(ctx context.Context, names ...string) error
+	Subscribe(ctx context.Context, user, mailbox string) error
+	Unsubscribe(ctx context.Context, user, mailbox string) error
+	Address(ctx context.Context, owner schema.UUID, hints ...schema.Address) (schema.Address, bool, error)
+	Inherit(ctx context.Context, former, owner schema.UUID, hint schema.Address) error
+	Quarantine(ctx context.Context, a backend.Away) error
 }
 
 // Registry is what is needed of the registry.
@@ -100,13 +105,59 @@ func (k *Keeper) Ensure(ctx context.Context, f backend.Folder) error {
 	if err != nil {
 		return err
 	}
-	if err := k.cfg.Stores.Ensure(ctx, o, true); err != nil {
+	if err := k.place(ctx, o); err != nil {
 		return err
 	}
 	_, err = k.cfg.Stores.Home(ctx, f.UUID, func(home *confine.Dir) error {
 		return shape(home, k.account(), f.Primary.IsZero())
 	}, o.Address)
 	return err
+}
+
+// place makes the store or has it follow. Where it moves, nobody may be in it, and deliveries ask the directory anew.
+func (k *Keeper) place(ctx context.Context, o backend.Owner) error {
+	at, found, err := k.cfg.Stores.Address(ctx, o.UUID, o.Address)
+	if err != nil {
+		return err
+	}
+	if found && at == o.Address {
+		return k.cfg.Stores.Ensure(ctx, o, true)
+	}
+	names := []string{o.Address.String()}
+	if found {
+		names = append(names, at.String())
+	}
+	for _, step := range []func() error{
+		func() error { return k.cfg.Stores.Flush(ctx, names...) },
+		func() error { return k.cfg.Stores.Kick(ctx, names...) },
+		func() error { return k.cfg.Stores.Ensure(ctx, o, true) },
+		func() error { return k.cfg.Stores.Flush(ctx, names...) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Inherit gives the store of a former id to its present one.
+func (k *Keeper) Inherit(ctx context.Context, former schema.UUID, f backend.Folder) error {
+	then := f
+	then.UUID = former
+	o, err := owner(then)
+	if err != nil {
+		return err
+	}
+	return k.cfg.Stores.Inherit(ctx, former, f.UUID, o.Address)
+}
+
+// Disown puts the store of a folder out of reach.
+func (k *Keeper) Disown(ctx context.Context, f backend.Folder) error {
+	o, err := owner(f)
+	if err != nil {
+		return err
+	}
+	return k.cfg.Stores.Quarantine(ctx, backend.Away{UUID: f.UUID, From: o.Address})
 }
 
 // Remove implements the handler's Server. Nobody is logged in as the folder but a delivery.

@@ -72,7 +72,7 @@ func (k *Keeper) publish(ctx context.Context, all []backend.Shared) error {
 	if err != nil {
 		return &schema.TargetDown{Target: "registry", Err: err}
 	}
-	want, err := variables(all, k.place)
+	want, err := variables(all, k.mailPath)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (k *Keeper) inspectPublished(f backend.Shared) (found []schema.Difference, 
 	if err != nil {
 		return nil, &schema.TargetDown{Target: "registry", Err: err}
 	}
-	want, err := variables([]backend.Shared{f}, k.place)
+	want, err := variables([]backend.Shared{f}, k.mailPath)
 	if err != nil {
 		return nil, err
 	}
@@ -112,8 +112,8 @@ func (k *Keeper) inspectPublished(f backend.Shared) (found []schema.Difference, 
 	return found, nil
 }
 
-// place returns the Maildir of a folder.
-func (k *Keeper) place(f backend.Folder) (string, error) {
+// mailPath returns the Maildir of a folder.
+func (k *Keeper) mailPath(f backend.Folder) (string, error) {
 	o, err := owner(f)
 	if err != nil {
 		return "", err
