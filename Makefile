@@ -3,12 +3,23 @@
 DEMO = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve dovecot-managesieved postfix postfix-ldap
 SERVERS = $(DEMO) 389-ds-base cyrus-common rspamd nginx-light spamassassin spamd clamav-daemon samba-ad-dc samba-ad-provision fetchmail iproute2 python3 strace
 
-.PHONY: build man test boot-test check soak lint bench demo servers
+# Programs that are built on Debian 13 with cgo want its C library.
+GO_TEST = $(if $(filter bookworm,$(DIST)),CGO_ENABLED=0) go test -count=1 -timeout 14m
+OTHER = $(if $(shell grep -s VERSION_CODENAME=trixie /etc/os-release),bookworm,trixie)
+# Whatever starts a Dovecot, Postfix or Cyrus, but not what is about the listener, or has hosts of both releases itself.
+ABOUT_SERVERS = $(filter-out $(patsubst %,./tests/%/,audit bench daemon external faults harness notice transfer),\
+	$(sort $(dir $(shell grep -rl --include='*_test.go' 'harness\.NewHost' ./tests))))
+
+.PHONY: build man test test-servers boot-test check soak lint bench demo servers
 
 build: ; CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/...
 man: ; go run -tags man ./cmd/mailreg build/man && go run -tags man ./cmd/mailreg-listener build/man
-# With DIST=bookworm or DIST=trixie on the servers of that release, for whose C library the tests are not built.
-test: servers ; $(if $(DIST),CGO_ENABLED=0) go test -count=1 -timeout 14m ./...
+# All tests, on the servers of the host or on those of DIST (bookworm, trixie). Without DIST, those that are about servers
+# run a second time, on the other release.
+test: servers
+	$(GO_TEST) ./...
+	$(if $(DIST),,$(MAKE) test-servers DIST=$(OTHER))
+test-servers: servers ; $(GO_TEST) $(ABOUT_SERVERS)
 boot-test: ; tests/install.sh systemd-container mmdebstrap && tests/trees.sh bookworm-boot trixie-boot >/dev/null && go test -count=1 -timeout 5m -tags boot ./tests/boot
 check: ; go test $$(go list ./... | grep -v '/mailreg/tests\(/\|$$\)')
 soak: servers ; tests/soak.sh

@@ -19,10 +19,11 @@ mount -t tmpfs tmpfs "$tree/mnt"
 root=$tree/mnt/root
 mkdir "$root" "$tree/mnt/written" "$tree/mnt/work"
 mount -t overlay -o "lowerdir=$tree,upperdir=$tree/mnt/written,workdir=$tree/mnt/work" overlay "$root"
-for dir in "${TMPDIR:-/tmp}" "$top" "${MAILREG_TREES:-$top/build/trees}"; do
+for dir in "${TMPDIR:-/tmp}" "$top" "${MAILREG_TREES:-$top/build/.trees}"; do
 	mkdir -p "$root$dir"
 	mount --bind "$dir" "$root$dir"
 done
+cat /etc/resolv.conf >"$root/etc/resolv.conf"
 mount --rbind /dev "$root/dev"
 mount --rbind /proc "$root/proc"
 exec chroot "$root" env -C "$PWD" PATH="$path" "$@"' enter "$tree" "$top" "$path" "$@"
