@@ -42,6 +42,8 @@ type Config struct {
 	Notes func() []string
 	// Staging makes the listener follow and plan only: no handler is called, and nothing is acknowledged.
 	Staging bool
+	// Mover moves mail between hosts. Nil: none is moved.
+	Mover Mover
 	// Advise looks at the directory server for what its administrator should change. Nil: it is not looked at.
 	Advise func(context.Context) ([]control.Advice, error)
 	// Audit says when the replica is compared with the whole directory. Nil: never by the clock.

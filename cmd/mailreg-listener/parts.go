@@ -135,6 +135,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 		Notes:       p.notes,
 		Staging:     p.set.staging,
 		Advise:      p.advise,
+		Mover:       mover{p},
 		FlushQuiet:  flushQuiet,
 		Observer:    p.outlook,
 		Backup:      p.state.Make,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
@@ -50,4 +51,67 @@ func (p *parts) lookup(ctx context.Context, uuid schema.UUID) (*schema.Mailbox, 
 		return &m, err
 	}
 	return nil, nil
+}
+
+// mover answers the control API about moves.
+type mover struct{ *parts }
+
+// Moves returns the moves of this host.
+func (m mover) Moves(context.Context) ([]control.Move, error) {
+	all, err := m.transfers.Report()
+	var moves []control.Move
+	for _, r := range all {
+		moves = append(moves, control.Move{
+			UUID: r.UUID, DN: r.DN, Address: r.Address.String(), Direction: string(r.Direction), Peer: r.Peer,
+			State: string(r.State), Since: r.Since, Entered: r.Entered, Ahead: r.Ahead, Copied: r.Copied, Held: r.Hold,
+			NotBefore: control.Moment{Time: r.NotBefore}, Passes: r.Passes, Bytes: r.Bytes + r.Sent, Freeze: r.Freeze.Seconds(),
+			Waiting: r.Waiting, Failing: r.Failing, Next: control.Moment{Time: r.Next},
+		})
+	}
+	return moves, err
+}
+
+// Move steers the move of an address.
+func (m mover) Move(ctx context.Context, r control.MoveRequest) error {
+	address, err := schema.ParseAddress(r.Address)
+	if err != nil {
+		return err
+	}
+	switch r.Op {
+	case "release", "hold":
+		return m.transfers.Steer(address, transfer.Steer{Hold: r.Op == "hold", NotBefore: r.At.Time})
+	case "without-mail":
+		return m.transfers.WithoutMail(ctx, address)
+	case "stop":
+		return m.transfers.Stop(address)
+	case "ahead":
+		return m.ahead(ctx, address, r.To)
+	default:
+		return schema.Invalidf("move: unknown op %q", r.Op)
+	}
+}
+
+// ahead begins to copy before the directory has changed.
+func (m mover) ahead(ctx context.Context, address schema.Address, to string) error {
+	if err := schema.CheckDomain(to); err != nil {
+		return err
+	}
+	entries, err := m.listener.Entries(ctx, control.Selection{Address: address.String()})
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		user, err := m.lookup(ctx, entry.UUID)
+		if err != nil {
+			return err
+		}
+		if user == nil || user.Primary != address {
+			continue
+		}
+		if !mailbox.Here(user, m.set.host) || to == m.set.host {
+			return schema.Invalidf("%s is not at home here, or moves nowhere", address)
+		}
+		return m.transfers.Ahead(ctx, user, to, mailbox.Logins(user))
+	}
+	return fmt.Errorf("mail user %s: %w", address, control.ErrNotFound)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,6 +34,7 @@ func addCompletions(a *app, root *cobra.Command) {
 		"listener retry": a.proposeParked, "listener drop": a.proposeParked,
 		"listener approve": a.proposeHeld, "listener reject": a.proposeHeld, "listener resync": a.proposeHandlers, "listener diff": a.proposeHandlers,
 		"listener pause": a.proposeHandlers, "listener resume": a.proposeHandlers, "listener forget": a.proposeAbsent,
+		"mailbox move": a.proposeMoves, "mailbox drain": nothing,
 		"mailbox show": a.proposeStores, "explain": a.proposeStores, "auth flush": a.proposeStores, "fetchmail run": a.proposeFetched,
 		"mailbox trash restore": a.proposeKept, "mailbox trash purge": a.proposeKept,
 	}
@@ -70,7 +72,7 @@ func (a *app) completeFlags(command *cobra.Command) {
 		"category": categories,
 		"layout":   func(context.Context, string) []string { return []string{"uuid", "address"} },
 		"address":  a.proposeStores, "as": a.proposeStores,
-		"dn": nothing, "below": nothing, "uuid": nothing, "timeout": nothing,
+		"dn": nothing, "below": nothing, "uuid": nothing, "timeout": nothing, "at": nothing, "to": nothing,
 	} {
 		if command.Flags().Lookup(name) != nil {
 			_ = command.RegisterFlagCompletionFunc(name, a.completion(propose, true)) // fails only for an unknown flag
@@ -205,6 +207,17 @@ func (a *app) proposeStores(ctx context.Context, typed string) []string {
 		}
 	}
 	return all
+}
+
+// proposeMoves proposes those who are on their way, and those who could be.
+func (a *app) proposeMoves(ctx context.Context, typed string) []string {
+	moves, _ := a.daemon().Moves(ctx) // none without a daemon
+	all := a.proposeStores(ctx, typed)
+	for _, m := range moves {
+		all = append(all, m.Address)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func (a *app) proposeKept(ctx context.Context, _ string) []string {

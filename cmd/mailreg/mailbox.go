@@ -15,7 +15,7 @@ import (
 )
 
 func newMailboxCommand(a *app) *cobra.Command {
-	command := &cobra.Command{Use: "mailbox", Short: "Look at mail stores and bring set-aside ones back"}
+	command := &cobra.Command{Use: "mailbox", Short: "Look at mail stores, move them, and bring set-aside ones back"}
 	show := &cobra.Command{
 		Use:   "show ADDRESS",
 		Short: "Tell whose store an address has, and what it holds",
@@ -23,7 +23,7 @@ func newMailboxCommand(a *app) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return a.mailboxShow(c.Context(), args[0]) },
 	}
 	jsonFlag(a, show)
-	command.AddCommand(newMailboxListCommand(a), show, newMailboxPlanCommand(a), newConvertCommand(a), newTrashCommand(a))
+	command.AddCommand(newMailboxListCommand(a), show, newMailboxPlanCommand(a), newMoveCommand(a), newDrainCommand(a), newConvertCommand(a), newTrashCommand(a))
 	return command
 }
 

@@ -185,6 +185,10 @@ func (d fakeDaemon) Entries(context.Context, control.Selection) ([]control.Entry
 	return nil, nil
 }
 
+func (d fakeDaemon) Moves(context.Context) ([]control.Move, error) { return nil, nil }
+
+func (d fakeDaemon) Move(context.Context, control.MoveRequest) error { return nil }
+
 func (d fakeDaemon) Advise(context.Context) ([]control.Advice, error) {
 	return []control.Advice{{Check: "index", Level: "warning", Message: "no index of entryUUID", LDIF: "dn: olcDatabase={1}mdb,cn=config\nchangetype: modify\n"}}, nil
 }

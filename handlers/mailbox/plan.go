@@ -193,6 +193,9 @@ func Takes(plan []Action, new *schema.Mailbox, s Settings) bool {
 	})
 }
 
+// Logins returns all names by which a user may log in or get mail.
+func Logins(m *schema.Mailbox) []string { return logins(m) }
+
 // logins returns the names under which Dovecot may have cached one of the users: the peer lets people log in by address
 // and by uid, with any domain behind the uid.
 func logins(users ...*schema.Mailbox) []string {

@@ -18,6 +18,8 @@ type Report struct {
 	// Sent is what the running copy has sent so far, beyond Bytes; Running says that a step is being made.
 	Sent    int64
 	Running bool
+	// Copied says that the copy is complete but for what has just changed.
+	Copied bool
 	// Waiting is what the move waits for, Failing why it does not go on, Next when it is tried again.
 	Waiting, Failing string
 	Next             time.Time
@@ -51,6 +53,7 @@ func (s *Service) explain(r *Report) {
 	wait := &later{}
 	switch {
 	case found && errors.As(t.err, &wait):
+		r.Copied = r.State == Copying
 		r.Waiting, r.Next = wait.why, t.next
 	case found:
 		r.Failing, r.Next = t.err.Error(), t.next
@@ -93,19 +96,55 @@ type Steer struct {
 	NotBefore time.Time
 }
 
+// find returns the move of an address in a direction.
+func (s *Service) find(d Direction, address schema.Address) (Move, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return Move{}, err
+	}
+	for _, m := range s.side(d) {
+		if m.Address == address {
+			return m.clone(), nil
+		}
+	}
+	if d == Out {
+		return Move{}, fmt.Errorf("the mail of %s does not leave this host", address)
+	}
+	return Move{}, fmt.Errorf("nobody waits for the mail of %s here", address)
+}
+
 // Steer holds or releases a move away from this host.
-func (s *Service) Steer(uuid schema.UUID, want Steer) error {
-	_, err := s.update(Out, uuid, func(m *Move) error {
+func (s *Service) Steer(address schema.Address, want Steer) error {
+	found, err := s.find(Out, address)
+	if err != nil {
+		return err
+	}
+	_, err = s.update(Out, found.UUID, func(m *Move) error {
 		if m.settled() {
 			return fmt.Errorf("%s has changed over already", m.Address)
 		}
 		m.Hold, m.NotBefore = want.Hold, want.NotBefore
 		return nil
 	})
-	if errors.Is(err, errGone) {
-		return fmt.Errorf("no mail of this user leaves this host")
+	s.retry(track{Out, found.UUID})
+	return err
+}
+
+// Stop gives up a copy that was begun ahead of the directory.
+func (s *Service) Stop(address schema.Address) error {
+	found, err := s.find(Out, address)
+	if err != nil {
+		return err
 	}
-	s.retry(track{Out, uuid})
+	_, err = s.update(Out, found.UUID, func(m *Move) error {
+		if !m.Ahead {
+			return fmt.Errorf("the directory has named %s for %s: change it back there", m.Peer, m.Address)
+		}
+		m.GivenUp = true
+		return nil
+	})
+	s.retry(track{Out, found.UUID})
 	return err
 }
 
@@ -118,12 +157,13 @@ func (s *Service) retry(t track) {
 }
 
 // WithoutMail lets a user in whose mail another host has and will not send. What comes from there later is refused.
-func (s *Service) WithoutMail(ctx context.Context, uuid schema.UUID) error {
-	m, found := s.get(In, uuid)
-	switch {
-	case !found:
-		return errors.New("nobody waits for the mail of this user")
-	case m.State == Opening || m.State == Opened:
+func (s *Service) WithoutMail(ctx context.Context, address schema.Address) error {
+	m, err := s.find(In, address)
+	if err != nil {
+		return err
+	}
+	uuid := m.UUID
+	if m.State == Opening || m.State == Opened {
 		return fmt.Errorf("the mail of %s has come", m.Address)
 	}
 	b, err := s.cfg.Backend()

@@ -44,6 +44,9 @@ type API interface {
 	Explain(ctx context.Context, s Selection) ([]Explanation, error)
 	// Advise looks at the directory server, and says what its administrator should change.
 	Advise(ctx context.Context) ([]Advice, error)
+	// Moves returns the users on their way from or to other hosts, the oldest first; Move steers one.
+	Moves(ctx context.Context) ([]Move, error)
+	Move(ctx context.Context, r MoveRequest) error
 }
 
 // Status is the daemon's state.

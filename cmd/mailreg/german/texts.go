@@ -261,7 +261,7 @@ Benutzer und Ebene, und zu jedem Schlüssel den früheren und den neuen Wert. KE
 alle Schlüssel darunter (KEY/...). Geheimnisse werden als solche gezeigt; ihre Werte stehen nicht im Protokoll.`,
 	},
 	{"show the last `N` transactions only (0 shows all)", "zeigt nur die letzten `N` Transaktionen (0 zeigt alle)"},
-	{"Look at mail stores and bring set-aside ones back", "Sieht Postfächer an und holt beiseite gelegte zurück"},
+	{"Look at mail stores, move them, and bring set-aside ones back", "Sieht Postfächer an, lässt sie umziehen und holt beiseite gelegte zurück"},
 	{"List the stores in place and their owners", "Nennt die Postfächer an ihrem Platz und wem sie gehören"},
 	{
 		`list prints every store of this host. State is live, orphan when no directory entry reaches the store
@@ -286,6 +286,44 @@ that a spool holds already. An address picks its entry.`,
 Probebetrieb (mailreg/mode) ist das, was getan würde, etwa die Übernahme von Postfächern, die schon da sind.
 Eine Adresse wählt ihren Eintrag aus.`,
 	},
+	{"Show and steer the mail on its way to another mail home server", "Zeigt und lenkt die Mail, die zu einem anderen Mail-Home-Server unterwegs ist"},
+	{
+		`move without ADDRESS lists the users whose mail is on its way from or to this host. It begins by itself
+when the directory names another mail home server (mail/homeserver/transfer); to move somebody back, name the
+former one there. With ADDRESS the user's move goes on now. --hold copies, but lets the user change over only
+when a later move is called, --at at a time. --to copies the mail before the directory is changed, so that the
+change itself takes seconds; --stop gives that up. On the host that waits for mail, --without-mail lets the user
+in although the former host will not send any. --watch shows the progress until the move is over.`,
+		`move ohne ADDRESS nennt die Benutzer, deren Mail von diesem Rechner oder zu ihm unterwegs ist. Das beginnt von
+selbst, wenn das Verzeichnis einen anderen Mail-Home-Server nennt (mail/homeserver/transfer); wer zurück soll,
+bekommt dort wieder den früheren. Mit ADDRESS geht der Umzug des Benutzers jetzt weiter. --hold kopiert, lässt
+ihn aber erst bei einem späteren Aufruf wechseln, --at zu einer Zeit. --to kopiert die Mail, ehe das Verzeichnis
+geändert wird, so dass der Wechsel selbst Sekunden dauert; --stop gibt das auf. Auf dem Rechner, der auf Mail
+wartet, lässt --without-mail den Benutzer ein, obwohl der frühere keine mehr schickt. --watch zeigt den
+Fortschritt, bis der Umzug vorbei ist.`,
+	},
+	{"copy, and wait for another call before the user changes over", "kopiert, und wartet auf einen weiteren Aufruf, ehe der Benutzer wechselt"},
+	{"let the user change over at `TIME`, such as 2026-11-24T22:00 or 22:00", "lässt den Benutzer um `TIME` wechseln, etwa 2026-11-24T22:00 oder 22:00"},
+	{"copy to the mail home server `HOST` before the directory names it", "kopiert zum Mail-Home-Server `HOST`, ehe das Verzeichnis ihn nennt"},
+	{"give up a copy that was begun with --to", "gibt eine Kopie auf, die mit --to begonnen wurde"},
+	{"let the user in whose mail will not come", "lässt den Benutzer ein, dessen Mail nicht kommen wird"},
+	{"show the progress until the move is over", "zeigt den Fortschritt, bis der Umzug vorbei ist"},
+	{"Move everybody whose mail home server is this host to another one", "Lässt alle, deren Mail-Home-Server dieser Rechner ist, zu einem anderen umziehen"},
+	{
+		`drain copies the mail of each user to HOST while this host goes on serving it, and prints a change of the
+directory (LDIF) as soon as a copy is complete: once it is applied, the user changes over within seconds. So
+"mailreg mailbox drain mail2.example.org | ldapmodify ..." empties this host, at most --at-once users at a time and
+--per-hour in an hour. It ends when nobody is left. Broken off and called again it goes on; users without a mail home
+server are at home on every host and stay.`,
+		`drain kopiert die Mail jedes Benutzers nach HOST, während dieser Rechner ihn weiter bedient, und gibt eine
+Änderung des Verzeichnisses aus (LDIF), sobald eine Kopie vollständig ist: Ist sie ausgeführt, wechselt der
+Benutzer binnen Sekunden. "mailreg mailbox drain mail2.example.org | ldapmodify ..." leert also diesen Rechner,
+mit höchstens --at-once Benutzern gleichzeitig und --per-hour in der Stunde. Es endet, wenn keiner mehr da ist.
+Abgebrochen und neu aufgerufen geht es weiter; Benutzer ohne Mail-Home-Server gehören zu jedem Rechner und bleiben.`,
+	},
+	{"let `N` users be on their way at a time", "lässt `N` Benutzer gleichzeitig unterwegs sein"},
+	{"let `N` users change over in an hour (0 is as many as can)", "lässt `N` Benutzer in der Stunde wechseln (0 heißt so viele wie möglich)"},
+	{"only list who would move", "nennt nur, wer umziehen würde"},
 	{"Tell whose store an address has, and what it holds", "Sagt, wessen Postfach eine Adresse hat, und was darin ist"},
 	{"Change how the mail homes of this host are named, while mail is delivered and read", "Benennt die Mail-Verzeichnisse dieses Rechners anders, während Mail zugestellt und gelesen wird"},
 	{

@@ -131,6 +131,13 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 		advice, err := api.Advise(ctx)
 		return notNull(advice), err
 	}))
+	mux.Handle("/v1/moves", operation(logger, func(ctx context.Context, _ control.None) ([]control.Move, error) {
+		moves, err := api.Moves(ctx)
+		return notNull(moves), err
+	}))
+	mux.Handle("POST /v1/move", operation(logger, func(ctx context.Context, r control.MoveRequest) (control.None, error) {
+		return control.None{}, api.Move(ctx, r)
+	}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, fmt.Errorf("operation %s %s: %w", r.Method, r.URL.Path, control.ErrNotFound), nil)
 	})

@@ -83,6 +83,10 @@ func (f *fake) Entries(_ context.Context, s control.Selection) ([]control.Entry,
 	return []control.Entry{{DN: "uid=a", Attrs: map[string][]string{"uid": {"a"}}}}, f.err
 }
 
+func (f *fake) Moves(context.Context) ([]control.Move, error) { return nil, f.err }
+
+func (f *fake) Move(context.Context, control.MoveRequest) error { return f.err }
+
 func (f *fake) Advise(context.Context) ([]control.Advice, error) { return nil, f.err }
 
 func (f *fake) Explain(_ context.Context, s control.Selection) ([]control.Explanation, error) {
