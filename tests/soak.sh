@@ -32,6 +32,9 @@ go test -count=1 -timeout 30m ./tests/model -run '^(TestLargeGroup|TestOneBusyEn
 echo "== renames and swaps under load"
 go test -count=1 -timeout 30m ./tests/live -run '^Test(Rename|Swap)UnderLoad$' -live.rounds 20 -live.stride 1
 
+echo "== mail moves to another home server under load, and while servers die"
+go test -count=1 -timeout 30m ./tests/transfer -run '^(TestUnderLoad|TestKilled)$' -transfer.all -transfer.messages 10000 -transfer.rounds 12
+
 echo "== a slow handler with much before it"
 go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000
 

@@ -166,8 +166,9 @@ func (d *draining) tell(m control.Move) {
 	if d.o.perHour > 0 {
 		d.next = time.Now().Add(time.Hour / time.Duration(d.o.perHour))
 	}
+	defer d.show()
 	if d.json {
-		_ = d.printJSON(m) // as the other prints
+		_ = d.printJSON(m) // a failure is told in the end
 		return
 	}
 	d.printf("%s\nchangetype: modify\nreplace: %s\n%s: %s\n\n", ldifLine("dn", m.DN), d.attribute, d.attribute, d.host)

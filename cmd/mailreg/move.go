@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"context"
 	"fmt"
@@ -130,6 +131,13 @@ func parseTime(text string, now time.Time) (time.Time, error) {
 	return at, nil
 }
 
+// show brings to the reader what was printed so far. A failure stays with the buffer, and is told in the end.
+func (a *app) show() {
+	if buffered, ok := a.stdout.(*bufio.Writer); ok {
+		_ = buffered.Flush()
+	}
+}
+
 // watchMove prints a line for each step of a move until it is over, or only waits for the directory.
 func (a *app) watchMove(ctx context.Context, address string) error {
 	tick := time.NewTicker(watchPause / 4)
@@ -156,6 +164,7 @@ func (a *app) watchMove(ctx context.Context, address string) error {
 		}
 		if line != last {
 			a.printf("%s\n", line)
+			a.show()
 		}
 		if last = line; now.Ahead && now.Copied {
 			return nil

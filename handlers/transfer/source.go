@@ -327,6 +327,13 @@ func (l *leg) settle(ctx context.Context) error {
 		if err := l.b.Retire(ctx, away, l.set.remove); err != nil {
 			return err
 		}
+		// First from staying, whose answers Dovecot remembers, and only then from moving: else mail would be taken once more.
+		if err := l.to(Committed, func(m *Move) { m.Home = "" }); err != nil {
+			return err
+		}
+	}
+	if err := l.effective(ctx, l.m.listed()); err != nil {
+		return err
 	}
 	if _, err := l.peer.call(ctx, "done", l.order()); err != nil {
 		l.cfg.Logger.Warn("the other host did not hear of the end", "handler", Name, "uuid", l.m.UUID, "peer", l.m.Peer, "err", err)

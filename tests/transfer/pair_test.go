@@ -2,8 +2,11 @@ package transfer
 
 import (
 	"fmt"
+	"slices"
 	"testing"
+	"time"
 
+	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -41,35 +44,73 @@ func newPair(t *testing.T, trees [2]string, set ...string) *pair {
 	return p
 }
 
-// TestMoves moves users between hosts of either release, and back.
-func TestMoves(t *testing.T) {
-	for _, trees := range [][2]string{{"", ""}} {
-		t.Run(fmt.Sprintf("%q", trees), func(t *testing.T) {
-			t.Parallel()
-			p := newPair(t, trees)
-			p.hosts[0].Slapd.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test", Home: mail1})
-			p.wait()
-			for i := range 20 {
-				if err := p.hosts[0].Dovecot.Deliver("anna@example.test", fmt.Sprintf("m%d", i)); err != nil {
-					t.Fatal(err)
-				}
-			}
-			before, err := p.hosts[0].Dovecot.Messages("anna@example.test", harness.Password, "INBOX")
-			if err != nil || len(before) != 20 {
-				t.Fatalf("%d messages, %v", len(before), err)
-			}
-			p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail2)
-			p.wait()
-			harness.Await(t, "mail at mail2", func() bool {
-				after, err := p.hosts[1].Dovecot.Messages("anna@example.test", harness.Password, "INBOX")
-				return err == nil && len(after) == 20
-			})
-		})
-	}
-}
-
 func (p *pair) wait() {
 	p.t.Helper()
 	p.hosts[0].Wait()
 	p.hosts[1].Wait()
+}
+
+// add adds a user of the first host, unless home says otherwise, and gives the user mail there.
+func (p *pair) add(uid, home string, subjects ...string) (uuid string) {
+	p.t.Helper()
+	uuid = p.hosts[0].Slapd.AddPerson(harness.Person{UID: uid, Mail: mail(uid), Home: home})
+	p.wait()
+	p.deliver(0, mail(uid), subjects...)
+	return uuid
+}
+
+func mail(uid string) string { return uid + "@" + harness.MailDomain }
+
+func (p *pair) deliver(host int, address string, subjects ...string) {
+	p.t.Helper()
+	for _, subject := range subjects {
+		if err := p.hosts[host].Dovecot.Deliver(address, subject); err != nil {
+			p.t.Fatalf("delivering %s to %s: %v", subject, address, err)
+		}
+	}
+}
+
+// reads waits until a user reads these messages on a host.
+func (p *pair) reads(host int, address string, subjects ...string) {
+	p.t.Helper()
+	until(p.t, 30*time.Second, address, func() error {
+		got := p.hosts[host].Dovecot.Subjects(address, harness.Password)
+		slices.Sort(got)
+		if want := slices.Sorted(slices.Values(subjects)); !slices.Equal(got, want) {
+			return fmt.Errorf("reads %q, want %q", got, want)
+		}
+		return nil
+	})
+}
+
+// settled waits until no host knows of a move.
+func (p *pair) settled() {
+	p.t.Helper()
+	until(p.t, 30*time.Second, "the moves", func() error {
+		for _, host := range p.hosts {
+			if moves := movesOf(host); len(moves) > 0 {
+				return fmt.Errorf("%+v", moves)
+			}
+		}
+		return nil
+	})
+}
+
+func movesOf(host *harness.Host) (moves []control.Move) {
+	host.JSON(&moves, "mailbox", "move")
+	return moves
+}
+
+// state waits until the move of an address is in a state on a host.
+func (p *pair) state(host int, address, state string) {
+	p.t.Helper()
+	until(p.t, 30*time.Second, address, func() error {
+		moves := movesOf(p.hosts[host])
+		for _, m := range moves {
+			if m.Address == address && m.State == state {
+				return nil
+			}
+		}
+		return fmt.Errorf("is not %s: %+v", state, moves)
+	})
 }

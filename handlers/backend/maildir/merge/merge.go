@@ -87,7 +87,10 @@ func (m *merger) other(source, target *confine.Dir, name string) error {
 		return err
 	}
 	if !mine || !theirs {
-		if name != "dovecot-keywords" { // keywordLetters has read it
+		switch name {
+		case "dovecot-keywords": // keywordLetters has read it
+		case "last-login", "dovecot-acl-list": // Dovecot writes them anew
+		default:
 			m.left++
 		}
 		return nil
