@@ -108,7 +108,7 @@ func (m mover) ahead(ctx context.Context, address schema.Address, to string) err
 		if user == nil || user.Primary != address {
 			continue
 		}
-		if !mailbox.Here(user, m.set.host) || to == m.set.host {
+		if user.HomeServer != "" && user.HomeServer != m.set.host || to == m.set.host {
 			return schema.Invalidf("%s is not at home here, or moves nowhere", address)
 		}
 		return m.transfers.Ahead(ctx, user, to, mailbox.Logins(user))
