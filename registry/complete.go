@@ -82,6 +82,9 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 	if err := r.swap(set, n); err != nil {
 		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
 	}
+	if err := r.provide(); err != nil {
+		return nil, fmt.Errorf("%w (the next command goes on with it)", err)
+	}
 	r.fault("before actions")
 	actions, broken := r.act(ctx, n.Actions)
 	if broken != nil && !n.Back {
@@ -99,6 +102,18 @@ func (r *Registry) complete(ctx context.Context, set *swap.Set) ([]ActionOutcome
 		return actions, fmt.Errorf("%w: noting that all is done: %w", ErrPending, errors.Join(broken, err))
 	}
 	return actions, errors.Join(broken, pending(actions))
+}
+
+// provide makes what the files of services name and does not exist yet.
+func (r *Registry) provide() error {
+	for _, s := range r.services() {
+		if p, ok := s.(provider); ok {
+			if err := p.Provide(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // swap brings files and log to the disk side by side; both can be done again.

@@ -177,6 +177,12 @@ type restarter interface {
 	RestartOnly() bool
 }
 
+// provider is a Service whose files name others that must exist.
+type provider interface {
+	// Provide makes those that are missing; a second call does nothing.
+	Provide() error
+}
+
 // scattered is a Service with config files outside of its Dir.
 type scattered interface {
 	// Files returns their paths below the root; none of them need exist.
