@@ -148,9 +148,34 @@ func (h *Handler) Steps(c schema.Change) (steps []string) {
 		return []string{err.Error()}
 	}
 	for _, a := range Plan(old, new, s) {
-		steps = append(steps, a.String())
+		steps = append(steps, h.step(c, a))
 	}
 	return steps
+}
+
+// foreteller is a backend that can tell what it would find in the place of a store.
+type foreteller interface {
+	Foretell(ctx context.Context, o backend.Owner) (string, error)
+}
+
+// step tells of one action; whether a store is adopted or set aside only the disk can say.
+func (h *Handler) step(c schema.Change, a Action) string {
+	if a.Op != Ensure {
+		return a.String()
+	}
+	_, keeper, err := h.open()
+	teller, tells := keeper.(foreteller)
+	if err != nil || !tells {
+		return a.String()
+	}
+	what, err := teller.Foretell(context.Background(), backend.Owner{UUID: c.UUID, Address: a.To, Changed: changed(c.New)})
+	switch {
+	case err != nil:
+		return a.String() + ": " + err.Error()
+	case what != "":
+		return a.String() + ": " + what
+	}
+	return a.String()
 }
 
 // Keeps reports whether this host is the home of an entry's mailbox.
