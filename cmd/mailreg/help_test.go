@@ -80,7 +80,7 @@ func TestEveryCommandSaysWhatItIs(t *testing.T) {
 				t.Errorf("%s --%s has no description", c.CommandPath(), f.Name)
 			}
 		})
-		text := []string{"mailreg help", "mailreg completion", "mailreg filter", "mailreg shell"}
+		text := []string{"mailreg help", "mailreg completion", "mailreg filter", "mailreg shell", "mailreg quota-warning"}
 		if c.HasSubCommands() || slices.Contains(text, c.CommandPath()) {
 			return
 		}

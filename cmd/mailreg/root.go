@@ -34,6 +34,7 @@ func commands() []namedCommand {
 		{"listener", newListenerCommand},
 		{"mailbox", newMailboxCommand},
 		{"auth", newAuthCommand},
+		{"quota-warning", newQuotaWarningCommand},
 		{"fetchmail", newFetchmailCommand},
 		{"completion", newCompletionCommand},
 		{"version", newVersionCommand},

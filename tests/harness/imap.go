@@ -1,10 +1,14 @@
 package harness
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"mime/quotedprintable"
 	"net"
 	"slices"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/emersion/go-imap/v2/imapclient"
@@ -118,4 +122,36 @@ func (d *Server) Subjects(user, password string) []string {
 		subjects = append(subjects, m.Subject)
 	}
 	return subjects
+}
+
+// Text returns the bodies, in plain text, of the messages in a user's inbox whose subject has a part.
+func (d *Dovecot) Text(t T, user, part string) string {
+	t.Helper()
+	client, err := d.Login(user, Password)
+	if err != nil {
+		t.Fatalf("%v", err)
+	}
+	defer client.Close()
+	if _, err := client.Select("INBOX", &imap.SelectOptions{ReadOnly: true}).Wait(); err != nil {
+		t.Fatalf("selecting the inbox of %s: %v", user, err)
+	}
+	whole := &imap.FetchItemBodySection{Peek: true}
+	all := imap.SeqSet{imap.SeqRange{Start: 1}}
+	fetched, err := client.Fetch(all, &imap.FetchOptions{Envelope: true, BodySection: []*imap.FetchItemBodySection{whole}}).Collect()
+	if err != nil {
+		t.Fatalf("fetching the inbox of %s: %v", user, err)
+	}
+	var text strings.Builder
+	for _, m := range fetched {
+		if !strings.Contains(m.Envelope.Subject, part) {
+			continue
+		}
+		_, body, _ := bytes.Cut(m.FindBodySection(whole), []byte("\r\n\r\n"))
+		plain, err := io.ReadAll(quotedprintable.NewReader(bytes.NewReader(body)))
+		if err != nil {
+			t.Fatalf("reading %q: %v", m.Envelope.Subject, err)
+		}
+		text.Write(plain)
+	}
+	return text.String()
 }

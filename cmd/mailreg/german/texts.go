@@ -47,6 +47,17 @@ names that do not exist are forgotten as well. Without a server for this root th
 		`flush leert die Anmelde-Zwischenspeicher, so dass die nächste Anmeldung das Verzeichnis fragt. Auch
 dass es Namen nicht gibt, wird vergessen. Ohne Server für diese Wurzel ist nichts zu tun.`,
 	},
+	{
+		"Tell a user by mail that the mailbox is nearly full: Dovecot calls this",
+		"Sagt einem Benutzer per Mail, dass sein Postfach fast voll ist: Dovecot ruft das auf",
+	},
+	{
+		`quota-warning puts a mail into the mailbox of a user, which may be full. Texts, languages and subject are
+those of mail/dovecot/quota/warning. Dovecot calls it when a mailbox passes one of the percentages.`,
+		`quota-warning legt eine Mail in das Postfach eines Benutzers, das voll sein darf. Texte, Sprachen und
+Betreff sind die aus mail/dovecot/quota/warning. Dovecot ruft es auf, wenn ein Postfach einen der
+Prozentsätze erreicht.`,
+	},
 	{"Render files from the registry and bring them into force", "Erzeugt Dateien aus der Registry und bringt sie in Kraft"},
 	{
 		`commit renders the given files, or all, checks them, replaces those that differ and tells their

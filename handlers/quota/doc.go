@@ -1,0 +1,2 @@
+// Package quota says how much mail users may keep.
+package quota
