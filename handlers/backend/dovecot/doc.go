@@ -12,12 +12,10 @@
 // Whoever announces version 1.2, not 1.0, gets what follows the greeting in frames, and in a channel of its own what Dovecot
 // writes to its log about the command: that says why something was refused. With 1.3 it does not come.
 //
-// Only to flush the whole authentication cache the service auth is asked on its own socket auth-master:
-// "CACHE-FLUSH 1" after "VERSION 1 0", answered by "OK 1 COUNT".
-// So is who gets the mail to an address: "USER 1 NAME service=lmtp", answered by USER, NOTFOUND or FAIL.
+// To flush the authentication cache the service auth is asked on its own socket auth-master: "CACHE-FLUSH 1 NAME ..." after
+// "VERSION 1 0", answered by "OK 1 COUNT"; without a name all goes. So is who gets the mail to an address: "USER 1 NAME service=lmtp", answered by USER, NOTFOUND or FAIL.
 //
-// Each command has a connection of its own: kick and flush send their count after the status line, and in Dovecot 2.3 a
-// process that has served a user may not flush any more.
+// Each command has a connection of its own: kick sends its count after the status line.
 //
 // When no Dovecot runs for the root, nobody serves the spool and nothing has to be told: the files are done all the same.
 package dovecot
