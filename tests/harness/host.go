@@ -66,6 +66,9 @@ func NewHost(t T, config HostConfig) *Host {
 	if config.Cyrus != "" {
 		h.Cyrus = NewCyrus(t, sandbox, h.Slapd, fmt.Sprintf("127.0.0.1:%d", imap))
 	}
+	if config.NoListener {
+		makeTables(t, sandbox.Root())
+	}
 	if !config.NoDovecot {
 		h.Dovecot = NewDovecot(t, sandbox, fmt.Sprintf("127.0.0.1:%d", imap))
 	}
@@ -76,6 +79,18 @@ func NewHost(t T, config HostConfig) *Host {
 		h.Listener = NewListener(t, sandbox)
 	}
 	return h
+}
+
+// makeTables makes what Dovecot finds after the listener has been started once, while nobody is kept out.
+func makeTables(t T, root string) {
+	t.Helper()
+	dir := filepath.Join(root, "var/lib/mailreg/dovecot")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatalf("making the host: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "blocked"), nil, 0o644); err != nil {
+		t.Fatalf("making the host: %v", err)
+	}
 }
 
 // makeFolders makes what the packages of the servers would have made.
