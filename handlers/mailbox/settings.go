@@ -54,7 +54,12 @@ func layout(view *registry.View) backend.Layout {
 
 // SpoolConfig returns how the settings describe the spool of a root.
 func SpoolConfig(root string, view *registry.View, logger *slog.Logger) maildir.Config {
+	index := ""
+	if view.Bool("mail/dovecot/location/separate_index") {
+		index = filepath.Join(root, "/var/lib/dovecot/index")
+	}
 	return maildir.Config{
+		Index:  index,
 		Root:   root,
 		Layout: layout(view),
 		Home:   view.String("mail/dovecot/location/home"),

@@ -125,6 +125,11 @@ func (b *both) change(h home, want string) error {
 			return err
 		}
 	}
+	if b.to.cfg.Index != "" {
+		if err := b.to.carryIndex(b.from.indexPlace(h.rel), b.to.indexPlace(want)); err != nil {
+			b.to.cfg.Logger.Warn("the index does not follow its store", "err", err)
+		}
+	}
 	// Who has opened the store by its old place goes on with it there.
 	return source.Link(name, relative(h.rel, want))
 }

@@ -19,6 +19,9 @@
 //	.trash/.dead-*                  a store being removed, in .quarantine as well
 //	.mailreg-lock                   flock of whoever changes the spool, daemon or command line
 //
+// Where the indexes are kept apart (mail/dovecot/location/separate_index), they lie in /var/lib/dovecot/index under by-id/<uuid>
+// or <domain>/<local>, and under .away/<id> or .away/<uuid> while their store is aside.
+//
 // Each home holds its owner mark .mailreg-owner, on disk before the home can be seen:
 //
 //	{"version":1,"uuid":"4a1c...","address":"a@example.test","time":"2026-11-24T05:37:15Z"}

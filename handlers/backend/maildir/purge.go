@@ -25,6 +25,7 @@ func (w *work) discard(i item) error {
 	if err != nil {
 		return err
 	}
+	w.dropIndex(i)
 	return area.RemoveAll(dead)
 }
 
@@ -111,6 +112,9 @@ func (w *work) bury(of area, items []item) (ids []string, err error) {
 			continue
 		}
 		_, err := doom(d, name)
+		if err == nil {
+			w.dropIndex(item{area: of, id: name})
+		}
 		if err == nil && chosen {
 			ids = append(ids, name)
 		}

@@ -50,6 +50,8 @@ type Config struct {
 	// Refuse, when set, is asked before a store is made or leaves its place; its error ends the call. What a person asks
 	// for (Restore, Purge) passes.
 	Refuse func() error
+	// Index is the directory of the index files where they are not in the homes; "" where they are.
+	Index string
 	// Held, when set, reports whether a server delivers to an address at its own place. Sweep asks it before it takes what lies
 	// there.
 	Held func(ctx context.Context, a schema.Address) (bool, error)
@@ -321,6 +323,7 @@ func (w *work) move(from, to string) error {
 	if err := source.Move(fromName, target, toName); err != nil {
 		return err
 	}
+	w.moveIndex(from, to)
 	return cmp.Or(target.Sync(), source.Sync())
 }
 

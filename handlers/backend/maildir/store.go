@@ -68,6 +68,9 @@ func (w *work) ensure(o backend.Owner, follow bool) error {
 	if err := w.firstStore(); err != nil {
 		return err
 	}
+	if err := w.makeIndexes(); err != nil {
+		return err
+	}
 	want := w.homes.home(o.UUID, o.Address)
 	has, found, err := w.locate(o.UUID, o.Address)
 	if err != nil {
