@@ -32,6 +32,7 @@ func newOutlook(reg *registry.Registry, set settings, logger *slog.Logger) *outl
 	recent := &page.Recent{}
 	counted := metrics.New(metrics.Config{
 		Status: s.Status, Version: version(), Logger: logger,
+		Moves:      func(ctx context.Context) ([]control.Move, error) { return s.of.Moves(ctx) },
 		Generation: func() int64 { id, _ := generation(reg); return id },
 	})
 	s.Observer, s.counted = listener.Observers{recent, counted}, counted

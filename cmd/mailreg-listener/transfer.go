@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/handlers/mailbox"
@@ -25,6 +26,7 @@ func (p *parts) makeTransfer(context.Context) error {
 			return dovecot.Open(mailbox.SpoolConfig(p.root, view, p.logger))
 		},
 		Lookup: p.lookup,
+		Moved:  func(freeze time.Duration) { p.outlook.counted.Froze(freeze) },
 		Reroute: func(ctx context.Context) error {
 			postfix := hook.NewPostfix(filepath.Clean(p.root))
 			if !postfix.Running() {

@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -176,5 +177,47 @@ func TestFlushedNames(t *testing.T) {
 		if got := brief(Plan(old, &moved, Settings{Homes: Homes{Host: here}, Delete: true})); got != "keep(>a) flush" {
 			t.Errorf("%s changed: %q", name, got)
 		}
+	}
+}
+
+// TestPlanMoves plans for users who change the home server while mail goes along.
+func TestPlanMoves(t *testing.T) {
+	s := Settings{Homes: Homes{Host: "mail1.x.test"}, Transfer: true, Delete: true, Rename: true, Layout: backend.ByUUID}
+	user := func(address, home string) *schema.Mailbox {
+		a, err := schema.ParseAddress(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &schema.Mailbox{DN: "uid=a", Primary: a, HomeServer: home}
+	}
+	here, there := user("a@x.test", "mail1.x.test"), user("a@x.test", "mail2.x.test")
+	tests := []struct {
+		name     string
+		old, new *schema.Mailbox
+		want     []string
+	}{
+		{"leaves", here, there, []string{"hand over a@x.test to host mail2.x.test", "flush a@x.test"}},
+		{"leaves, renamed", here, user("b@x.test", "mail2.x.test"), []string{"hand over a@x.test to host mail2.x.test", "flush a@x.test, b@x.test"}},
+		{"leaves everywhere", user("a@x.test", ""), there, []string{"hand over a@x.test to host mail2.x.test", "flush a@x.test"}},
+		{"comes", there, here, []string{"await a@x.test from host mail2.x.test", "flush a@x.test"}},
+		{"comes from nowhere", nil, here, []string{"ensure a@x.test", "flush a@x.test"}},
+		{"is gone", here, nil, []string{"flush a@x.test", "kick a@x.test", "trash a@x.test", "flush a@x.test"}},
+		{"elsewhere", there, user("a@x.test", "mail3.x.test"), nil},
+	}
+	for _, test := range tests {
+		plan := Plan(test.old, test.new, s)
+		var got []string
+		for _, a := range plan {
+			got = append(got, a.String())
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %q, want %q", test.name, got, test.want)
+		}
+		if leaves := test.name != "is gone"; leaves && Takes(plan, test.new, s) {
+			t.Errorf("%s: counted by the brake", test.name)
+		}
+	}
+	if !Plan(user("a@x.test", ""), there, s)[0].Shared || Plan(here, there, s)[0].Shared {
+		t.Error("a store that is one of several is not told apart")
 	}
 }

@@ -44,8 +44,8 @@ type Config struct {
 	Lookup func(ctx context.Context, uuid schema.UUID) (*schema.Mailbox, error)
 	// Reroute makes the mail server forget the routes that it remembers.
 	Reroute func(ctx context.Context) error
-	// Moved hears of each move that has ended here, and for how many seconds nobody was let in.
-	Moved func(d Direction, freeze time.Duration)
+	// Moved hears for how long nobody was let in of each user who has changed over from here.
+	Moved func(freeze time.Duration)
 	// Logger discards when nil.
 	Logger *slog.Logger
 }
@@ -98,7 +98,7 @@ func New(cfg Config) *Service {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	if cfg.Moved == nil {
-		cfg.Moved = func(Direction, time.Duration) {}
+		cfg.Moved = func(time.Duration) {}
 	}
 	return &Service{
 		cfg: cfg, journal: journal{cfg.Root}, tables: dovecot.NewTables(cfg.Root), doveadm: dovecot.NewDoveadm(cfg.Root),

@@ -202,29 +202,29 @@ func (l *leg) freezeWithin(ctx context.Context) error {
 	if err := l.b.Kick(ctx, l.m.listed()...); err != nil {
 		return err
 	}
-	if err := sleep(ctx, kicked); err != nil {
+	// Looked at while sessions end: what one of them still changes makes a difference, and another pass.
+	before, err := l.doveadm.Boxes(ctx, l.m.Address)
+	if err := errors.Join(err, sleep(ctx, kicked)); err != nil {
 		return err
 	}
 	for {
-		same, boxes, err := l.lastPass(ctx)
+		same, boxes, err := l.lastPass(ctx, before)
 		if err != nil {
 			return err
 		}
 		if same {
 			return l.to(Committing, func(m *Move) { m.Boxes = boxes })
 		}
+		before = boxes
 	}
 }
 
 // kicked is how long a session may take to end that was kicked, and a delivery that was let in before.
-const kicked = 150 * time.Millisecond
+const kicked = 100 * time.Millisecond
 
-// lastPass makes a pass and reports whether the copy equals the mail here, which has not changed meanwhile.
-func (l *leg) lastPass(ctx context.Context) (same bool, boxes map[string]dovecot.Box, err error) {
-	before, err := l.doveadm.Boxes(ctx, l.m.Address)
-	if err != nil {
-		return false, nil, err
-	}
+// lastPass makes a pass and reports whether the copy equals the mail here, which has not changed since it was looked at before.
+// It returns what is here now.
+func (l *leg) lastPass(ctx context.Context, before map[string]dovecot.Box) (same bool, boxes map[string]dovecot.Box, err error) {
 	if _, err := l.pass(ctx, false); err != nil && !errors.Is(err, dovecot.ErrAgain) {
 		return false, nil, err
 	}
@@ -285,7 +285,7 @@ func (l *leg) commit(ctx context.Context) error {
 	}
 	l.cfg.Logger.Info("the mail has moved", "handler", Name, "dn", l.m.DN, "uuid", l.m.UUID, "peer", l.m.Peer,
 		"passes", l.m.Passes, "bytes", l.m.Bytes, "freeze", freeze)
-	l.cfg.Moved(Out, freeze)
+	l.cfg.Moved(freeze)
 	l.reroute()
 	return nil
 }

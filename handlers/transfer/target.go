@@ -172,7 +172,6 @@ func (s *Service) finish(ctx context.Context, uuid schema.UUID) error {
 		return err
 	}
 	s.reroute()
-	s.cfg.Moved(In, 0)
 	return nil
 }
 

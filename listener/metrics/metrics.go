@@ -20,6 +20,8 @@ import (
 type Config struct {
 	// Status is that of the listener.
 	Status func(context.Context) (control.Status, error)
+	// Moves are the users on their way between hosts. Nil: none are.
+	Moves func(context.Context) ([]control.Move, error)
 	// Version is that of the program.
 	Version string
 	// Generation returns the number of the registry's last transaction, 0 before the first. Nil: always 0.
@@ -44,12 +46,16 @@ type Metrics struct {
 	commits  prometheus.Histogram
 	failures prometheus.Counter
 	access   *prometheus.HistogramVec
+	freezes  prometheus.Histogram
 }
 
 // New returns the metrics in a registry of their own.
 func New(cfg Config) *Metrics {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.Moves == nil {
+		cfg.Moves = func(context.Context) ([]control.Move, error) { return nil, nil }
 	}
 	if cfg.Generation == nil {
 		cfg.Generation = func() int64 { return 0 }
@@ -63,7 +69,7 @@ func New(cfg Config) *Metrics {
 	m.registry.MustRegister(
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		&state{cfg: cfg, descs: descriptions()},
-		m.calls, m.outcomes, m.trips, m.refresh, m.aborted, m.sessions, m.commits, m.failures, m.access,
+		m.calls, m.outcomes, m.trips, m.refresh, m.aborted, m.sessions, m.commits, m.failures, m.access, m.freezes,
 	)
 	return m
 }
@@ -103,6 +109,11 @@ func newObserved() *Metrics {
 			Help:    "From the change of an account in the directory until the mail server was seen to obey: closed, opened, or changed otherwise.",
 			Buckets: []float64{0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 5, 10, 60},
 		}, []string{"effect"}),
+		freezes: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name:    "mailreg_move_freeze_seconds",
+			Help:    "For how long nobody was let in of users who have changed over to another home server.",
+			Buckets: []float64{0.5, 1, 1.5, 2, 2.5, 3, 5, 10, 30, 120},
+		}),
 	}
 }
 
@@ -133,6 +144,9 @@ func (m *Metrics) Acted(a listener.Action) {
 func (m *Metrics) Access(effect string, took time.Duration) {
 	m.access.WithLabelValues(effect).Observe(took.Seconds())
 }
+
+// Froze tells for how long a user was not let in who has changed over to another home server.
+func (m *Metrics) Froze(took time.Duration) { m.freezes.Observe(took.Seconds()) }
 
 // Committed implements listener.Observer.
 func (m *Metrics) Committed(c listener.Commit) {

@@ -38,6 +38,7 @@ const (
 	downs      = "mailreg_handler_targets_down"
 	drift      = "mailreg_audit_drift"
 	auditAge   = "mailreg_audit_age_seconds"
+	moving     = "mailreg_moves"
 	success    = "mailreg_handler_last_success_timestamp_seconds"
 )
 
@@ -69,6 +70,7 @@ func descriptions() map[string]*prometheus.Desc {
 	add(downs, "Targets of the handler that are down.", "handler")
 	add(drift, "Entries in which replica and directory differed at the last audit; absent before the first of this run.")
 	add(auditAge, "Seconds since the last audit began; absent before the first of this run.")
+	add(moving, "Users on their way from (out) or to (in) another home server, by state.", "direction", "state")
 	add(success, "When the handler last did something with success; absent before.", "handler")
 	return descs
 }
@@ -111,6 +113,27 @@ func (s *state) Collect(c chan<- prometheus.Metric) {
 	}
 	for _, h := range status.Handlers {
 		s.handler(set, h)
+	}
+	s.moves(ctx, set)
+}
+
+// moves counts the users on their way. Each state is told, so that one that is left is seen to be 0.
+func (s *state) moves(ctx context.Context, set func(string, float64, ...string)) {
+	all, err := s.cfg.Moves(ctx)
+	if err != nil {
+		s.cfg.Logger.Warn("cannot read the moves", "op", "metrics", "err", err)
+		return
+	}
+	count := map[[2]string]int{}
+	for _, m := range all {
+		count[[2]string{m.Direction, m.State}]++
+	}
+	for direction, states := range map[string][]string{
+		"out": {"copying", "frozen", "committing", "committed"}, "in": {"awaiting", "receiving", "opening", "opened"},
+	} {
+		for _, state := range states {
+			set(moving, float64(count[[2]string{direction, state}]), direction, state)
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -43,11 +44,25 @@ func TestUnderLoad(t *testing.T) {
 			m.change()
 			m.arrive(time.Minute)
 			m.compare()
-			if freeze := m.freeze(); freeze > longestFreeze {
+			if freeze := m.freeze(); freeze > longestFreeze && !crowded(t) {
 				t.Errorf("nobody was let in for %s", freeze)
 			}
 		})
 	}
+}
+
+// crowded reports whether the machine has so much to do that times say nothing (proc(5), loadavg).
+func crowded(t *testing.T) bool {
+	t.Helper()
+	data, err := os.ReadFile("/proc/loadavg")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var load float64
+	if _, err := fmt.Sscan(string(data), &load); err != nil {
+		t.Fatal(err)
+	}
+	return load > 1.5*float64(runtime.NumCPU())
 }
 
 // TestKilled does the same while daemons and servers of both hosts are killed at random moments.

@@ -1,0 +1,310 @@
+package transfer
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/mailreg/mailreg/handlers/backend"
+	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/schema"
+)
+
+func address(text string) schema.Address {
+	a, err := schema.ParseAddress(text)
+	if err != nil {
+		panic(err)
+	}
+	return a
+}
+
+// TestTables holds each state to what Dovecot is told of it.
+func TestTables(t *testing.T) {
+	const staying = "anna@x.test::5000:5000::/home/anna::noauthenticate=y userdb_user=anna@x.test"
+	tests := []struct {
+		d        Direction
+		state    State
+		change   func(*Move)
+		staying  bool
+		moving   bool
+		incoming bool
+	}{
+		{Out, Copying, nil, true, false, false},
+		{Out, Frozen, nil, true, true, false},
+		{Out, Committing, nil, true, true, false},
+		{Out, Committed, nil, true, true, false},
+		{Out, Committed, func(m *Move) { m.Home = "" }, false, true, false},
+		{Out, Copying, func(m *Move) { m.Ahead = true }, false, false, false},
+		{Out, Frozen, func(m *Move) { m.GivenUp = true }, false, false, false},
+		{In, Awaiting, nil, false, true, false},
+		{In, Receiving, nil, false, true, true},
+		{In, Receiving, func(m *Move) { m.Awaited = false }, false, false, true},
+		{In, Opening, nil, false, true, false},
+		{In, Opened, nil, false, false, false},
+	}
+	for _, test := range tests {
+		m := Move{
+			Address: address("anna@x.test"), Names: []string{"anna@x.test"}, Home: "/home/anna", UID: 5000, GID: 5000,
+			State: test.state, Awaited: test.d == In,
+		}
+		if test.change != nil {
+			test.change(&m)
+		}
+		var out, in []Move
+		if test.d == Out {
+			out = append(out, m)
+		} else {
+			in = append(in, m)
+		}
+		got := tables(out, in)
+		if has := slices.Contains(got["staying"], staying); has != test.staying {
+			t.Errorf("%s %s: staying %q", test.d, test.state, got["staying"])
+		}
+		if has := slices.Contains(got["moving-lmtp"], "anna@x.test:::::::"); has != test.moving {
+			t.Errorf("%s %s: moving %q", test.d, test.state, got["moving-lmtp"])
+		}
+		if has := len(got["incoming-doveadm"]) == 1; has != test.incoming {
+			t.Errorf("%s %s: incoming %q", test.d, test.state, got["incoming-doveadm"])
+		}
+		if _, has := got["moving-doveadm"]; has {
+			t.Error("doveadm is kept out")
+		}
+	}
+}
+
+// TestTablesAreNotBroken proves that no name of the directory becomes a line or a field of its own.
+func TestTablesAreNotBroken(t *testing.T) {
+	m := Move{
+		Address: address("anna@x.test"), State: Frozen, Home: "/h",
+		Names: []string{"a:b", "a\nroot", "#a", "a b", "", "\x00", "ünder", "anna"},
+	}
+	want := []string{"anna:::::::", "anna@x.test:::::::", "ünder:::::::"}
+	if diff := cmp.Diff(want, tables([]Move{m}, nil)["moving-imap"]); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestForUser lets nothing through a tunnel but the copy of its user.
+func TestForUser(t *testing.T) {
+	const version = "VERSION\tdoveadm-server\t1\t2\n"
+	for text, good := range map[string]bool{
+		version + "\ta@x.test\tdsync-server\t-ua@x.test\nrest": true,
+		version + "\tb@x.test\tdsync-server\t-ub@x.test\n":     false,
+		version + "\ta@x.test\tdsync-server\t-ub@x.test\n":     false,
+		version + "\ta@x.test\tdsync-server\t-ua@x.test\t-A\n": false,
+		version + "\ta@x.test\tfetch\t-ua@x.test\n":            false,
+		version + "\ta@x.test\texpunge\tmailbox\tINBOX\n":      false,
+		strings.Repeat(version, 20):                            false,
+		"":                                                     false,
+	} {
+		var passed bytes.Buffer
+		r := bufio.NewReader(strings.NewReader(text))
+		err := forUser(r, &passed, "a@x.test")
+		rest, _ := io.ReadAll(r)
+		if (err == nil) != good || good && passed.String()+string(rest) != text {
+			t.Errorf("%q: %v, passed %q", text, err, passed.String())
+		}
+		if !good && strings.Contains(passed.String(), "a@x.test") {
+			t.Errorf("%q: passed on %q", text, passed.String())
+		}
+	}
+}
+
+// TestMissing decides whether a copy may be opened.
+func TestMissing(t *testing.T) {
+	here := map[string]dovecot.Box{"INBOX": {Messages: 2, UIDNext: 3, UIDValidity: 7, Modseq: 9}, "Empty": {UIDValidity: 1, UIDNext: 1}}
+	copyOf := func(change func(map[string]dovecot.Box)) map[string]dovecot.Box {
+		c := map[string]dovecot.Box{"INBOX": {Messages: 2, UIDNext: 3, UIDValidity: 7, Modseq: 1}}
+		change(c)
+		return c
+	}
+	for want, change := range map[string]func(map[string]dovecot.Box){
+		"":      func(map[string]dovecot.Box) {},
+		"INBOX": func(c map[string]dovecot.Box) { c["INBOX"] = dovecot.Box{Messages: 2, UIDNext: 3, UIDValidity: 8} },
+	} {
+		if got := missing(here, copyOf(change)); got != want {
+			t.Errorf("missing %q, want %q", got, want)
+		}
+	}
+	if got := missing(here, nil); got != "INBOX" {
+		t.Errorf("without a copy: %q", got)
+	}
+}
+
+// TestKeys lets two hosts talk that have the same secret, and no others.
+func TestKeys(t *testing.T) {
+	talk := func(mine, theirs string) error {
+		var a, b keyring
+		client, err := a.tls(mine)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server, err := b.tls(theirs)
+		if err != nil {
+			t.Fatal(err)
+		}
+		near, far := net.Pipe()
+		accepted := make(chan error, 1)
+		go func() {
+			conn := tls.Server(far, server)
+			defer far.Close()
+			accepted <- conn.HandshakeContext(t.Context())
+		}()
+		conn := tls.Client(near, client)
+		defer near.Close()
+		return errors.Join(conn.HandshakeContext(t.Context()), <-accepted)
+	}
+	if err := talk("0123456789abcdef", "0123456789abcdef"); err != nil {
+		t.Error(err)
+	}
+	if err := talk("0123456789abcdef", "0123456789abcdeF"); err == nil {
+		t.Error("hosts with different secrets talk to each other")
+	}
+	if _, err := new(keyring).tls(""); err == nil {
+		t.Error("a key was made of no secret")
+	}
+}
+
+// spool stands in for the spool and Dovecot of a host: what they do is proved by tests/transfer.
+type spool struct{ withdrawn int }
+
+func (s *spool) Place(context.Context, schema.UUID, ...schema.Address) (string, bool, error) {
+	return "/home/anna", true, nil
+}
+
+func (s *spool) HasMail(context.Context, schema.UUID, ...schema.Address) (bool, error) {
+	return false, nil
+}
+func (s *spool) Account() (int, int)                                   { return 5000, 5000 }
+func (s *spool) Incoming(context.Context, schema.UUID) (string, error) { return "/in/anna", nil }
+func (s *spool) Withdraw(context.Context, schema.UUID) error           { s.withdrawn++; return nil }
+func (s *spool) Arrive(context.Context, backend.Owner, bool) error     { return nil }
+func (s *spool) Retire(context.Context, backend.Away, bool) error      { return nil }
+func (s *spool) Flush(context.Context, ...string) error                { return nil }
+func (s *spool) Kick(context.Context, ...string) error                 { return nil }
+
+func newService(root string) (*Service, *spool) {
+	b := &spool{}
+	return New(Config{Root: root, Backend: func() (Backend, error) { return b, nil }}), b
+}
+
+// TestIntents writes down what the handler mailbox wants, finds it again after a crash, and turns it round.
+func TestIntents(t *testing.T) {
+	root := t.TempDir()
+	s, b := newService(root)
+	uuid := schema.UUID{1}
+	j := mailbox.Journey{UUID: uuid, From: address("a@x.test"), To: address("b@x.test"), Peer: "mail2.x.test", Names: []string{"a", "b@x.test"}}
+	engaged := func(s *Service, leaves, comes bool) {
+		t.Helper()
+		l, c, err := s.Engaged(uuid)
+		if err != nil || l != leaves || c != comes {
+			t.Errorf("leaves %v, comes %v, %v; want %v, %v", l, c, err, leaves, comes)
+		}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	must(s.HandOver(t.Context(), j))
+	must(s.HandOver(t.Context(), j))
+	engaged(s, true, false)
+	again, _ := newService(root)
+	engaged(again, true, false)
+	before, _ := s.get(Out, uuid)
+	after, _ := again.get(Out, uuid)
+	if before.ID == "" || before.ID != after.ID || after.Former != j.From || after.Home != "/home/anna" {
+		t.Errorf("on the disk: %+v, want %+v", after, before)
+	}
+	table, err := os.ReadFile(filepath.Join(root, "var/lib/mailreg/dovecot/staying"))
+	if err != nil || strings.Count(string(table), "\n") != 2 {
+		t.Errorf("staying: %q, %v", table, err)
+	}
+
+	away, err := s.TakeBack(t.Context(), j)
+	if must(err); away {
+		t.Error("the mail is away before it was copied")
+	}
+	engaged(s, false, false)
+	must(s.HandOver(t.Context(), j))
+	for _, state := range []State{Committing, Committed} {
+		_, err := s.update(Out, uuid, func(m *Move) error { m.State = state; return nil })
+		must(err)
+		away, err := s.TakeBack(t.Context(), j)
+		if must(err); !away {
+			t.Errorf("%s: the mail is taken back", state)
+		}
+		engaged(s, true, true)
+		must(s.Cancel(t.Context(), uuid))
+		engaged(s, true, false)
+	}
+	if b.withdrawn != 2 {
+		t.Errorf("%d copies withdrawn", b.withdrawn)
+	}
+	must(s.drop(Out, uuid))
+	engaged(s, false, false)
+}
+
+// TestOpenOnce proves that only the move that has copied can open, and none after it was given up.
+func TestOpenOnce(t *testing.T) {
+	s, _ := newService(t.TempDir())
+	uuid := schema.UUID{1}
+	if err := s.Await(t.Context(), mailbox.Journey{UUID: uuid, To: address("a@x.test"), Peer: "mail1.x.test"}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.update(In, uuid, func(m *Move) error { m.ID, m.State = "one", Receiving; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(id string, do func(context.Context, order, schema.Address) (answer, error)) State {
+		t.Helper()
+		a, err := do(t.Context(), order{UUID: uuid, ID: id, From: "mail1.x.test"}, address("a@x.test"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a.State
+	}
+	if state := ask("two", s.open); state != "" {
+		t.Errorf("another move opens: %s", state)
+	}
+	if state := ask("one", s.abort); state != Awaiting {
+		t.Errorf("given up, it is %q", state)
+	}
+	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) { return nil, nil }
+	if state := ask("one", s.open); state != Awaiting {
+		t.Errorf("opened after it was given up: %s", state)
+	}
+}
+
+// TestBackOff tries a host that is away again later and later, and others at once.
+func TestBackOff(t *testing.T) {
+	s, _ := newService(t.TempDir())
+	one := track{Out, schema.UUID{1}}
+	for range 3 {
+		s.note(one, "mail2.x.test", &unreachable{errors.New("no route")})
+	}
+	if left := time.Until(s.troubles[one].next); left < time.Second || left > 3*time.Second {
+		t.Errorf("the third try comes in %s", left)
+	}
+	if len(s.away) != 1 {
+		t.Errorf("away: %v", s.away)
+	}
+	s.note(one, "mail2.x.test", &later{"waits", time.Minute})
+	if len(s.away) != 0 || s.troubles[one].tries != 0 {
+		t.Errorf("after an answer: %v, %+v", s.away, s.troubles[one])
+	}
+}
