@@ -17,6 +17,6 @@ func loggedFreeze(t *testing.T, log string) time.Duration {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("frozen for %s", freeze)
+	t.Logf("frozen for %s: %s", freeze, found[0])
 	return freeze
 }
