@@ -6,6 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
 )
 
 // CyrusAdmin is the administrator of a Cyrus, a person of the directory with the Password of all.
@@ -81,6 +84,50 @@ func (c *Cyrus) Start() {
 		"-M", filepath.Join(root, "etc/cyrus.conf"), "-p", filepath.Join(root, "run/cyrus-master.pid")))
 	c.process.await(func() error { return greets(c.IMAP, "* OK") })
 	c.process.await(func() error { return greets(filepath.Join(root, "run/cyrus/socket/imap"), "* OK") })
+}
+
+// Places returns the inboxes in which each message is, by subject: names as the administrator has them, with a slash and the
+// subject behind. What was moved aside counts.
+func (c *Cyrus) Places() map[string][]string {
+	c.t.Helper()
+	admin, err := c.as("")
+	if err != nil {
+		c.t.Fatalf("%v", err)
+	}
+	defer admin.Close()
+	inboxes, err := admin.List("", "user/%@%", nil).Collect()
+	if err != nil {
+		c.t.Fatalf("listing mailboxes: %v", err)
+	}
+	places := map[string][]string{}
+	for _, inbox := range inboxes {
+		client, err := c.as(strings.TrimPrefix(inbox.Mailbox, "user/"))
+		if err != nil {
+			c.t.Fatalf("%v", err)
+		}
+		messages, err := readAll(client, "INBOX")
+		_ = client.Close()
+		if err != nil {
+			c.t.Fatalf("reading %s: %v", inbox.Mailbox, err)
+		}
+		for _, m := range messages {
+			places[m.Subject] = append(places[m.Subject], inbox.Mailbox+"/"+m.Subject)
+		}
+	}
+	return places
+}
+
+// as logs the administrator in to act as a user.
+func (c *Cyrus) as(user string) (*imapclient.Client, error) {
+	client, err := imapclient.DialInsecure(c.IMAP, nil)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to IMAP: %w", err)
+	}
+	if err := client.Authenticate(sasl.NewPlainClient(user, CyrusAdmin, Password)); err != nil {
+		_ = client.Close()
+		return nil, fmt.Errorf("login as %s: %w", user, err)
+	}
+	return client, nil
 }
 
 // cyrusSettings are the registry settings of a Cyrus on loopback.

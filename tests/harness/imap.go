@@ -65,23 +65,31 @@ func (d *Server) Messages(user, password, folder string) ([]Message, error) {
 		return nil, err
 	}
 	defer client.Close()
+	messages, err := readAll(client, folder)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s of %s: %w", folder, user, err)
+	}
+	return messages, client.Logout().Wait()
+}
+
+func readAll(client *imapclient.Client, folder string) ([]Message, error) {
 	selected, err := client.Select(folder, &imap.SelectOptions{ReadOnly: true}).Wait()
 	if err != nil {
-		return nil, fmt.Errorf("selecting %s of %s: %w", folder, user, err)
+		return nil, err
 	}
 	if selected.NumMessages == 0 {
-		return nil, client.Logout().Wait()
+		return nil, nil
 	}
 	all := imap.SeqSet{imap.SeqRange{Start: 1}}
 	fetched, err := client.Fetch(all, &imap.FetchOptions{Envelope: true, Flags: true, UID: true}).Collect()
 	if err != nil {
-		return nil, fmt.Errorf("fetching %s of %s: %w", folder, user, err)
+		return nil, err
 	}
 	messages := make([]Message, 0, len(fetched))
 	for _, m := range fetched {
 		messages = append(messages, Message{Subject: m.Envelope.Subject, Flags: flags(m.Flags), UID: uint32(m.UID)})
 	}
-	return messages, client.Logout().Wait()
+	return messages, nil
 }
 
 func flags(from []imap.Flag) []string {

@@ -48,11 +48,13 @@ func (o outcome) of(rename, remove string) []string {
 type world struct {
 	*harness.Directory
 	name string
+	// home is the mail home server of people who are added.
+	home string
 }
 
 // person returns the person that a case knows by a letter.
 func (w world) person(letter string) harness.Person {
-	return harness.Person{UID: w.name + "-" + letter, Mail: w.mail(letter)}
+	return harness.Person{UID: w.name + "-" + letter, Mail: w.mail(letter), Home: w.home}
 }
 
 // mail returns a case's address, dn the DN of its person below ou=people.
@@ -73,6 +75,8 @@ type story struct {
 	// home is the mail home server of all of them.
 	home  string
 	steps []step
+	// empty says that an empty home server plays a part, which is every Dovecot host and no Cyrus host.
+	empty bool
 }
 
 const (
@@ -85,6 +89,26 @@ func two(first, second string) []string { return []string{first, second} }
 
 // stories are the events of a user's life, with the outcome that docs/architecture.md, "Stores", asks for.
 func stories() []story { return slices.Concat(owners(), movers(), exchanges()) }
+
+// cyrusStories are those of a Cyrus host: an empty home server is another one there.
+func cyrusStories() []story {
+	return append(slices.DeleteFunc(stories(), func(s story) bool { return s.empty }),
+		story{name: "to-empty", people: []string{"a"}, steps: []step{
+			{
+				func(w world) { w.SetHome(w.dn("a"), "") },
+				byDelete(one(kept), one(trash)),
+			},
+			{
+				func(w world) { w.SetHome(w.dn("a"), mine) },
+				always(live),
+			},
+		}},
+		story{name: "to-empty-and-renamed", people: []string{"a"}, steps: []step{{
+			func(w world) { w.Move(w.dn("a"), w.mail("new"), "") },
+			byDelete(one(kept), one(trash)),
+		}}},
+	)
+}
 
 // owners are the events of one user who stays on this host.
 func owners() []story {
@@ -143,7 +167,7 @@ func owners() []story {
 		{name: "reused", people: []string{"a"}, steps: []step{{
 			func(w world) {
 				w.SetMail(w.dn("a"), w.mail("new"))
-				w.AddPerson(harness.Person{UID: w.name + "-b", Mail: w.mail("a")})
+				w.AddPerson(harness.Person{UID: w.name + "-b", Mail: w.mail("a"), Home: w.home})
 			},
 			byRename(one(live), one(quarantine), one(trash)),
 		}}},
@@ -193,7 +217,7 @@ func movers() []story {
 				always(live),
 			},
 		}},
-		{name: "empty-to-other", people: []string{"a"}, steps: []step{
+		{name: "empty-to-other", empty: true, people: []string{"a"}, steps: []step{
 			{
 				func(w world) { w.SetHome(w.dn("a"), other) },
 				always(kept),
@@ -203,7 +227,7 @@ func movers() []story {
 				always(live),
 			},
 		}},
-		{name: "empty-to-mine", people: []string{"a"}, steps: []step{
+		{name: "empty-to-mine", empty: true, people: []string{"a"}, steps: []step{
 			{
 				func(w world) { w.SetHome(w.dn("a"), mine) },
 				always(live),
@@ -224,7 +248,7 @@ func movers() []story {
 				always(live),
 			},
 		}},
-		{name: "away-from-empty-renamed", people: []string{"a"}, steps: []step{
+		{name: "away-from-empty-renamed", empty: true, people: []string{"a"}, steps: []step{
 			{
 				func(w world) { w.Move(w.dn("a"), w.mail("new"), other) },
 				always(kept),
@@ -234,11 +258,11 @@ func movers() []story {
 				always(live),
 			},
 		}},
-		{name: "to-mine-renamed", people: []string{"a"}, steps: []step{{
+		{name: "to-mine-renamed", empty: true, people: []string{"a"}, steps: []step{{
 			func(w world) { w.Move(w.dn("a"), w.mail("new"), mine) },
 			byRename(one(live), one(aside), one(trash)),
 		}}},
-		{name: "to-empty-renamed", people: []string{"a"}, home: mine, steps: []step{{
+		{name: "to-empty-renamed", empty: true, people: []string{"a"}, home: mine, steps: []step{{
 			func(w world) { w.Move(w.dn("a"), w.mail("new"), "") },
 			byRename(one(live), one(aside), one(trash)),
 		}}},

@@ -39,14 +39,26 @@ func TestMatrix(t *testing.T) {
 }
 
 // kind is a way to keep mail.
-type kind struct{ backend, layout string }
+type kind struct {
+	backend string
+	// layout is that of the mail homes, or the release of Cyrus, which knows one only.
+	layout string
+}
 
 func kinds() []kind {
-	return []kind{{"maildir", "uuid"}, {"maildir", "address"}, {"dovecot", "uuid"}, {"dovecot", "address"}}
+	return []kind{
+		{"maildir", "uuid"}, {"maildir", "address"}, {"dovecot", "uuid"}, {"dovecot", "address"}, {"cyrus", "bookworm"}, {"cyrus", "trixie"},
+	}
 }
 
 // config returns a host that keeps mail in this way.
 func (k kind) config(set ...string) harness.HostConfig {
+	if k.backend == "cyrus" {
+		for i, setting := range set {
+			set[i] = strings.Replace(setting, "mail/dovecot/mailbox/", "mail/cyrus/mailbox/", 1)
+		}
+		return harness.HostConfig{NoPostfix: true, Cyrus: k.layout, Set: set}
+	}
 	return harness.HostConfig{
 		NoPostfix: true, NoDovecot: k.backend != "dovecot",
 		Set: append(set, "mail/mailbox/backend="+k.backend, "mail/dovecot/location/key="+k.layout),
@@ -87,14 +99,19 @@ func newMatrix(t *testing.T, kind kind, rename, remove string) *matrix {
 	t.Helper()
 	m := &matrix{kind: kind, t: t, rename: rename, remove: remove, stories: stories(), addresses: map[string]bool{}}
 	m.host = harness.NewHost(t, kind.config("mail/dovecot/mailbox/rename="+rename, "mail/dovecot/mailbox/delete="+remove, "mailreg/guard/count=0"))
-	if m.host.Dovecot != nil {
+	switch {
+	case m.host.Dovecot != nil:
 		m.server = m.host.Dovecot
+	case m.host.Cyrus != nil:
+		m.server, m.stories = m.host.Cyrus, cyrusStories()
 	}
 	for _, s := range m.stories {
 		w := m.world(s)
 		for _, p := range s.people {
 			person := w.person(p)
-			person.Home = s.home
+			if s.home != "" {
+				person.Home = s.home
+			}
 			m.mail = append(m.mail, &letter{subject: person.UID, uuid: w.AddPerson(person), address: person.Mail})
 		}
 	}
@@ -107,7 +124,33 @@ func newMatrix(t *testing.T, kind kind, rename, remove string) *matrix {
 	return m
 }
 
-func (m *matrix) world(s story) world { return world{Directory: m.host.Slapd.Directory, name: s.name} }
+func (m *matrix) world(s story) world {
+	w := world{Directory: m.host.Slapd.Directory, name: s.name}
+	if m.backend == "cyrus" {
+		w.home = mine
+	}
+	return w
+}
+
+// taken returns the address of each mailbox that is at home here, by entryUUID.
+func (m *matrix) taken() map[string]string {
+	mailboxes := m.host.Slapd.Mailboxes()
+	if m.backend == "cyrus" {
+		for _, e := range m.host.Slapd.Entries("(&(mailPrimaryAddress=*)(!(univentionMailHomeServer=*)))") {
+			delete(mailboxes, e.UUID.String())
+		}
+	}
+	return mailboxes
+}
+
+// messages returns where each message is, by subject.
+func (m *matrix) messages() map[string][]string {
+	m.t.Helper()
+	if m.backend == "cyrus" {
+		return m.host.Cyrus.Places()
+	}
+	return m.host.Spool.Messages()
+}
 
 // deliver puts a message where mail to the address goes now.
 func (m *matrix) deliver(uuid, address, subject string) {
@@ -133,15 +176,19 @@ func (m *matrix) wait() {
 }
 
 func (m *matrix) home(uuid, address string) string {
-	if m.layout == "uuid" {
+	switch {
+	case m.backend == "cyrus":
+		return "user/" + address
+	case m.layout == "uuid":
 		return harness.HomeByID(uuid)
+	default:
+		return harness.HomeByAddress(address)
 	}
-	return harness.HomeByAddress(address)
 }
 
 // remember notes which addresses are taken now.
 func (m *matrix) remember() {
-	for _, address := range m.host.Slapd.Mailboxes() {
+	for _, address := range m.taken() {
 		m.addresses[address] = true
 	}
 }
@@ -173,8 +220,8 @@ func (m *matrix) step(i int) {
 // checkPlaces looks at the spool: each message is there once, where it belongs.
 func (m *matrix) checkPlaces(step int, want []string) {
 	m.t.Helper()
-	found := m.host.Spool.Messages()
-	taken := m.host.Slapd.Mailboxes()
+	found := m.messages()
+	taken := m.taken()
 	for i, l := range m.mail {
 		paths := found[l.subject]
 		if len(paths) != 1 {
@@ -182,6 +229,9 @@ func (m *matrix) checkPlaces(step int, want []string) {
 			continue
 		}
 		prefix := map[string]string{trash: ".trash/", quarantine: ".quarantine/", kept: l.place + "/"}
+		if m.backend == "cyrus" {
+			prefix[trash], prefix[quarantine] = "user/.deleted-", "user/.quarantined-"
+		}
 		where := m.where(want[i])
 		if where == live {
 			l.place = m.home(l.uuid, taken[l.uuid])
@@ -196,7 +246,7 @@ func (m *matrix) checkPlaces(step int, want []string) {
 // where resolves the words whose meaning depends on the layout.
 func (m *matrix) where(word string) string {
 	switch {
-	case word == aside && m.layout == "uuid", word == yielded && m.layout == "address":
+	case word == aside && m.layout == "uuid", word == yielded && m.layout != "uuid":
 		return quarantine
 	case word == aside, word == yielded:
 		return kept
@@ -220,7 +270,7 @@ func (m *matrix) checkReaders(step int, want []string) {
 // compareInboxes compares the inboxes of all who have a mailbox here with those wanted, by entryUUID.
 func (m *matrix) compareInboxes(what string, want map[string][]string) {
 	m.t.Helper()
-	taken := m.host.Slapd.Mailboxes()
+	taken := m.taken()
 	inboxes := make([][]string, len(taken))
 	uuids := slices.Sorted(maps.Keys(taken))
 	var group errgroup.Group
@@ -257,10 +307,10 @@ func (m *matrix) inbox(uuid, address string) ([]string, error) {
 // checkStrangers proves that an address which nobody has here any more takes no mail.
 func (m *matrix) checkStrangers(step int) {
 	m.t.Helper()
-	if m.server == nil {
+	if m.server == nil || m.backend == "cyrus" { // which takes mail for a store that is kept, if Postfix gives it any
 		return
 	}
-	taken := slices.Collect(maps.Values(m.host.Slapd.Mailboxes()))
+	taken := slices.Collect(maps.Values(m.taken()))
 	for address := range m.addresses {
 		if slices.Contains(taken, address) {
 			continue
@@ -276,12 +326,12 @@ func (m *matrix) checkStrangers(step int) {
 func (m *matrix) late() {
 	m.t.Helper()
 	want := map[string][]string{}
-	taken := m.host.Slapd.Mailboxes()
+	taken := m.taken()
 	for uuid, address := range taken {
 		m.deliver(uuid, address, "late "+address)
 		want[uuid] = append(want[uuid], "late "+address)
 	}
-	found := m.host.Spool.Messages()
+	found := m.messages()
 	for _, l := range m.mail {
 		home := m.home(l.uuid, taken[l.uuid])
 		if len(found[l.subject]) == 1 && strings.HasPrefix(found[l.subject][0], home+"/") {
