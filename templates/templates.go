@@ -1,5 +1,7 @@
 package templates
 
+import "strings"
+
 // Settings is the registry as templates see it.
 type Settings interface {
 	// Get returns the merged value of a key.
@@ -62,8 +64,15 @@ type Output struct {
 	// Table is the type of the indexed map to build from the file ("hash" with postmap, "aliases" with postalias, "sieve" with
 	// sievec); empty for none.
 	Table string
-	// When is a boolean key; the file is rendered only when it is true. Empty renders always.
+	// When is a boolean key; the file is rendered only when it is true. KEY=WORD renders it only when the key has that word, or
+	// is auto and the service says that it is meant. Empty renders always.
 	When string
+}
+
+// Condition returns the parts of When; word is empty for a boolean key.
+func (o Output) Condition() (key, word string) {
+	key, word, _ = strings.Cut(o.When, "=")
+	return key, word
 }
 
 // Uses is what a rendering has looked at, each list sorted; a change of any of it asks for a new rendering.

@@ -214,14 +214,33 @@ func (p *Plan) Enabled(v *settings.View, service string) bool {
 
 // wanted reports whether an output is generated with these settings.
 func (p *Plan) wanted(v *settings.View, o templates.Output) bool {
-	return p.Enabled(v, o.Service) && (o.When == "" || v.Bool(o.When))
+	return p.Enabled(v, o.Service) && p.applies(v, o)
+}
+
+// chooser is a service that knows whether it is the one that "auto" means.
+type chooser interface{ Chosen() bool }
+
+// applies reports whether the condition of an output holds (templates.Output).
+func (p *Plan) applies(v *settings.View, o templates.Output) bool {
+	key, word := o.Condition()
+	switch {
+	case key == "":
+		return true
+	case word == "":
+		return v.Bool(key)
+	case v.String(key) == "auto":
+		s, ok := p.service(o.Service).(chooser)
+		return ok && s.Chosen()
+	default:
+		return v.String(key) == word
+	}
 }
 
 // uses adds what decides whether an output exists at all to what its rendering has looked at.
 func uses(o templates.Output, u templates.Uses) state.Uses {
 	u.Keys = append(slices.Clone(u.Keys), "mailreg/service/"+o.Service)
-	if o.When != "" {
-		u.Keys = append(u.Keys, o.When)
+	if key, _ := o.Condition(); key != "" {
+		u.Keys = append(u.Keys, key)
 	}
 	slices.Sort(u.Keys)
 	u.Keys = slices.Compact(u.Keys)

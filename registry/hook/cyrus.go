@@ -30,6 +30,9 @@ const (
 	cyrusBin = "/usr/lib/cyrus/bin"
 )
 
+// Chosen reports whether Cyrus is what serves mail here when nobody says so: its IMAP server excludes Dovecot's.
+func (*Cyrus) Chosen() bool { return find(filepath.Join(cyrusBin, "imapd")) != "" }
+
 // Files returns the config files outside of Dir.
 func (*Cyrus) Files() []string { return []string{imapdConf, cyrusConf} }
 

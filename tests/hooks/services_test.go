@@ -129,19 +129,15 @@ StreamMaxLength {{get "my/size"}}
 
 func TestCyrus(t *testing.T) {
 	t.Parallel()
-	s := newScene(t, "cyrus", []template{
-		{path: "/etc/imapd.conf", text: `configdirectory: {{path "/var/lib/cyrus"}}
-partition-default: {{path "/var/spool/cyrus"}}
-sievedir: {{path "/var/spool/sieve"}}
-{{get "my/option"}}: {{get "my/value"}}
-`},
-		{path: "/etc/cyrus.conf", text: `SERVICES {
+	s := newScene(t, "cyrus", nil, "hostname=mail1", "domainname=example.test", "mail/mailbox/backend=cyrus", "mail/cyrus/idlemethod=poll")
+	s.write("/etc/mailreg/templates/cyrus/imapd.conf/99-local.tmpl", "{{get \"my/option\"}}: {{get \"my/value\"}}\n")
+	s.write("/etc/mailreg/templates/cyrus/cyrus.conf/30-services.tmpl", `SERVICES {
   sieve cmd="timsieved -C {{path "/etc/imapd.conf"}}" listen="127.0.0.1:{{get "my/port"}}" prefork=0
+  imapadmin cmd="timsieved -C {{path "/etc/imapd.conf"}}" listen="{{path "/run/cyrus/socket/imap"}}" prefork=0
 }
-`},
-	})
-	s.folders("cyrus", "/var/lib/cyrus/socket", "/var/lib/cyrus/proc", "/var/lib/cyrus/log", "/var/lib/cyrus/db", "/var/lib/cyrus",
-		"/var/spool/cyrus", "/var/spool/sieve", "/run")
+`) // imapd is in a package that excludes Dovecot's
+	s.folders("cyrus", "/var/lib/cyrus/socket", "/var/lib/cyrus/log", "/var/lib/cyrus/db", "/var/lib/cyrus", "/var/spool/cyrus/mail",
+		"/var/spool/cyrus", "/var/spool/sieve", "/run/cyrus/proc", "/run/cyrus/lock", "/run/cyrus/socket", "/run/cyrus", "/run")
 	port := s.Port()
 	address := fmt.Sprintf("127.0.0.1:%d", port)
 	s.Must("set", "my/option=timeout", "my/value=40m", fmt.Sprintf("my/port=%d", port))
