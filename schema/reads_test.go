@@ -138,7 +138,7 @@ func (r reads) add(key, where string) {
 	}
 }
 
-var whenOption = regexp.MustCompile(`(?m)^When\s*=\s*(\S+)`)
+var whenOption = regexp.MustCompile(`(?m)^When\s*=\s*([^\s=]+)`)
 
 // manifest notes the keys that decide whether a file is generated.
 func (r reads) manifest(_ *testing.T, name, text string) {
