@@ -29,6 +29,7 @@ func newHost(t *testing.T, set ...string) *harness.Host {
 // the old and the new address every 5 ms: every message that was accepted is there once, nobody waits, and the new address is
 // never refused once the change is acknowledged.
 func TestRenameUnderLoad(t *testing.T) {
+	t.Parallel()
 	host := newHost(t, "mail/dovecot/location/key=address", "mail/dovecot/auth/cache_negative_ttl=1 hour", "mail/dovecot/auth/cache_ttl=1 hour")
 	anna := harness.DN("anna")
 	from, to := "anna@"+harness.MailDomain, "maria@"+harness.MailDomain

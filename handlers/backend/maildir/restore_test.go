@@ -87,8 +87,8 @@ func TestRestoreMerges(t *testing.T) {
 		"Maildir/.Old/dovecot-acl: user=friend lr", // the folder as it was
 		"Maildir/.Sent/new/4.M4.host: four",
 		"Maildir/cur/1.M1.host:2,S: another one",
-		"Maildir/cur/2.M2.host-r1,S=3:2,FSd: two", // $Work has another letter here, $Lost none
-		"Maildir/dovecot-keywords: 0 $Other\n3 $Work\n",
+		"Maildir/cur/2.M2.host-r1,S=3:2,FSdb: two", // $Work has another letter here, $Lost had none
+		"Maildir/dovecot-keywords: 0 $Other\n1 $Lost\n3 $Work\n",
 		"Maildir/dovecot-uidlist: own uids",
 		"Maildir/new/1.M1.host-r1: one",
 		"Maildir/new/2.M2.host,S=3: another two",

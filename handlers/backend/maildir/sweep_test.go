@@ -268,3 +268,34 @@ func TestLeftInQuarantine(t *testing.T) {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
+
+// TestSweptFiles: what takes effect by lying in a home is merged, and what Dovecot writes anew is no reason to keep a home.
+func TestSweptFiles(t *testing.T) {
+	w := newWorld(t, backend.ByAddress)
+	a, b := owner("a", "a@example.test"), owner("a", "b@example.test")
+	w.ensure(a, true)
+	old, now := "private/example.test/a", "private/example.test/b"
+	for name, text := range map[string]string{
+		"Maildir/dovecot-acl": "user=x@example.test lr\n", "Maildir/subscriptions": "V\t2\n\nSent\n", "sieve/s.sieve": "keep;",
+		"Maildir/dovecot-keywords": "0 Work\n", ".dovecot.lda-dupes": "1", ".dovecot.svbin": "1",
+	} {
+		w.write(text, old, name)
+	}
+	w.ensure(b, true)
+	for name, text := range map[string]string{
+		"Maildir/dovecot-acl": "user=x@example.test lrws\nanyone lr\n", "Maildir/subscriptions": "V\t2\n\nJunk\n", "sieve/s.sieve": "keep;",
+		"Maildir/dovecot-keywords": "0 Home\n", ".dovecot.lda-dupes": "2", ".dovecot.svbin": "2", "Maildir/cur/m1:2,Sa": "x",
+	} {
+		w.write(text, old, name)
+	}
+	if got, want := w.afterwards(), []string{"live aaaaaaaa b@example.test m1:2,Sb"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for name, want := range map[string]string{
+		"dovecot-acl": "user=x@example.test lr\nanyone lr\n", "subscriptions": "V\t2\n\nSent\nJunk\n", "dovecot-keywords": "0 Work\n1 Home\n",
+	} {
+		if data, err := os.ReadFile(w.file(now, "Maildir", name)); err != nil || string(data) != want {
+			t.Errorf("%s is %q, %v", name, data, err)
+		}
+	}
+}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"strconv"
 	"strings"
 
 	"github.com/mailreg/mailreg/handlers/backend/confine"
@@ -35,7 +34,7 @@ func (m *merger) directory(source, target *confine.Dir) error {
 	if err != nil {
 		return err
 	}
-	letters, err := keywordLetters(source, target)
+	letters, err := m.keywordLetters(source, target)
 	if err != nil {
 		return err
 	}
@@ -87,13 +86,7 @@ func (m *merger) other(source, target *confine.Dir, name string) error {
 		return err
 	}
 	if !mine || !theirs {
-		switch name {
-		case "dovecot-keywords": // keywordLetters has read it
-		case "last-login", "dovecot-acl-list": // Dovecot writes them anew
-		default:
-			m.left++
-		}
-		return nil
+		return m.file(source, target, name)
 	}
 	below, err := source.Sub(name)
 	if err != nil {
@@ -200,46 +193,6 @@ func mapFlags(flags string, letters func(byte) (byte, bool)) string {
 		}
 	}
 	return out.String()
-}
-
-// keywordLetters returns how a letter of the source's dovecot-keywords reads in the target's; nil when they are the same
-// or the target takes over the source's file. A keyword that the target does not know is lost: its file is Dovecot's.
-func keywordLetters(source, target *confine.Dir) (func(byte) (byte, bool), error) {
-	mine, found, err := readKeywords(source)
-	if err != nil || !found {
-		return nil, err
-	}
-	theirs, found, err := readKeywords(target)
-	if err != nil || !found {
-		return nil, err
-	}
-	byName := map[string]byte{}
-	for letter, name := range theirs {
-		byName[name] = letter
-	}
-	return func(c byte) (byte, bool) {
-		letter, ok := byName[mine[c]]
-		return letter, ok
-	}, nil
-}
-
-// readKeywords reads lines such as "0 $Forwarded": the number stands for a letter, 0 for a.
-func readKeywords(d *confine.Dir) (map[byte]string, bool, error) {
-	data, err := d.Read("dovecot-keywords", 1<<16)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, false, nil
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	names := map[byte]string{}
-	for text := range strings.Lines(string(data)) {
-		number, name, _ := strings.Cut(strings.TrimSuffix(text, "\n"), " ")
-		if n, err := strconv.Atoi(number); err == nil && n >= 0 && n < 26 {
-			names['a'+byte(n)] = name
-		}
-	}
-	return names, true, nil
 }
 
 // subscriptions adds the lines that the target's file lacks. Files of two versions are not mixed.
