@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mailreg/mailreg/cmd/mailreg/explain"
+	"github.com/mailreg/mailreg/handlers/account"
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/listener/control"
@@ -48,6 +49,9 @@ func (a *app) explain(ctx context.Context, ref string) error {
 		facts.Behind = status.Reasons
 	}
 	facts.Stores, facts.Spool = a.storesOf(ctx, selection, facts.Known)
+	if facts.Blocked, err = account.Blocked(a.root); err != nil {
+		return err
+	}
 	switch {
 	case len(facts.Known)+len(facts.Stores) > 0:
 	case facts.Daemon != nil:

@@ -44,6 +44,7 @@ func TestExplain(t *testing.T) {
   objectclass: univentionMail
   univentionmailhomeserver: mail1.example.test
 Wanted: a mailbox of anna@example.test on this host: univentionMailHomeServer is this host; but example.test is not in mail/hosteddomains: Postfix takes no mail for it
+Login: open
 Handler mailbox: parked as p7 (mailreg listener retry p7, or drop p7) since 2026-11-24T05:00:00Z, tried 3 times: no luck; last done 2026-11-24T05:00:00Z; owns mailbox:anna@example.test
 Handler domain: unconcerned
 Store: live, /var/spool/dovecot/private/by-id/aaaaaaaa-0000-4000-8000-aaaaaaaaaaaa, anna@example.test, messages 1, bytes 13, last login 2026-11-24T06:00:00Z

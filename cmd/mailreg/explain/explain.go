@@ -29,6 +29,9 @@ type Facts struct {
 	// Stores are the stores on this host, Spool is why they could not be looked at.
 	Stores []Store
 	Spool  error
+	// Blocked are the names that this host refuses at a login, by entry; Now is the time, that of the clock when zero.
+	Blocked map[schema.UUID][]string
+	Now     time.Time
 }
 
 // Store is a store with what it holds.
@@ -59,6 +62,8 @@ type Entry struct {
 	Address string `json:"address"`
 	Here    bool   `json:"here"`
 	Rule    string `json:"rule"`
+	// Login says whether the user may log in.
+	Login Login `json:"login"`
 }
 
 // Setting is a variable that matters for mailboxes, and where its value comes from.
@@ -72,7 +77,7 @@ type Setting struct {
 // keys are the variables that decide about mailboxes.
 var keys = []string{
 	"hostname", "domainname", "mailreg/mode", "mail/mailbox/backend", "mail/dovecot/location/key", "mail/dovecot/mailbox/rename",
-	"mail/dovecot/mailbox/delete", "mail/cyrus/mailbox/rename", "mail/cyrus/mailbox/delete", "mail/mailbox/reuse", "mail/mailbox/trash/keep", "mail/hosteddomains",
+	"mail/dovecot/mailbox/delete", "mail/cyrus/mailbox/rename", "mail/cyrus/mailbox/delete", "mail/mailbox/reuse", "mail/mailbox/trash/keep", "mail/hosteddomains", "mail/account/lockout",
 }
 
 // Explain makes the report.
@@ -109,6 +114,7 @@ func Explain(f Facts) Report {
 func wanted(known control.Explanation, f Facts) Entry {
 	e := Entry{Explanation: known}
 	entry := known.Entry.Schema()
+	e.Login = login(entry, f)
 	m, err := schema.ParseMailbox(entry)
 	homes, unnamed := mailbox.HomesOf(f.Root, f.View)
 	if err == nil && !m.Primary.IsZero() {
@@ -154,6 +160,7 @@ func (r Report) Lines() []string {
 			add("  %s: %s", name, strings.Join(e.Entry.Attrs[name], ", "))
 		}
 		add("Wanted: %s", e.wanted())
+		add("Login: %s", e.Login.tell(e.Here))
 		for _, h := range e.Handlers {
 			add("Handler %s: %s", h.Name, state(h, e.Entry.DN))
 		}
