@@ -4,7 +4,7 @@
 //
 // Does: makes the store of a user whose home server is this host or empty; on a change of the address lets it follow, or
 // leaves it behind and makes a new one; moves it to the trash when the user is gone, has lost the address or has another
-// home server and delete=yes; ends sessions and flushes authentication caches.
+// home server and delete=yes; around such a move, ends sessions and flushes authentication caches.
 //
 // Registry keys, read anew for each change: hostname, domainname, mail/dovecot/mailbox/{rename,delete},
 // mail/dovecot/location/{key,home,uid,gid}, mail/mailbox/{backend,reuse,trash/keep}.

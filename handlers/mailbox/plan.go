@@ -117,13 +117,11 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 		stores = s.remove(old, new)
 	}
 	names := logins(old, new)
-	if !was && !is || len(names) == 0 || same(old, new) {
-		return stores
+	if !was && !is || len(names) == 0 || !slices.ContainsFunc(stores, Action.vacates) {
+		return stores // what caches are to forget of the change itself is the matter of handler account
 	}
 	flush := Action{Op: Flush, Names: names}
-	if slices.ContainsFunc(stores, Action.vacates) {
-		stores = append([]Action{flush, {Op: Kick, Names: []string{old.Primary.String()}}}, stores...)
-	}
+	stores = append([]Action{flush, {Op: Kick, Names: []string{old.Primary.String()}}}, stores...)
 	if s.Layout == backend.ByAddress && stores[len(stores)-1].Op == Move {
 		// Who has logged in under the new address before the store came is in an empty home that is gone.
 		stores = append(stores, Action{Op: Kick, Names: []string{new.Primary.String()}})
@@ -196,26 +194,13 @@ func Takes(plan []Action, new *schema.Mailbox, s Settings) bool {
 // Logins returns all names by which a user may log in or get mail.
 func Logins(m *schema.Mailbox) []string { return logins(m) }
 
-// logins returns the names under which Dovecot may have cached one of the users: the peer lets people log in by address
-// and by uid, with any domain behind the uid.
-func logins(users ...*schema.Mailbox) []string {
-	var names []string
+// logins returns the names under which Dovecot may have cached one of the users.
+func logins(users ...*schema.Mailbox) (names []string) {
 	for _, m := range users {
-		if m == nil || m.Primary.IsZero() {
-			continue
-		}
-		names = append(names, m.Primary.String())
-		names = append(names, m.Aliases...)
-		if m.Login != "" {
-			names = append(names, m.Login, m.Login+"@"+m.Primary.Domain)
+		if m != nil {
+			names = append(names, m.Names()...)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names)
-}
-
-// same reports whether both are one user to everybody who logs in.
-func same(old, new *schema.Mailbox) bool {
-	return old != nil && new != nil && old.DN == new.DN && old.Primary == new.Primary && old.Login == new.Login &&
-		old.HomeServer == new.HomeServer && slices.Equal(slices.Sorted(slices.Values(old.Aliases)), slices.Sorted(slices.Values(new.Aliases)))
 }
