@@ -1,7 +1,7 @@
 # Debian packages of the servers that the demo, and beside them the tests and benchmarks run against, on instances of their
 # own; strace kills a command at a given step. Tests run afresh each time: go test does not know that they build programs.
 DEMO = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve dovecot-managesieved postfix postfix-ldap
-SERVERS = $(DEMO) 389-ds-base cyrus-common rspamd nginx-light spamassassin spamd clamav-daemon samba-ad-dc samba-ad-provision fetchmail iproute2 python3 strace
+SERVERS = $(DEMO) 389-ds-base cyrus-common rspamd nginx-light spamassassin spamd clamav-daemon samba-ad-dc samba-ad-provision fetchmail sasl2-bin iproute2 python3 strace
 
 # Programs that are built on Debian 13 with cgo want its C library.
 GO_TEST = $(if $(filter bookworm,$(DIST)),CGO_ENABLED=0) go test -count=1 -timeout 14m

@@ -142,6 +142,27 @@ func (r *Registry) act(ctx context.Context, actions map[string]string) (done []A
 	return done, broken
 }
 
+// Restart restarts a service that runs for this root, after a transaction that is under way: for what a server remembers and
+// cannot be told to forget.
+func (r *Registry) Restart(ctx context.Context, name string) error {
+	s := r.service(name)
+	if s == nil {
+		return fmt.Errorf("service %q is not known", name)
+	}
+	if actionOutcome(s, "restart").Skipped != "" {
+		return nil
+	}
+	unlock, err := r.lock(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	if err := s.Act(ctx, "restart"); err != nil {
+		return fmt.Errorf("restart of %s: %w", s.Unit(), err)
+	}
+	return s.Verify(ctx)
+}
+
 // actionOutcome tells what an action is called, and why it is left out.
 func actionOutcome(s Service, action string) ActionOutcome {
 	verbs := map[string]string{"reload": "Reload", "restart": "Restart", "start": "Start"}

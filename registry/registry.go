@@ -126,7 +126,7 @@ func (r *Registry) services() []Service {
 		return r.config.Services
 	}
 	return []Service{
-		hook.NewPostfix(r.root), hook.NewDovecot(r.root), hook.NewCyrus(r.root), hook.NewRspamd(r.root),
+		hook.NewPostfix(r.root), hook.NewDovecot(r.root), hook.NewSaslauthd(r.root), hook.NewCyrus(r.root), hook.NewRspamd(r.root),
 		hook.NewSpamAssassin(r.root), hook.NewClamd(r.root), hook.NewNginx(r.root),
 	}
 }
