@@ -116,7 +116,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 	}
 	p.edits = watch.New(watch.Config{Registry: p.reg, Logger: p.logger})
 	p.outlook = newOutlook(p.reg, p.set, p.logger)
-	p.accounts = account.New(account.Config{Root: p.root, View: p.reg.View, Took: p.outlook.access, Logger: p.logger})
+	p.accounts = account.New(account.Config{Root: p.root, View: p.reg.View, Restart: p.reg.Restart, Took: p.outlook.access, Logger: p.logger})
 	now := live{p.reg}
 	p.listener, err = listener.New(listener.Config{
 		Store:       p.state.Store,

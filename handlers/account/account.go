@@ -46,6 +46,8 @@ type Config struct {
 	View func() (*registry.View, error)
 	// Server is the Dovecot of the root when nil.
 	Server Server
+	// Restart restarts a service if it runs: saslauthd, which cannot forget otherwise. Nil: nothing is restarted.
+	Restart func(ctx context.Context, service string) error
 	// Took is told how long it was from a change to its effect. It may be nil.
 	Took func(Effect, time.Duration)
 	// Now is time.Now when nil.
@@ -61,8 +63,9 @@ type Handler struct {
 	// late tells Run that access has ended of accounts as which somebody may be logging in.
 	late chan struct{}
 
-	// working is held by whoever writes the table.
-	working sync.Mutex
+	// working is held by whoever writes the table, or restarts saslauthd, which was last at restarted.
+	working   sync.Mutex
+	restarted time.Time
 
 	mu sync.Mutex
 	// noted collects changes until Flush, and when they came.

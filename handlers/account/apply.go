@@ -60,6 +60,9 @@ func (h *Handler) carryOut(ctx context.Context, s Settings, jobs []job) error {
 	if err := h.kick(ctx, ending(jobs)); err != nil { // who got in before the table was seen
 		return err
 	}
+	if err := h.forgetSASL(ctx, len(names) > 0); err != nil {
+		return err
+	}
 	h.report(jobs, faults)
 	if len(faults) > 0 {
 		return faults

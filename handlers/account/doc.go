@@ -12,7 +12,7 @@
 // Any change of an entry, also one of nothing that is replicated, such as the password, has caches flushed: that is what its
 // entryCSN tells. Whether it was the password the time of its change says, where the directory keeps that.
 //
-// Registry keys, read anew for each burst: hostname, domainname, mail/account/lockout.
+// Registry keys, read anew for each burst: hostname, domainname, mail/account/lockout, mail/saslauthd/cache/enabled.
 //
 // Failure: data that cannot be read is schema.ErrInvalid and names DN and attribute; the rest is done. A server that runs
 // and does not answer is schema.TargetDown. An account that Dovecot still admits is tried again for ever.
