@@ -7,7 +7,8 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// Inspect tells whether the owner's store is as Apply would leave it. Whoever has another home needs none.
+// Inspect tells whether the owner's store is as Apply would leave it. Whoever has another home needs none, and nobody has one
+// yet whose mail is still on the way.
 func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Difference, error) {
 	m, err := parse(e)
 	if err != nil {
@@ -16,6 +17,11 @@ func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Differ
 	s, keeper, err := h.open()
 	if err != nil || !s.Here(m) {
 		return nil, err
+	}
+	if h.cfg.Transfer != nil {
+		if _, comes, err := h.cfg.Transfer.Engaged(e.UUID); err != nil || comes {
+			return nil, err
+		}
 	}
 	return keeper.Inspect(ctx, backend.Owner{UUID: e.UUID, Address: m.Primary})
 }

@@ -26,7 +26,7 @@ func (s *Service) Engaged(uuid schema.UUID) (leaves, comes bool, err error) {
 
 // HandOver has the user's mail go to another host. From now on the user is served here by the tables alone.
 func (s *Service) HandOver(ctx context.Context, j mailbox.Journey) error {
-	if err := s.Cancel(ctx, j.UUID); err != nil { // the user had only just come
+	if err := s.cancelIn(ctx, j.UUID); err != nil { // the user had only just come
 		return err
 	}
 	b, err := s.cfg.Backend()
@@ -101,6 +101,11 @@ func (s *Service) Cancel(ctx context.Context, uuid schema.UUID) error {
 	}); err != nil && err != errGone {
 		return err
 	}
+	return s.cancelIn(ctx, uuid)
+}
+
+// cancelIn ends the waiting for a user.
+func (s *Service) cancelIn(ctx context.Context, uuid schema.UUID) error {
 	m, found := s.get(In, uuid)
 	switch {
 	case !found:

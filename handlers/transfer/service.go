@@ -180,10 +180,15 @@ func (s *Service) put(d Direction, m *Move) error {
 
 // drop ends a move. It goes from the tables first: should a crash follow, the file brings it back into both.
 func (s *Service) drop(d Direction, uuid schema.UUID) error {
+	return s.dropIf(d, uuid, func(*Move) bool { return true })
+}
+
+// dropIf is drop for a move that is still as it was when that was decided.
+func (s *Service) dropIf(d Direction, uuid schema.UUID, still func(*Move) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, found := s.side(d)[uuid]
-	if !found {
+	if !found || !still(m) {
 		return nil
 	}
 	delete(s.side(d), uuid)

@@ -350,7 +350,8 @@ func (l *leg) giveUp(ctx context.Context) error {
 	if a.State == Opened || a.State == Opening {
 		return l.to(Committing, func(m *Move) { m.GivenUp = false })
 	}
-	return l.drop(Out, l.m.UUID)
+	// Whoever leaves after all goes on leaving.
+	return l.dropIf(Out, l.m.UUID, func(m *Move) bool { return m.GivenUp && m.ID == l.m.ID })
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

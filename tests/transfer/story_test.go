@@ -15,7 +15,7 @@ import (
 // host, a change of mind, a host that is away, and a host that is emptied.
 func TestStories(t *testing.T) {
 	for name, play := range map[string]func(*pair){
-		"back": back, "address": otherAddress, "everywhere": everywhere, "mind": changeOfMind, "away": awayHost, "drain": drained,
+		"back": back, "address": otherAddress, "everywhere": everywhere, "mind": changeOfMind, "away": awayHost, "drain": drained, "at-once": backAtOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -45,6 +45,17 @@ func back(p *pair) {
 	if known, err := p.hosts[1].Dovecot.Knows(mail("anna")); err == nil || strings.Contains(err.Error(), "550") {
 		p.t.Errorf("the former host says %v, %v", known, err)
 	}
+}
+
+// backAtOnce moves a user back while the former host has not yet put its store aside.
+func backAtOnce(p *pair) {
+	p.add("anna", mail1, "one")
+	p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail2)
+	p.reads(1, mail("anna"), "one")
+	p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail1)
+	p.reads(0, mail("anna"), "one")
+	p.deliver(0, mail("anna"), "two")
+	p.reads(0, mail("anna"), "one", "two")
 }
 
 // otherAddress changes the address with the home server.
