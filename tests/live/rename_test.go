@@ -38,7 +38,9 @@ func TestRenameUnderLoad(t *testing.T) {
 	all := fill(t, host, harness.HomeByAddress(from), 8000, 2000)
 	duplicates := 0
 	for round := range *rounds {
+		before := time.Now()
 		idle := idler(t, host, from)
+		usual := time.Since(before)
 		old, new := startSender(host.Dovecot, fmt.Sprintf("old%d", round), from), startSender(host.Dovecot, fmt.Sprintf("new%d", round), to)
 		old.awaits(t, 0, 20)
 		host.Slapd.SetMail(anna, to)
@@ -46,8 +48,9 @@ func TestRenameUnderLoad(t *testing.T) {
 		new.enter(1)
 		begun := time.Now()
 		login(t, host, to)
-		if spent := time.Since(begun); spent > loginLimit {
-			t.Errorf("round %d: the login took %s", round, spent)
+		// On a machine that has much else to do a login takes long, anyway.
+		if spent := time.Since(begun); spent > loginLimit+10*usual {
+			t.Errorf("round %d: the login took %s, before the change %s", round, spent, usual)
 		}
 		ends(t, idle)
 		new.awaits(t, 1, 20)
@@ -132,7 +135,7 @@ func ends(t *testing.T, client *imapclient.Client) {
 	defer client.Close()
 	select {
 	case <-client.Closed():
-	case <-time.After(loginLimit):
+	case <-time.After(answerLimit):
 		t.Errorf("the session of before the change is still open")
 	}
 }
