@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/mailreg/mailreg/handlers/backend/cyrus"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot/sharing"
 	"github.com/mailreg/mailreg/handlers/folder"
 	"github.com/mailreg/mailreg/registry"
@@ -16,6 +17,9 @@ func (p *parts) folderServer(view *registry.View) (folder.Server, error) {
 	}
 	if stores, ok := keeper.(sharing.Stores); ok {
 		return sharing.New(sharing.Config{Root: p.root, Stores: stores, Registry: p.reg}), nil
+	}
+	if stores, ok := keeper.(*cyrus.Backend); ok {
+		return stores.Folders(), nil
 	}
 	return nil, errors.New("mail/mailbox/backend: this backend keeps no shared folders")
 }

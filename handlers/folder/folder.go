@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
+	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -345,8 +346,12 @@ func (h *Handler) settings() (Settings, error) {
 	if err != nil {
 		return Settings{}, &schema.TargetDown{Target: "registry", Err: err}
 	}
-	host, err := view.FQDN()
-	return Settings{Host: host, Delete: view.Bool("mail/dovecot/mailbox/delete")}, err
+	homes, err := mailbox.HomesOf(h.cfg.Root, view)
+	s := Settings{Host: homes.Host, Delete: view.Bool("mail/dovecot/mailbox/delete")}
+	if homes.Named { // Cyrus
+		s.Delete = view.Bool("mail/cyrus/mailbox/delete")
+	}
+	return s, err
 }
 
 func (h *Handler) server() (Server, error) {

@@ -187,7 +187,12 @@ func owners() []story {
 				byDelete(one(kept), one(trash)),
 			},
 			{
-				func(w world) { w.AddMailClass(w.dn("a"), w.mail("a")) },
+				func(w world) {
+					w.AddMailClass(w.dn("a"), w.mail("a"))
+					if w.home != "" {
+						w.SetHome(w.dn("a"), w.home)
+					}
+				},
 				always(live),
 			},
 		}},

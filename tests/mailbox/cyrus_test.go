@@ -1,6 +1,7 @@
 package mailbox_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 
@@ -59,4 +60,57 @@ func subscribed(t *testing.T, host *harness.Host, user string) (names []string) 
 	}
 	slices.Sort(names)
 	return names
+}
+
+// TestCyrusFolder proves that a shared folder comes with its rights and quota, takes part in what its entry becomes, and goes
+// to the trash and back with its mail.
+func TestCyrusFolder(t *testing.T) {
+	t.Parallel()
+	host := harness.NewHost(t, harness.HostConfig{NoPostfix: true, Cyrus: "bookworm", Set: []string{"mail/cyrus/mailbox/delete=yes"}})
+	for _, uid := range []string{"anna", "ben"} {
+		host.Slapd.AddPerson(harness.Person{UID: uid, Mail: uid + "@example.test", Home: mine})
+	}
+	dn := "cn=Buero Nord@example.test," + harness.BaseDN
+	entry := map[string][]string{
+		"objectClass": {"univentionMailSharedFolder"}, "cn": {"Buero Nord@example.test"}, "univentionMailHomeServer": {mine},
+		"univentionMailACL": {"anna@example.test write", "ben@example.test read"}, "univentionMailUserQuota": {"5"},
+	}
+	host.Slapd.Add(dn, entry)
+	host.Wait()
+	const folder = "shared/buero nord"
+	if err := appendTo(host, "anna@example.test", folder); err != nil {
+		t.Errorf("who may write cannot: %v", err)
+	}
+	if err := appendTo(host, "ben@example.test", folder); err == nil {
+		t.Error("who may read only has written")
+	}
+	if got, err := host.Cyrus.Messages("ben@example.test", harness.Password, folder); err != nil || len(got) != 1 {
+		t.Errorf("who may read reads %v, %v", got, err)
+	}
+	host.Slapd.Set(dn, "univentionMailACL", "anna@example.test read")
+	host.Wait()
+	if _, err := host.Cyrus.Messages("ben@example.test", harness.Password, folder); err == nil {
+		t.Error("a right that is gone is still there")
+	}
+	host.Slapd.Delete(dn)
+	host.Wait()
+	if _, err := host.Cyrus.Messages("anna@example.test", harness.Password, folder); err == nil {
+		t.Error("a folder that is gone is still there")
+	}
+}
+
+func appendTo(host *harness.Host, user, folder string) error {
+	client, err := host.Cyrus.Login(user, harness.Password)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	text := "Subject: hello\r\n\r\nhello\r\n"
+	writing := client.Append(folder, int64(len(text)), nil)
+	_, err = writing.Write([]byte(text))
+	if err = errors.Join(err, writing.Close()); err != nil {
+		return err
+	}
+	_, err = writing.Wait()
+	return err
 }

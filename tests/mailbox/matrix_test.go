@@ -22,6 +22,9 @@ func TestMatrix(t *testing.T) {
 		for _, rename := range []string{"yes", "no"} {
 			for _, remove := range []string{"no", "yes"} {
 				for _, away := range []bool{false, true} {
+					if kind.backend == "cyrus" && away && (rename == "no" || remove == "yes") {
+						continue // what is found at the return is the same for every backend
+					}
 					name := fmt.Sprintf("%s/%s/rename=%s,delete=%s,away=%v", kind.backend, kind.layout, rename, remove, away)
 					t.Run(name, func(t *testing.T) {
 						t.Parallel()

@@ -103,7 +103,7 @@ func (w *work) put(to area, st store, why backend.Cause) (store, error) {
 		return st, err
 	}
 	now := w.cfg.Now().UTC().Truncate(time.Second)
-	id, err := w.freeID(to, newID(now, st.mark.UUID, st.name))
+	id, err := w.freeID(to, newID(now, st.mark.UUID, st.name), st.name)
 	if err != nil {
 		return st, err
 	}
@@ -121,7 +121,7 @@ func (w *work) put(to area, st store, why backend.Cause) (store, error) {
 	if err := w.setMark(st.name, st.mark); err != nil {
 		return st, err
 	}
-	kept, err := w.move(st, to.place(id))
+	kept, err := w.move(st, to.place(id, st.name))
 	if err != nil {
 		return st, err
 	}
@@ -138,13 +138,13 @@ func (w *work) report(to area, id string, m mark) {
 }
 
 // freeID returns an id that no item of an area has: a second one within a second gets "-2" behind it.
-func (w *work) freeID(of area, stem string) (string, error) {
-	taken, err := w.list(of.place(stem + "%"))
+func (w *work) freeID(of area, stem, from string) (string, error) {
+	taken, err := w.list(of.place(stem+"%", from))
 	if err != nil {
 		return "", err
 	}
 	for n, id := 2, stem; ; n++ {
-		if !slices.Contains(taken, of.place(id)) {
+		if !slices.Contains(taken, of.place(id, from)) {
 			return id, nil
 		}
 		id = fmt.Sprintf("%s-%d", stem, n)
@@ -164,7 +164,11 @@ func (w *work) items(tail string) (all []store, err error) {
 	if all, err = w.lookAt(names); err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(st store) bool { return !st.marked || st.mark.Aside == nil })
+	folders, err := w.folderItems(tail)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(append(all, folders...), func(st store) bool { return !st.marked || st.mark.Aside == nil })
 	slices.SortStableFunc(all, func(a, b store) int { return a.mark.Aside.Time.Compare(b.mark.Aside.Time) })
 	return all, nil
 }

@@ -45,7 +45,7 @@ func (b *Backend) inPlace(ctx context.Context) ([]store, error) {
 func shown(st store) backend.Store {
 	s := backend.Store{Path: st.name, Place: st.name, State: "unmarked", Address: user(st.name), UUID: st.mark.UUID}
 	if st.marked && !st.mark.UUID.IsZero() {
-		s.State, s.Address = "live", st.mark.Address
+		s.State, s.Address = "live", cmp.Or(st.mark.Address, user(st.name))
 	}
 	if of, id, kept := item(st.name); kept && st.mark.Aside != nil {
 		s.State, s.ID, s.Cause, s.Time, s.Address = string(of), id, st.mark.Aside.Cause, st.mark.Aside.Time, st.mark.Address

@@ -26,8 +26,11 @@ const (
 	quarantine area = "quarantined"
 )
 
-// place returns the mailbox of an item.
-func (a area) place(id string) string { return "user/." + string(a) + "-" + id + "@" + hidden }
+// place returns the mailbox of an item, which is among the users or the shared folders as it was before.
+func (a area) place(id, from string) string {
+	top, _, _ := strings.Cut(from, "/")
+	return top + "/." + string(a) + "-" + id + "@" + hidden
+}
 
 // inbox returns the mailbox of an address.
 func inbox(a schema.Address) string { return "user/" + a.String() }
@@ -77,7 +80,8 @@ func user(inbox string) string { return strings.TrimPrefix(inbox, "user/") }
 func item(mailbox string) (of area, id string, ok bool) {
 	path, domain := split(mailbox)
 	for _, of := range []area{trash, quarantine} {
-		id, found := strings.CutPrefix(path, "user/."+string(of)+"-")
+		_, name, _ := strings.Cut(path, "/")
+		id, found := strings.CutPrefix(name, "."+string(of)+"-")
 		if found && domain == hidden && !strings.Contains(id, "/") {
 			return of, id, true
 		}

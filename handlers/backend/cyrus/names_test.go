@@ -24,7 +24,7 @@ func TestNames(t *testing.T) {
 		}
 	}
 	id := newID(time.Date(2026, 11, 24, 5, 37, 15, 0, time.UTC), schema.UUID{0x4a, 0x1c, 0x9e, 2}, "")
-	place := quarantine.place(id)
+	place := quarantine.place(id, "user/a@x.test")
 	if of, got, ok := item(place); place != "user/.quarantined-20261124t053715z-4a1c9e02@mailreg.invalid" || !ok || of != quarantine || got != id {
 		t.Errorf("%q is item %q of %s, %t", place, got, of, ok)
 	}

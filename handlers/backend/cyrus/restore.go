@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/emersion/go-imap/v2"
 
@@ -63,6 +64,9 @@ func (w *work) restoreAs(kept store, as schema.Address) (string, error) {
 
 func (w *work) restoreOwn(kept store, asked schema.Address) (string, error) {
 	uuid, a := kept.mark.UUID, kept.mark.address
+	if strings.HasPrefix(kept.name, "shared/") {
+		return "", errors.New("this is a shared folder, which comes back with its entry: say --as ADDRESS to have the mail elsewhere")
+	}
 	if uuid.IsZero() || a.IsZero() {
 		return "", errors.New("nobody knows whose this store was: say --as ADDRESS")
 	}
