@@ -42,11 +42,30 @@ func newPeople() *people {
 }
 
 func (p *people) hash(text string) uint64 {
+	if plain(text) {
+		return maphash.String(p.seed, strings.ToLower(text))
+	}
 	dn, err := schema.ParseDN(text)
 	if err != nil {
 		return maphash.String(p.seed, strings.ToLower(text))
 	}
 	return maphash.String(p.seed, dn.String())
+}
+
+// plain reports whether a DN in lower case is its folded form, as that of nearly every entry is: no escapes, no RDN of several
+// parts, no blank that counts for nothing.
+func plain(dn string) bool {
+	for i := range len(dn) {
+		switch c := dn[i]; {
+		case c == ' ':
+			if i == 0 || i+1 == len(dn) || strings.IndexByte(" ,=", dn[i-1]) >= 0 || strings.IndexByte(" ,=", dn[i+1]) >= 0 {
+				return false
+			}
+		case c == '\\' || c == '+' || c < ' ' || c >= 0x80:
+			return false
+		}
+	}
+	return dn != ""
 }
 
 // put takes in an entry in place of what was known under its id; nil is one that is gone.
