@@ -42,7 +42,7 @@ func writeDovecot(p place, it item) (string, error) {
 			err = v.checkSafe(":@*%")
 		case quoted:
 			text = escapeQuoted(text)
-		case !ok && strings.HasPrefix(p.after, " = "): // a part of the name of a setting
+		case !ok && strings.HasPrefix(strings.TrimLeft(p.after, "abcdefghijklmnopqrstuvwxyz_"), " = "): // a part of the name of a setting
 			err = v.checkSafe(";")
 		case !ok:
 			return v.dovecotSection(p, text)

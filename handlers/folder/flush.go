@@ -228,13 +228,14 @@ func (h *Handler) show(ctx context.Context, server Server, all []*schema.SharedF
 			return fmt.Errorf("groups of folders: %w", err)
 		}
 	}
-	if !h.told || !maps.EqualFunc(shown, h.shown, same) {
+	if !h.told || len(h.again) > 0 || !maps.EqualFunc(shown, h.shown, same) {
 		list := slices.SortedFunc(maps.Values(shown), func(a, b backend.Shared) int { return a.UUID.Compare(b.UUID) })
 		if err := server.Commit(ctx, list); err != nil {
 			return err
 		}
 	}
 	h.shown, h.told = shown, true
+	clear(h.again)
 	if len(faults) > 0 {
 		return faults
 	}
@@ -247,7 +248,7 @@ func (h *Handler) shared(f *schema.SharedFolder) backend.Shared {
 
 func (h *Handler) showOne(ctx context.Context, server Server, next backend.Shared) error {
 	was, ok := h.shown[next.UUID]
-	if !ok || was.Primary != next.Primary || !slices.Equal(was.Grants, next.Grants) {
+	if !ok || h.again[next.UUID] || was.Primary != next.Primary || !slices.Equal(was.Grants, next.Grants) {
 		if err := server.SetRights(ctx, next); err != nil {
 			return err
 		}

@@ -45,6 +45,8 @@ type Handler struct {
 	// shown are the folders as the server was last told; told says that it was in this run.
 	shown map[schema.UUID]backend.Shared
 	told  bool
+	// again are folders that the server is told whatever it was told before: somebody may have asked for that.
+	again map[schema.UUID]bool
 	// moved are folders whose readers know them by another name now, and people who are called otherwise.
 	moved  map[schema.UUID]move
 	called map[schema.UUID]backend.Renaming
@@ -67,6 +69,7 @@ func New(cfg Config) *Handler {
 func (h *Handler) forget() {
 	h.people, h.folders, h.shown = newPeople(), map[schema.UUID]*schema.SharedFolder{}, map[schema.UUID]backend.Shared{}
 	h.moved, h.called, h.told = map[schema.UUID]move{}, map[schema.UUID]backend.Renaming{}, false
+	h.again = map[schema.UUID]bool{}
 }
 
 // Name returns "folder".
@@ -240,7 +243,7 @@ func (h *Handler) applyFolder(ctx context.Context, c schema.Change) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.changed = true
+	h.changed, h.again[c.UUID] = true, true
 	h.index(c.UUID, c.New)
 	h.renamed(c.UUID, old, new, s)
 	if new != nil && len(new.Faults) > 0 {

@@ -115,8 +115,9 @@ func TestHandler(t *testing.T) {
 	a := person(20, "a", "a@x.test")
 	want("first", burst(t, h, server, adds(one, two, a)...), "ensure F1@x.test", "rights F1@x.test [{user a@x.test read}]", "commit 1")
 	want("nothing new", burst(t, h, server))
+	want("asked for again", burst(t, h, server, adds(one)...), "ensure F1@x.test", "rights F1@x.test [{user a@x.test read}]", "commit 1")
 	more := folderOf(1, home, attr(schema.AttrFolderACL, "a@x.test read"), attr(schema.AttrUserQuota, "6"))
-	want("quota", burst(t, h, server, schema.Change{UUID: one.UUID, Old: one, New: more}), "ensure F1@x.test", "quota F1@x.test 6", "commit 1")
+	want("quota", burst(t, h, server, schema.Change{UUID: one.UUID, Old: one, New: more}), "ensure F1@x.test", "rights F1@x.test [{user a@x.test read}]", "quota F1@x.test 6", "commit 1")
 	renamed := person(20, "a", "b@x.test")
 	want("renamed", burst(t, h, server, schema.Change{UUID: a.UUID, Old: a, New: renamed}), "rights F1@x.test [{user b@x.test read}]", "commit 1")
 

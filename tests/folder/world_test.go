@@ -135,10 +135,14 @@ func (w *world) wantList(uid string, want ...string) {
 }
 
 // put appends a message.
-func (w *world) put(uid, mailbox, subject string) (err error) {
+func (w *world) put(uid, mailbox, subject string) error {
+	w.t.Helper()
+	return w.putText(uid, mailbox, fmt.Sprintf("From: %s\r\nSubject: %s\r\n\r\nbody\r\n", mail(uid), subject))
+}
+
+func (w *world) putText(uid, mailbox, text string) (err error) {
 	w.t.Helper()
 	w.as(uid, func(c *imapclient.Client) {
-		text := fmt.Sprintf("From: %s\r\nSubject: %s\r\n\r\nbody\r\n", mail(uid), subject)
 		command := c.Append(mailbox, int64(len(text)), nil)
 		if _, err = command.Write([]byte(text)); err == nil {
 			err = command.Close()
