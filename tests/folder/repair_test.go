@@ -15,6 +15,8 @@ func TestRepair(t *testing.T) {
 	const name = `Böard "1" & $o`
 	public := w.add(name, "", mail("a")+" all")
 	w.Slapd.Set(dn(escape(name)+"@"+domain), "univentionMailUserQuota", "3")
+	w.add("Other", "", mail("a")+" all")
+	w.Slapd.Set(dn("Other@"+domain), "univentionMailUserQuota", "1")
 	w.Wait()
 	diff := func() string {
 		t.Helper()
@@ -52,6 +54,8 @@ func TestRepair(t *testing.T) {
 	// The quota is that of the folder, not of who writes there.
 	big := strings.Repeat("0123456789abcdef", 4) + "\r\n"
 	w.refused("a message larger than the quota", w.putText("a", name+"@"+domain+"/INBOX", strings.Repeat(big, 60000)))
+	w.refused("a message larger than the quota", w.putText("a", "Other@"+domain+"/INBOX", strings.Repeat(big, 20000)))
+	w.ok("a message smaller than the quota", w.putText("a", name+"@"+domain+"/INBOX", strings.Repeat(big, 20000)))
 	w.ok("a message", w.put("a", name+"@"+domain+"/INBOX", "small"))
 	w.ok("a message larger than the quota of another folder", w.putText("a", "INBOX", strings.Repeat(big, 60000)))
 }

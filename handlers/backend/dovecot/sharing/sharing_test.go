@@ -141,7 +141,8 @@ func TestFiles(t *testing.T) {
 		{
 			Folder: backend.Folder{Name: "Team@x.test", Primary: schema.Address{Local: "team", Domain: "x.test"}},
 			Grants: []backend.Grant{
-				{Subject: backend.User, Name: "a@x.test", Right: schema.RightAll}, {Subject: backend.Group, Name: `Büro: "x"/y`, Right: schema.RightRead},
+				{Subject: backend.User, Name: "a@x.test", Right: schema.RightAll},
+				{Subject: backend.Group, Name: `Büro: "x"/y`, Right: schema.RightRead},
 				{Subject: backend.Authenticated, Right: schema.RightPost},
 			},
 		},
@@ -215,9 +216,13 @@ func TestBoxes(t *testing.T) {
 
 func TestFollowLines(t *testing.T) {
 	names := follow([]backend.Renaming{
-		{Subject: backend.User, From: "a@x", To: "z@x"}, {Subject: backend.User, From: "gone@x"}, {Subject: backend.Group, From: "Old one", To: "New"},
+		{Subject: backend.User, From: "a@x", To: "z@x"},
+		{Subject: backend.User, From: "gone@x"},
+		{Subject: backend.Group, From: "Old one", To: "New"},
 		// One has given up what another has taken.
-		{Subject: backend.User, From: "p@x", To: "q@x"}, {Subject: backend.User, From: "q@x", To: "p@x"}, {Subject: backend.User, From: "r@x", To: "a@x"},
+		{Subject: backend.User, From: "p@x", To: "q@x"},
+		{Subject: backend.User, From: "q@x", To: "p@x"},
+		{Subject: backend.User, From: "r@x", To: "a@x"},
 	})
 	const before = "user=gone@x lr\nuser=b@x lr\n-user=r@x x\n\"group=Old=20one\" lrw\nanyone l\nuser=p@x lr\nuser=q@x a\nuser=a@x lr\n\"broken\n"
 	const want = "user=b@x lr\n-\"user=a@x\" x\n\"group=New\" lrw\nanyone l\n\"broken\n"
