@@ -41,3 +41,6 @@ go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 10000
 echo "== parallel writers, and faults at every step"
 go test -count=1 -timeout 30m ./registry -run '^TestParallelWriters$' -parallel.rounds 100
 go test -count=1 -timeout 30m ./tests/settings -run '^TestFaults$' -faults.all
+
+echo "== hostile texts in the directory"
+go test -count=1 -timeout 20m ./tests/hostile -hostile.all

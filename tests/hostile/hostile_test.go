@@ -2,6 +2,7 @@ package hostile_test
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/mailreg/mailreg/tests/harness"
 )
+
+// all has every text put into every attribute, not into every other one.
+var all = flag.Bool("hostile.all", false, "whether TestHostile puts every text into every attribute")
 
 func TestMain(m *testing.M) { harness.Main(m) }
 
@@ -55,7 +59,11 @@ func TestHostile(t *testing.T) {
 		"fetchmail/cleartext=yes", "mail/mailbox/backend=dovecot", "mailreg/guard/count=0",
 	}})
 	h.Slapd.AddDomain(harness.MailDomain)
-	h.Slapd.AddPerson(harness.Person{UID: "carl", Mail: "carl@example.test"})
+	carl := harness.Person{UID: "carl", Mail: "carl@example.test"}
+	for i := range 60 { // more than one line of the authentication service's protocol
+		carl.Aliases = append(carl.Aliases, fmt.Sprintf("carl.alias%02d@example.test", i))
+	}
+	h.Slapd.AddPerson(carl)
 	// Whose address others claim is refused by Dovecot: it finds two.
 	h.Slapd.AddPerson(harness.Person{UID: "anna", Mail: "anna@example.test"})
 	h.Wait()
@@ -69,11 +77,14 @@ func TestHostile(t *testing.T) {
 	for i, text := range texts {
 		text = strings.ReplaceAll(text, "CANARY", canary)
 		for name, values := range attributes(text) {
+			if !*all && (i+len(name))%2 == 0 {
+				continue
+			}
 			written += add(t, h, fmt.Sprintf("u%d", written), i, strings.Fields(name)[0], values)
 		}
 		written += folder(t, h, i, text)
 	}
-	if written < 8*len(texts) {
+	if written < 5*len(texts) {
 		t.Errorf("the directory has taken %d entries only", written)
 	}
 	t.Logf("%d entries", written)
@@ -103,16 +114,18 @@ func TestHostile(t *testing.T) {
 			}
 		}
 	}
+	h.Slapd.SetMail(harness.DN("carl"), "carla@example.test")
+	h.Wait()
 	log := read(t, h.Listener.Log())
 	for line := range strings.Lines(log) {
 		if !strings.HasPrefix(line, "time=") {
 			t.Errorf("the log has the line %.200q", line)
 		}
 	}
-	if err := h.Postfix.Send("sender@client.test", "carl@example.test", "still here"); err != nil {
+	if err := h.Postfix.Send("sender@client.test", "carla@example.test", "still here"); err != nil {
 		t.Fatal(err)
 	}
-	h.Dovecot.Await("carl@example.test", harness.Password, "still here")
+	h.Dovecot.Await("carla@example.test", harness.Password, "still here")
 	if out := h.Run("diff"); out.Code != 0 {
 		t.Errorf("diff: %s", out)
 	}

@@ -83,10 +83,14 @@ func (c *Client) Kick(ctx context.Context, users ...string) error {
 	return nil
 }
 
-// sendable leaves out what cannot be a login name: the protocol separates by control characters.
+// mostNames is how many bytes of names a request to the authentication service holds: it gives up whoever sends a line of more
+// than 1024.
+const mostNames = 960
+
+// sendable leaves out what cannot be a login name: the protocol separates by control characters, and lines have an end.
 func sendable(users []string) []string {
 	return slices.DeleteFunc(slices.Clone(users), func(user string) bool {
-		return user == "" || strings.ContainsFunc(user, func(r rune) bool { return r < ' ' || r == 0x7f })
+		return user == "" || len(user) > mostNames || strings.ContainsFunc(user, func(r rune) bool { return r < ' ' || r == 0x7f })
 	})
 }
 
@@ -171,14 +175,36 @@ func (c *Client) flush(ctx context.Context, names []string) error {
 		return err
 	}
 	defer d.close()
-	request := append([]string{"CACHE-FLUSH", "1"}, names...)
-	answer, err := d.exchange("VERSION\t1\t0\n"+strings.Join(request, "\t"), func(line string) bool {
-		return strings.HasPrefix(line, "OK\t") || strings.HasPrefix(line, "FAIL\t")
-	})
-	if err == nil && strings.HasPrefix(answer, "FAIL") {
-		err = fmt.Errorf("auth cache flush: %w (%q)", errRefused, answer)
+	request := "VERSION\t1\t0\nCACHE-FLUSH\t1"
+	for {
+		var now string
+		if now, names = line(names); now != "" {
+			request += "\t" + now
+		}
+		answer, err := d.exchange(request, func(line string) bool {
+			return strings.HasPrefix(line, "OK\t") || strings.HasPrefix(line, "FAIL\t")
+		})
+		switch {
+		case err != nil:
+			return err
+		case strings.HasPrefix(answer, "FAIL"):
+			return fmt.Errorf("auth cache flush: %w (%q)", errRefused, answer)
+		case len(names) == 0:
+			return nil
+		}
+		request = "CACHE-FLUSH\t1"
 	}
-	return err
+}
+
+// line joins as many names as a request holds, and returns the others.
+func line(names []string) (joined string, rest []string) {
+	for i, name := range names {
+		if i > 0 && len(joined)+1+len(name) > mostNames {
+			return joined, names[i:]
+		}
+		joined = strings.TrimPrefix(joined+"\t"+name, "\t")
+	}
+	return joined, nil
 }
 
 // Held reports whether Dovecot delivers mail to a mailbox of this very name; an alternative address is none. While no Dovecot

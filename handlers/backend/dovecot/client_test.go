@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -231,5 +232,30 @@ func TestMaildirBesideDovecot(t *testing.T) {
 	s.pid(os.Getpid())
 	if err := client.RefuseServed(); !errors.As(err, new(*schema.TargetDown)) {
 		t.Errorf("beside a Dovecot: %v", err)
+	}
+}
+
+// TestLine: the authentication service takes lines of 1024 bytes and gives up whoever sends more.
+func TestLine(t *testing.T) {
+	var names []string
+	for i := range 100 {
+		names = append(names, fmt.Sprintf("alias%03d@example.test", i))
+	}
+	var got []string
+	for rest := names; len(rest) > 0; {
+		var joined string
+		if joined, rest = line(rest); len(joined) > mostNames {
+			t.Errorf("a line of %d bytes", len(joined))
+		}
+		got = append(got, strings.Split(joined, "\t")...)
+	}
+	if !slices.Equal(got, names) {
+		t.Errorf("the lines have %q", got)
+	}
+	if joined, rest := line(nil); joined != "" || rest != nil {
+		t.Errorf("without names: %q, %q", joined, rest)
+	}
+	if left := sendable([]string{strings.Repeat("a", 3000), "a\tb", "", "a@x"}); !slices.Equal(left, []string{"a@x"}) {
+		t.Errorf("sendable: %q", left)
 	}
 }
