@@ -60,7 +60,7 @@ func TestParsePolicy(t *testing.T) {
 
 func TestScope(t *testing.T) {
 	s := schema.Scope{Base: "dc=e,dc=t", Host: "cn=m(1),cn=hosts,dc=e,dc=t"}
-	want := `(|(objectClass=univentionMail)(objectClass=univentionMailDomainname)(objectClass=univentionMailSharedFolder)` +
+	want := `(|(objectClass=univentionMail)(objectClass=univentionMailDomainname)(objectClass=univentionMailQuota)(objectClass=univentionMailSharedFolder)` +
 		`(objectClass=posixGroup)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=organizationalUnit)` +
 		`(objectClass=organization)(objectClass=organizationalRole)(objectClass=container)(objectClass=nsContainer)` +
 		`(objectClass=builtinDomain)(objectClass=domain)(objectClass=locality)(objectClass=country)(objectClass=dcObject)` +

@@ -30,7 +30,7 @@ func TestProfileFilter(t *testing.T) {
 		{name: "ucs", in: scope.Filter(), want: scope.Filter()},
 		{
 			name: "ad", in: scope.Filter(),
-			want: "(|(&(objectClass=user)(!(objectClass=computer)))(objectClass=domainRelatedObject)(objectClass=univentionMailSharedFolder)" +
+			want: "(|(&(objectClass=user)(!(objectClass=computer)))(objectClass=domainRelatedObject)(objectClass=univentionMailQuota)(objectClass=univentionMailSharedFolder)" +
 				"(objectClass=group)(objectClass=groupOfNames)(objectClass=groupOfUniqueNames)(objectClass=organizationalUnit)" +
 				"(objectClass=organization)(objectClass=organizationalRole)(objectClass=container)(objectClass=nsContainer)" +
 				"(objectClass=builtinDomain)(objectClass=domain)(objectClass=locality)(objectClass=country)(objectClass=dcObject)" +

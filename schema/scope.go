@@ -44,7 +44,7 @@ func (s Scope) Filter() string {
 
 // mailClasses are the classes of the entries that mail is about.
 func mailClasses() []string {
-	return []string{ClassMail, ClassMailDomain, ClassSharedFolder, ClassGroup, ClassGroupOfNames, ClassGroupOfUniqueNames}
+	return []string{ClassMail, ClassMailDomain, ClassPolicyQuota, ClassSharedFolder, ClassGroup, ClassGroupOfNames, ClassGroupOfUniqueNames}
 }
 
 // EscapeFilter writes a value so that a filter can hold it (RFC 4515 section 3).
@@ -93,7 +93,7 @@ func Attributes() []string {
 	return append([]string{
 		"objectClass", "uid", AttrDomainName, AttrCommonName,
 		AttrPrimaryAddress, AttrAlternativeAddress, AttrHomeServer, AttrServerRole,
-		AttrFolderACL, AttrUserQuota, AttrMember, AttrUniqueMember, AttrMemberUID,
+		AttrFolderACL, AttrUserQuota, AttrPolicyQuota, AttrMember, AttrUniqueMember, AttrMemberUID,
 		"entryUUID", "entryCSN", "createTimestamp",
 	}, slices.Concat(AccountAttributes(), PolicyAttributes())...)
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/mailreg/mailreg/handlers/folder"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/policy"
+	"github.com/mailreg/mailreg/handlers/quota"
 	"github.com/mailreg/mailreg/handlers/transfer"
 	"github.com/mailreg/mailreg/listener"
 	"github.com/mailreg/mailreg/listener/advice"
@@ -109,6 +110,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 	})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
 	folders := folder.New(folder.Config{Root: p.root, View: p.reg.View, Server: p.folderServer, Logger: p.logger})
+	quotas := quota.New(quota.Config{Root: p.root, View: p.reg.View})
 	domains := domain.New(domain.Config{Registry: p.reg, Logger: p.logger})
 	fetching, err := p.makeFetching()
 	if err != nil {
@@ -122,7 +124,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 		Store:       p.state.Store,
 		Source:      p.source,
 		Probe:       p.asker,
-		Handlers:    slices.Concat([]listener.Handler{p.accounts, p.mailboxes, folders, domains, p.policies}, fetching, p.site.handlers),
+		Handlers:    slices.Concat([]listener.Handler{p.accounts, p.mailboxes, folders, quotas, domains, p.policies}, fetching, p.site.handlers),
 		Fingerprint: fingerprint(p.set),
 		Kind:        string(p.set.source),
 		URL:         p.set.server.URLs[0],
