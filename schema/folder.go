@@ -111,6 +111,8 @@ func checkFolderName(name string) error {
 	switch {
 	case name == "" || len(name) > 128:
 		return Invalidf("the part before the @ must have 1 to 128 bytes")
+	case name == "." || name == "..":
+		return Invalidf("a directory is called so")
 	case strings.TrimSpace(name) != name:
 		return Invalidf("a blank at an end of the name is not allowed")
 	}

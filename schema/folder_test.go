@@ -55,7 +55,7 @@ func TestSharedFolder(t *testing.T) {
 
 func TestHostileFolders(t *testing.T) {
 	for _, cn := range []string{
-		"", "team", "@x.test", "a@", "a@x/../y", "../../etc@x.test", "a/b@x.test", "*@x.test", "a?@x.test", "%u@x.test", `a\@x.test`,
+		"", "team", "@x.test", "a@", "a@x/../y", "../../etc@x.test", "..@x.test", ".@x.test", "a/b@x.test", "*@x.test", "a?@x.test", "%u@x.test", `a\@x.test`,
 		"a\nb@x.test", "a\x00@x.test", "a\u0085@x.test", " a@x.test", "a @x.test", "a\xff@x.test", strings.Repeat("a", 129) + "@x.test",
 	} {
 		if f, err := schema.ParseSharedFolder(folderEntry(cn)); !errors.Is(err, schema.ErrInvalid) {

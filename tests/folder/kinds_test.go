@@ -2,6 +2,7 @@ package folder_test
 
 import (
 	"os"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -92,6 +93,34 @@ func TestConversion(t *testing.T) {
 	w.wantList("b", "shared/"+mail("crew"), "shared/"+mail("crew")+"/Sub", "shared/"+mail("crew")+"/Sub/Deep")
 	if _, err := os.Stat(w.Root() + "/var/spool/dovecot/private/by-id/" + uuid); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAdoption takes in a folder that the peer has kept, with its subfolders.
+func TestAdoption(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.Wait()
+	peers := w.Root() + "/var/spool/dovecot/public/" + domain + "/Old Team"
+	for _, name := range []string{".INBOX", ".INBOX.Sub"} {
+		for _, sub := range []string{"cur", "new", "tmp"} {
+			if err := os.MkdirAll(peers+"/"+name+"/"+sub, 0o700); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(peers+"/"+name+"/new/1", []byte("Subject: in "+name+"\r\n\r\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if out, err := exec.Command("chown", "-R", "5000:5000", w.Root()+"/var/spool/dovecot/public").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	w.add("Old Team", "", mail("a")+" all")
+	w.Wait()
+	w.reads("a", "Old Team@"+domain+"/INBOX", "in .INBOX")
+	w.reads("a", "Old Team@"+domain+"/INBOX/Sub", "in .INBOX.Sub")
+	if _, err := os.Stat(peers); !os.IsNotExist(err) {
+		t.Errorf("the peer's folder: %v", err)
 	}
 }
 

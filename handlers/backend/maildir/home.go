@@ -33,3 +33,13 @@ func (s *Spool) Home(ctx context.Context, owner schema.UUID, use func(home *conf
 func (s *Spool) Wanted(o backend.Owner) string {
 	return path.Join(s.homes.base, s.homes.home(o.UUID, o.Address))
 }
+
+// Beside opens a directory of the file system of the spool, next to its fixed part.
+func (s *Spool) Beside(rel string) (*confine.Dir, error) {
+	base, err := s.openBase()
+	if err != nil {
+		return nil, err
+	}
+	defer base.Close()
+	return base.Walk(rel)
+}

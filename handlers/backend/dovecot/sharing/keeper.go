@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
@@ -37,6 +38,8 @@ type Stores interface {
 	Account() (uid, gid int)
 	// Wanted returns where the home of an owner is to be.
 	Wanted(o backend.Owner) string
+	// Beside opens a directory of the spool that is none of the stores.
+	Beside(rel string) (*confine.Dir, error)
 	Home(ctx context.Context, owner schema.UUID, use func(home *confine.Dir) error, hints ...schema.Address) (bool, error)
 	Ensure(ctx context.Context, o backend.Owner, follow bool) error
 	Trash(ctx context.Context, a backend.Away) error
@@ -109,9 +112,36 @@ func (k *Keeper) Ensure(ctx context.Context, f backend.Folder) error {
 		return err
 	}
 	_, err = k.cfg.Stores.Home(ctx, f.UUID, func(home *confine.Dir) error {
+		if err := k.adopt(home, f); err != nil {
+			return err
+		}
 		return shape(home, k.account(), f.Primary.IsZero())
 	}, o.Address)
 	return err
+}
+
+// adopt takes in the mail of a folder that the peer has kept, public/DOMAIN/NAME beside the private homes. What came to the new
+// store before is merged by shape.
+func (k *Keeper) adopt(home *confine.Dir, f backend.Folder) error {
+	at := strings.LastIndexByte(f.Name, '@')
+	if !f.Primary.IsZero() || at < 0 {
+		return nil
+	}
+	domain, err := k.cfg.Stores.Beside("public/" + f.Name[at+1:])
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer domain.Close()
+	if _, found, err := domain.Stat(f.Name[:at]); err != nil || !found {
+		return err
+	}
+	if err := setEarly(home); err != nil {
+		return err
+	}
+	return domain.Move(f.Name[:at], home, mailName)
 }
 
 // place makes the store or has it follow. Where it moves, nobody may be in it, and deliveries ask the directory anew.
