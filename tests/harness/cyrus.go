@@ -48,7 +48,7 @@ func (c *Cyrus) prepare() {
 		}
 	}
 	err := errors.Join(
-		os.MkdirAll(filepath.Join(c.sandbox.Root(), "run/saslauthd"), 0o755),
+		os.MkdirAll(filepath.Join(c.sandbox.Root(), "var/run/saslauthd"), 0o755),
 		os.WriteFile(filepath.Join(c.sandbox.Root(), "etc/cyrus.secret"), []byte(Password+"\n"), 0o600),
 		os.WriteFile(c.saslConf(), []byte(strings.Join([]string{
 			"ldap_servers: " + c.directory.URL(), "ldap_search_base: " + BaseDN, "ldap_bind_dn: " + ListenerDN,
@@ -71,7 +71,7 @@ func (c *Cyrus) Start() {
 	c.t.Helper()
 	root := c.sandbox.Root()
 	if c.sasl == nil {
-		socket := filepath.Join(root, "run/saslauthd")
+		socket := filepath.Join(root, "var/run/saslauthd")
 		log := filepath.Join(c.sandbox.Dir, "log/saslauthd.log")
 		c.sasl = start(c.t, "saslauthd", log, c.sandbox.Tool("saslauthd", "-d", "-n", "4", "-a", "ldap", "-O", c.saslConf(), "-m", socket))
 		c.sasl.await(func() error {
@@ -136,5 +136,6 @@ func cyrusSettings(imap, sieve int) []string {
 		"mail/mailbox/backend=cyrus", "mail/cyrus/auth/allowplaintext=yes", "mail/cyrus/pop=no", "mail/cyrus/listen=127.0.0.1",
 		fmt.Sprintf("mail/cyrus/imap/port=%d", imap), "mail/cyrus/lmtp/port=0", fmt.Sprintf("mail/cyrus/sieve/port=%d", sieve),
 		"mail/cyrus/loginrealms=" + MailDomain,
+		"mail/saslauthd/cache/enabled=no", // its saslauthd has none, and is not to be started anew for changes
 	}
 }
