@@ -113,7 +113,7 @@ func (m mover) ahead(ctx context.Context, address schema.Address, to string) err
 		if user.HomeServer != "" && user.HomeServer != m.set.host || to == m.set.host {
 			return schema.Invalidf("%s is not at home here, or moves nowhere", address)
 		}
-		return m.transfers.Ahead(ctx, user, to, mailbox.Logins(user))
+		return m.transfers.Ahead(ctx, user, to, mailbox.Served(user))
 	}
 	return fmt.Errorf("mail user %s: %w", address, control.ErrNotFound)
 }

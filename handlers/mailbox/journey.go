@@ -19,7 +19,7 @@ type Journey struct {
 	Shared bool
 	// Changed is when the entry changed last, zero when that is not known.
 	Changed time.Time
-	// Names are all names by which the user logs in or gets mail.
+	// Names are those by which the user logs in or gets mail from now on.
 	Names []string
 }
 
@@ -48,17 +48,17 @@ func (h *Handler) reconsider(ctx context.Context, uuid schema.UUID, plan []Actio
 		return nil, err
 	}
 	if comes && s.Here(m) {
-		return []Action{{Op: Await, To: m.Primary, Names: logins(m)}}, nil
+		return []Action{{Op: Await, To: m.Primary, Names: Served(m)}}, nil
 	}
 	if leaves && s.Here(m) {
-		away, err := h.cfg.Transfer.TakeBack(ctx, Journey{UUID: uuid, DN: m.DN, To: m.Primary, Names: logins(m)})
+		away, err := h.cfg.Transfer.TakeBack(ctx, Journey{UUID: uuid, DN: m.DN, To: m.Primary, Names: Served(m)})
 		if err != nil || away {
 			return nil, err
 		}
 		return []Action{{Op: Ensure, To: m.Primary}, {Op: Flush, Names: logins(m)}}, nil
 	}
 	if leaves && m != nil && !m.Primary.IsZero() && !s.Here(m) {
-		return []Action{{Op: HandOver, From: m.Primary, To: m.Primary, Peer: m.HomeServer, Names: logins(m)}}, nil
+		return []Action{{Op: HandOver, From: m.Primary, To: m.Primary, Peer: m.HomeServer, Names: Served(m)}}, nil
 	}
 	if (comes || leaves) && (m == nil || m.Primary.IsZero() || comes) {
 		return plan, h.cfg.Transfer.Cancel(ctx, uuid)

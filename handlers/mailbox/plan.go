@@ -108,11 +108,11 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 	case was && is:
 		stores = []Action{{Op: Keep, To: new.Primary}}
 	case is && s.comes(old):
-		stores = []Action{{Op: Await, From: old.Primary, To: new.Primary, Peer: old.HomeServer, Names: logins(old, new)}}
+		stores = []Action{{Op: Await, From: old.Primary, To: new.Primary, Peer: old.HomeServer, Names: Served(new)}}
 	case is:
 		stores = []Action{{Op: Ensure, To: new.Primary}}
 	case was && s.leaves(new):
-		stores = []Action{{Op: HandOver, From: old.Primary, To: new.Primary, Peer: new.HomeServer, Shared: old.HomeServer == "", Names: logins(old, new)}}
+		stores = []Action{{Op: HandOver, From: old.Primary, To: new.Primary, Peer: new.HomeServer, Shared: old.HomeServer == "", Names: Served(new)}}
 	case was || old == nil && new == nil:
 		stores = s.remove(old, new)
 	}
@@ -191,8 +191,13 @@ func Takes(plan []Action, new *schema.Mailbox, s Settings) bool {
 	})
 }
 
-// Logins returns all names by which a user may log in or get mail.
-func Logins(m *schema.Mailbox) []string { return logins(m) }
+// Served returns the names by which Dovecot finds a user in the directory. A former address is none, nor is the uid with a
+// domain: they may be somebody else's by now.
+func Served(m *schema.Mailbox) []string {
+	names := append(m.Logins(), m.Aliases...)
+	slices.Sort(names)
+	return slices.Compact(names)
+}
 
 // logins returns the names under which Dovecot may have cached one of the users.
 func logins(users ...*schema.Mailbox) (names []string) {

@@ -221,3 +221,18 @@ func TestPlanMoves(t *testing.T) {
 		t.Error("a store that is one of several is not told apart")
 	}
 }
+
+// TestPlanMovesNobodyElse gives a user on the way no name that another may have: the former address, or the uid as an address.
+func TestPlanMovesNobodyElse(t *testing.T) {
+	s := Settings{Homes: Homes{Host: "mail1.x.test"}, Transfer: true, Layout: backend.ByUUID}
+	old := &schema.Mailbox{Primary: schema.Address{Local: "a", Domain: "x.test"}, HomeServer: "mail1.x.test", Login: "info", Aliases: []string{"c@x.test"}}
+	new := &schema.Mailbox{Primary: schema.Address{Local: "b", Domain: "x.test"}, HomeServer: "mail2.x.test", Login: "info", Aliases: []string{"d@x.test"}}
+	want := []string{"b@x.test", "d@x.test", "info"}
+	if got := Plan(old, new, s)[0]; got.Op != HandOver || !slices.Equal(got.Names, want) {
+		t.Errorf("%s by the names %q, want %q", got.Op, got.Names, want)
+	}
+	s.Host = "mail2.x.test"
+	if got := Plan(old, new, s)[0]; got.Op != Await || !slices.Equal(got.Names, want) {
+		t.Errorf("%s by the names %q, want %q", got.Op, got.Names, want)
+	}
+}

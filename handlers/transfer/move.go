@@ -42,7 +42,7 @@ type Move struct {
 	// Address is the primary address from now on, by which both hosts name the user; Former is the one before.
 	Address schema.Address `json:"address"`
 	Former  schema.Address `json:"former,omitzero"`
-	// Names are all that the user may log in by or get mail under.
+	// Names are those by which the user logs in or gets mail, and nobody else.
 	Names []string `json:"names"`
 	// Peer is the other host, in full.
 	Peer  string    `json:"peer"`
@@ -121,4 +121,12 @@ func (m *Move) listed() []string {
 		}
 	}
 	return names
+}
+
+// known returns the names under which sessions may have begun.
+func (m *Move) known() []string {
+	if m.Former.IsZero() || m.Former == m.Address {
+		return m.listed()
+	}
+	return append(m.listed(), m.Former.String())
 }

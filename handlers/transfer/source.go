@@ -199,7 +199,7 @@ func (l *leg) freezeWithin(ctx context.Context) error {
 	if err := l.effective(ctx, l.m.listed()); err != nil {
 		return err
 	}
-	if err := l.b.Kick(ctx, l.m.listed()...); err != nil {
+	if err := l.b.Kick(ctx, l.m.known()...); err != nil {
 		return err
 	}
 	// Looked at while sessions end: what one of them still changes makes a difference, and another pass.
