@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -55,7 +56,7 @@ func (h *Handler) reconsider(ctx context.Context, uuid schema.UUID, plan []Actio
 		if err != nil || away {
 			return nil, err
 		}
-		return []Action{{Op: Ensure, To: m.Primary}, {Op: Flush, Names: logins(m)}}, nil
+		return s.takeBack(m), nil
 	}
 	if leaves && m != nil && !m.Primary.IsZero() && !s.Here(m) {
 		return []Action{{Op: HandOver, From: m.Primary, To: m.Primary, Peer: m.HomeServer, Names: Served(m)}}, nil
@@ -66,8 +67,35 @@ func (h *Handler) reconsider(ctx context.Context, uuid schema.UUID, plan []Actio
 	return plan, nil
 }
 
+// takeBack is the plan for a user who is at home here again before the mail has left: the store follows as it would have there.
+func (s Settings) takeBack(m *schema.Mailbox) []Action {
+	flush := Action{Op: Flush, Names: logins(m)}
+	plan := []Action{{Op: Move, To: m.Primary}, flush}
+	if s.Layout == backend.ByUUID {
+		return plan
+	}
+	return append([]Action{flush, {Op: Kick, Names: []string{m.Primary.String()}}}, plan...)
+}
+
 // journey returns what a step of a plan says about a user who changes the home server. Await without a host keeps the one
 // that is known.
 func (r *run) journey(a Action) Journey {
 	return Journey{UUID: r.owner.UUID, DN: r.dn, Changed: r.owner.Changed, From: a.From, To: a.To, Peer: a.Peer, Shared: a.Shared, Names: a.Names}
+}
+
+// makeRoom lets the store of a user who leaves follow to the address that the user has from now on: it is served until it has
+// moved, and in layout address the former place may be another's by then.
+func (r *run) makeRoom(ctx context.Context, a Action) error {
+	if r.backend.Layout() == backend.ByUUID {
+		return nil
+	}
+	at, found, err := r.backend.Address(ctx, r.owner.UUID, a.From, a.To)
+	if err != nil || !found || at == a.To {
+		return err
+	}
+	owner := r.owner
+	owner.Address = a.To
+	names := append(a.Names[:len(a.Names):len(a.Names)], at.String())
+	alone := solitude{r.backend, names, []string{at.String(), a.To.String()}}
+	return alone.do(ctx, func() error { return r.backend.Ensure(ctx, owner, true) })
 }

@@ -400,6 +400,9 @@ func (r *run) do(ctx context.Context, a Action) error {
 	case Leave:
 		return r.backend.Leave(ctx, away)
 	case HandOver:
+		if err := r.makeRoom(ctx, a); err != nil {
+			return err
+		}
 		return r.transfer.HandOver(ctx, r.journey(a))
 	case Await:
 		return r.transfer.Await(ctx, r.journey(a))
