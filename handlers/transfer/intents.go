@@ -12,7 +12,8 @@ import (
 
 // The methods of this file are what the handler mailbox calls. Each only writes down what is wanted, and may be repeated.
 
-// Engaged reports whether a user leaves this host, or comes to it, and has not arrived.
+// Engaged reports whether a user leaves this host, or comes to it, and has not arrived. Who was taken back leaves until the
+// other host has forgotten it: a change that is applied twice is planned as it was the first time.
 func (s *Service) Engaged(uuid schema.UUID) (leaves, comes bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -21,7 +22,7 @@ func (s *Service) Engaged(uuid schema.UUID) (leaves, comes bool, err error) {
 	}
 	out, leaves := s.out[uuid]
 	in, comes := s.in[uuid]
-	return leaves && !out.GivenUp && !out.Ahead, comes && in.State != Opened && !in.Ahead, nil
+	return leaves && !out.Ahead, comes && in.State != Opened && !in.Ahead, nil
 }
 
 // HandOver has the user's mail go to another host. From now on the user is served here by the tables alone.
@@ -51,7 +52,10 @@ func (s *Service) HandOver(ctx context.Context, j mailbox.Journey) error {
 			m.ID, m.State = rand.Text(), Copying
 		}
 		if !m.settled() {
-			m.Peer, m.Home, m.UID, m.GID = j.Peer, place, uid, gid
+			m.Peer = j.Peer
+		}
+		if !m.settled() || found && m.Home != "" { // it may have followed to another address
+			m.Home, m.UID, m.GID = place, uid, gid
 		}
 		m.GivenUp, m.Ahead = false, false
 		return nil
@@ -60,7 +64,14 @@ func (s *Service) HandOver(ctx context.Context, j mailbox.Journey) error {
 
 // Await keeps mail and sessions of a user out until the mail is here that another host has.
 func (s *Service) Await(_ context.Context, j mailbox.Journey) error {
-	return s.want(In, j, func(m *Move) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.await(j)
+}
+
+// await is Await. The caller has the lock.
+func (s *Service) await(j mailbox.Journey) error {
+	return s.wantLocked(In, j, func(m *Move) error {
 		if m.State == "" || m.State == Opened {
 			m.State = Awaiting
 		}
@@ -74,23 +85,23 @@ func (s *Service) Await(_ context.Context, j mailbox.Journey) error {
 
 // TakeBack is for a user who has left and is at home here again. away reports that the mail has left already: then it is
 // awaited.
-func (s *Service) TakeBack(ctx context.Context, j mailbox.Journey) (away bool, err error) {
-	_, err = s.update(Out, j.UUID, func(m *Move) error {
-		away = m.settled()
-		if away {
-			j.Peer = m.Peer
-			return nil
-		}
-		m.GivenUp = true
-		return nil
-	})
-	if err == errGone {
+func (s *Service) TakeBack(_ context.Context, j mailbox.Journey) (away bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.load(); err != nil {
+		return false, err
+	}
+	m, found := s.out[j.UUID]
+	switch {
+	case !found:
 		return false, nil
+	case m.settled():
+		j.Peer = m.Peer
+		return true, s.await(j)
 	}
-	if err == nil && away {
-		err = s.Await(ctx, j)
-	}
-	return away, err
+	next := m.clone()
+	next.GivenUp = true
+	return false, s.put(Out, &next)
 }
 
 // Cancel is for a user who is gone, or has left again: nobody waits for the mail any more, and it does not leave.
@@ -133,6 +144,10 @@ func (s *Service) withdraw(ctx context.Context, uuid schema.UUID) error {
 func (s *Service) want(d Direction, j mailbox.Journey, change func(*Move) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.wantLocked(d, j, change)
+}
+
+func (s *Service) wantLocked(d Direction, j mailbox.Journey, change func(*Move) error) error {
 	if err := s.load(); err != nil {
 		return err
 	}

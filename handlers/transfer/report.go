@@ -156,7 +156,7 @@ func (s *Service) retry(t track) {
 	s.nudge()
 }
 
-// WithoutMail lets a user in whose mail another host has and will not send. What comes from there later is refused.
+// WithoutMail lets a user in whose mail another host has and will not send. What comes from there later is merged.
 func (s *Service) WithoutMail(ctx context.Context, address schema.Address) error {
 	m, err := s.find(In, address)
 	if err != nil {

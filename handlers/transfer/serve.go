@@ -146,8 +146,18 @@ func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	defer context.AfterFunc(r.Context(), func() { _ = conn.Close() })()
-	s.lead(conn, buffered.Reader, near, m.Address.String())
+	s.lead(conn, buffered.Reader, near, s.called(r.Context(), m).String())
 	return nil
+}
+
+// called returns the address that a copy is for. Who has been let in may have another one by now.
+func (s *Service) called(ctx context.Context, m Move) schema.Address {
+	if m.State == Opened {
+		if user, err := s.cfg.Lookup(ctx, m.UUID); err == nil && user != nil && !user.Primary.IsZero() {
+			return user.Primary
+		}
+	}
+	return m.Address
 }
 
 // lead joins a copy with doveadm, when it is one of the user.

@@ -297,7 +297,21 @@ func (l *leg) unask(ctx context.Context) error {
 	if err != nil || a.State == Opened || a.State == Opening {
 		return err
 	}
-	if err := l.to(Copying, func(m *Move) { m.ID = rand.Text() }); err != nil {
+	// What the directory has said since could not count while the target might open.
+	user, err := l.cfg.Lookup(ctx, l.m.UUID)
+	if err != nil {
+		return err
+	}
+	err = l.to(Copying, func(m *Move) {
+		m.ID = rand.Text()
+		switch {
+		case user == nil, user.Primary.IsZero(), user.HomeServer == "", user.HomeServer == l.set.host:
+			m.GivenUp = true
+		default:
+			m.Peer = user.HomeServer
+		}
+	})
+	if err != nil {
 		return err
 	}
 	return errors.Join(fmt.Errorf("%s has not opened the mailbox", l.m.Peer), l.effective(ctx, l.m.listed()))
@@ -350,8 +364,23 @@ func (l *leg) giveUp(ctx context.Context) error {
 	if a.State == Opened || a.State == Opening {
 		return l.to(Committing, func(m *Move) { m.GivenUp = false })
 	}
+	if err := l.welcome(ctx); err != nil {
+		return err
+	}
 	// Whoever leaves after all goes on leaving.
 	return l.dropIf(Out, l.m.UUID, func(m *Move) bool { return m.GivenUp && m.ID == l.m.ID })
+}
+
+// welcome lets a user in who is awaited back, and whose mail has not left after all.
+func (l *leg) welcome(ctx context.Context) error {
+	m, found := l.get(In, l.m.UUID)
+	if !found || m.State != Awaiting {
+		return nil
+	}
+	if err := l.b.Arrive(ctx, backend.Owner{UUID: m.UUID, Address: m.Address, Changed: m.changed()}, true); err != nil {
+		return err
+	}
+	return l.drop(In, m.UUID)
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

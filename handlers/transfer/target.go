@@ -158,9 +158,13 @@ func (s *Service) finish(ctx context.Context, uuid schema.UUID) error {
 	if err := b.Arrive(ctx, backend.Owner{UUID: uuid, Address: m.Address, Changed: m.changed()}, !m.Awaited); err != nil {
 		return err
 	}
+	arrived := m.Address
 	m, err = s.update(In, uuid, func(m *Move) error {
-		if m.State != Opening {
+		switch {
+		case m.State != Opening:
 			return nil
+		case m.Address != arrived:
+			return fmt.Errorf("the address has changed from %s to %s while the mail arrived", arrived, m.Address)
 		}
 		m.State = Opened
 		return nil

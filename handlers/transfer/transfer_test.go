@@ -179,7 +179,12 @@ func TestKeys(t *testing.T) {
 }
 
 // spool stands in for the spool and Dovecot of a host: what they do is proved by tests/transfer.
-type spool struct{ withdrawn int }
+type spool struct {
+	withdrawn int
+	arrived   []schema.Address
+	// arriving runs while a store arrives.
+	arriving func()
+}
 
 func (s *spool) Place(context.Context, schema.UUID, ...schema.Address) (string, bool, error) {
 	return "/home/anna", true, nil
@@ -188,10 +193,18 @@ func (s *spool) Place(context.Context, schema.UUID, ...schema.Address) (string, 
 func (s *spool) HasMail(context.Context, schema.UUID, ...schema.Address) (bool, error) {
 	return false, nil
 }
+
+func (s *spool) Arrive(_ context.Context, o backend.Owner, _ bool) error {
+	s.arrived = append(s.arrived, o.Address)
+	if do := s.arriving; do != nil {
+		s.arriving = nil
+		do()
+	}
+	return nil
+}
 func (s *spool) Account() (int, int)                                   { return 5000, 5000 }
 func (s *spool) Incoming(context.Context, schema.UUID) (string, error) { return "/in/anna", nil }
 func (s *spool) Withdraw(context.Context, schema.UUID) error           { s.withdrawn++; return nil }
-func (s *spool) Arrive(context.Context, backend.Owner, bool) error     { return nil }
 func (s *spool) Retire(context.Context, backend.Away, bool) error      { return nil }
 func (s *spool) Flush(context.Context, ...string) error                { return nil }
 func (s *spool) Kick(context.Context, ...string) error                 { return nil }
@@ -239,7 +252,10 @@ func TestIntents(t *testing.T) {
 	if must(err); away {
 		t.Error("the mail is away before it was copied")
 	}
-	engaged(s, false, false)
+	engaged(s, true, false) // until the other host has forgotten it
+	if m, _ := s.get(Out, uuid); !m.GivenUp {
+		t.Error("the move goes on")
+	}
 	must(s.HandOver(t.Context(), j))
 	for _, state := range []State{Committing, Committed} {
 		_, err := s.update(Out, uuid, func(m *Move) error { m.State = state; return nil })
@@ -306,5 +322,104 @@ func TestBackOff(t *testing.T) {
 	s.note(one, "mail2.x.test", &later{"waits", time.Minute})
 	if len(s.away) != 0 || s.troubles[one].tries != 0 {
 		t.Errorf("after an answer: %v, %+v", s.away, s.troubles[one])
+	}
+}
+
+// across returns what drives the move of a user here, asking another host of which the test has the service.
+func across(t *testing.T, here, there *Service, uuid schema.UUID) *leg {
+	t.Helper()
+	config, err := here.keys.tls("0123456789abcdef")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = there.serveOn(t.Context(), tls.NewListener(l, config)) }()
+	m, _ := here.get(Out, uuid)
+	b, err := here.cfg.Backend()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &leg{
+		Service: here, m: m, b: b, set: settings{host: "mail1.x.test"},
+		peer: &peer{name: "mail2.x.test", address: l.Addr().String(), config: config},
+	}
+}
+
+// TestNotOpened has the other host refuse to open: what the directory has said meanwhile counts then. Nobody waits for mail
+// that has never left.
+func TestNotOpened(t *testing.T) {
+	uuid := schema.UUID{1}
+	for home, want := range map[string]Move{
+		"mail1.x.test": {State: Copying, GivenUp: true, Peer: "mail2.x.test"},
+		"mail2.x.test": {State: Copying, Peer: "mail2.x.test"},
+		"mail3.x.test": {State: Copying, Peer: "mail3.x.test"},
+	} {
+		here, b := newService(t.TempDir())
+		there, _ := newService(t.TempDir())
+		here.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) {
+			return &schema.Mailbox{UUID: uuid, Primary: address("b@x.test"), HomeServer: home}, nil
+		}
+		j := mailbox.Journey{UUID: uuid, From: address("a@x.test"), To: address("b@x.test"), Peer: "mail2.x.test"}
+		if err := here.HandOver(t.Context(), j); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := here.update(Out, uuid, func(m *Move) error { m.State = Committing; return nil }); err != nil {
+			t.Fatal(err)
+		}
+		if home == "mail1.x.test" {
+			if away, err := here.TakeBack(t.Context(), j); err != nil || !away {
+				t.Fatalf("taken back while the other host may open: %v, %v", away, err)
+			}
+		}
+		l := across(t, here, there, uuid)
+		if err := l.unask(t.Context()); err == nil {
+			t.Error("what was not opened is no error")
+		}
+		got, _ := here.get(Out, uuid)
+		if got.State != want.State || got.GivenUp != want.GivenUp || got.Peer != want.Peer {
+			t.Errorf("at home on %s: %s to %s, given up %v", home, got.State, got.Peer, got.GivenUp)
+		}
+		if !got.GivenUp {
+			continue
+		}
+		if err := l.giveUp(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if leaves, comes, err := here.Engaged(uuid); err != nil || leaves || comes {
+			t.Errorf("at home again: leaves %v, comes %v, %v", leaves, comes, err)
+		}
+		if !slices.Equal(b.arrived, []schema.Address{address("b@x.test")}) {
+			t.Errorf("let in by %q", b.arrived)
+		}
+	}
+}
+
+// TestRenamedWhileArriving changes the address while the mail comes into its place.
+func TestRenamedWhileArriving(t *testing.T) {
+	s, b := newService(t.TempDir())
+	uuid := schema.UUID{1}
+	await := func(to string) {
+		t.Helper()
+		if err := s.Await(t.Context(), mailbox.Journey{UUID: uuid, To: address(to), Peer: "mail1.x.test"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	await("a@x.test")
+	if _, err := s.update(In, uuid, func(m *Move) error { m.State = Opening; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	b.arriving = func() { await("b@x.test") }
+	if err := s.finish(t.Context(), uuid); err == nil {
+		t.Error("opened under the former address")
+	}
+	if err := s.finish(t.Context(), uuid); err != nil {
+		t.Fatal(err)
+	}
+	want := []schema.Address{address("a@x.test"), address("b@x.test")}
+	if m, _ := s.get(In, uuid); m.State != Opened || !slices.Equal(b.arrived, want) {
+		t.Errorf("%s after the mail arrived for %q", m.State, b.arrived)
 	}
 }
