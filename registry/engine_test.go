@@ -73,7 +73,7 @@ func TestEqualValueDoesNothing(t *testing.T) {
 // TestBrokenTemplate keeps what it made: an edit that does not need it goes on, one that does and a commit name the error.
 func TestBrokenTemplate(t *testing.T) {
 	h := newHost(t)
-	for _, service := range list("postfix", "dovecot", "cyrus", "rspamd", "spamassassin", "nginx", "clamav") {
+	for _, service := range list("postfix", "dovecot", "cyrus", "saslauthd", "rspamd", "spamassassin", "nginx", "clamav") {
 		h.change("mailreg/service/" + service + "=no")
 	}
 	h.config.Load = nil // those on disk
