@@ -42,7 +42,7 @@ func TestUnderLoad(t *testing.T) {
 			p := newPair(t, trees)
 			m := p.moving(*messages)
 			m.change()
-			m.arrive(time.Minute)
+			m.arrive(3 * time.Minute)
 			m.compare()
 			if freeze := m.freeze(); freeze > longestFreeze && !crowded(t) {
 				t.Errorf("nobody was let in for %s", freeze)

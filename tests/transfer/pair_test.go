@@ -15,6 +15,9 @@ const (
 	mail2 = "mail2." + harness.MailDomain
 )
 
+// patience is how long anything may take on a machine that has much else to do.
+const patience = 2 * time.Minute
+
 // pair is two mail hosts with one directory.
 type pair struct {
 	t     *testing.T
@@ -73,7 +76,7 @@ func (p *pair) deliver(host int, address string, subjects ...string) {
 // reads waits until a user reads these messages on a host.
 func (p *pair) reads(host int, address string, subjects ...string) {
 	p.t.Helper()
-	until(p.t, 30*time.Second, address, func() error {
+	until(p.t, patience, address, func() error {
 		got := p.hosts[host].Dovecot.Subjects(address, harness.Password)
 		slices.Sort(got)
 		if want := slices.Sorted(slices.Values(subjects)); !slices.Equal(got, want) {
@@ -86,7 +89,7 @@ func (p *pair) reads(host int, address string, subjects ...string) {
 // settled waits until no host knows of a move.
 func (p *pair) settled() {
 	p.t.Helper()
-	until(p.t, 30*time.Second, "the moves", func() error {
+	until(p.t, patience, "the moves", func() error {
 		for _, host := range p.hosts {
 			if moves := movesOf(host); len(moves) > 0 {
 				return fmt.Errorf("%+v", moves)
@@ -104,7 +107,7 @@ func movesOf(host *harness.Host) (moves []control.Move) {
 // state waits until the move of an address is in a state on a host.
 func (p *pair) state(host int, address, state string) {
 	p.t.Helper()
-	until(p.t, 30*time.Second, address, func() error {
+	until(p.t, patience, address, func() error {
 		moves := movesOf(p.hosts[host])
 		for _, m := range moves {
 			if m.Address == address && m.State == state {

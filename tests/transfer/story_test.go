@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -124,7 +123,7 @@ func drained(p *pair) {
 	p.hosts[0].Must("mailbox", "move", "--hold", mail("user0"))
 	p.hosts[0].Slapd.SetHome(harness.DN("user0"), mail2)
 	p.wait()
-	until(p.t, 20*time.Second, "the held one", func() error {
+	until(p.t, patience, "the held one", func() error {
 		moves := movesOf(p.hosts[0])
 		if len(moves) != 1 || !moves[0].Held || !moves[0].Copied || moves[0].Ahead {
 			return fmt.Errorf("%+v", moves)
