@@ -7,7 +7,8 @@
 // home server and delete=yes; around such a move, ends sessions and flushes authentication caches.
 //
 // Registry keys, read anew for each change: hostname, domainname, mail/dovecot/mailbox/{rename,delete},
-// mail/dovecot/location/{key,home,uid,gid}, mail/mailbox/{backend,reuse,trash/keep}.
+// mail/dovecot/location/{key,home,uid,gid}, mail/mailbox/{backend,reuse,trash/keep,welcome}, mail/dovecot/sieve/{spam,path}, mail/dovecot/folder/spam,
+// mail/antispam/requiredhits.
 //
 // Failure: bad data is schema.ErrInvalid and names DN and reason; a Dovecot that runs and does not answer is
 // schema.TargetDown, and so are layer files that cannot be read. Each action looks at the disk first, so a change that was done in part is done to its end.

@@ -227,7 +227,11 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 			return fmt.Errorf("%s: %w", a.Op, err)
 		}
 	}
-	return nil
+	if !s.Here(new) {
+		return nil
+	}
+	r.owner.Address = new.Primary
+	return h.welcome(ctx, keeper, r.owner)
 }
 
 // remark tells of mail that stays behind.

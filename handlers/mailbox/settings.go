@@ -128,7 +128,7 @@ func (h *Handler) backend(view *registry.View) (Backend, error) {
 		return h.cyrus(view)
 	}
 	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
-	cfg.Now, cfg.Skeleton = h.cfg.Now, h.skeleton(view)
+	cfg.Now, cfg.Skeleton = h.cfg.Now, h.skeleton(view, name == Dovecot && welcomes(view))
 	if name == Dovecot {
 		return dovecot.Open(cfg)
 	}
@@ -141,11 +141,14 @@ func (h *Handler) backend(view *registry.View) (Backend, error) {
 }
 
 // skeleton is what new stores begin with. Settings that make no script keep nobody from having a mailbox.
-func (h *Handler) skeleton(view *registry.View) func(string) []maildir.File {
+func (h *Handler) skeleton(view *registry.View, welcome bool) func(string) []maildir.File {
 	return func(home string) []maildir.File {
 		files, err := h.filters.Files(view, home)
 		if err != nil {
 			h.cfg.Logger.Warn("new mailboxes get no Sieve script", "handler", Name, "err", err)
+		}
+		if welcome {
+			files = append([]maildir.File{maildir.WelcomeFile()}, files...)
 		}
 		return files
 	}
