@@ -2,6 +2,7 @@ package schema
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -30,6 +31,8 @@ type Mailbox struct {
 	HomeServer string
 	// Login is the uid in lower case.
 	Login string
+	// Quota is in megabytes, 0 for none; what is no number counts as none.
+	Quota int64
 }
 
 // IsMailbox reports whether the entry is a mail user with a primary address, whichever host is its home. It does not
@@ -55,6 +58,9 @@ func ParseMailbox(e *Entry) (Mailbox, error) {
 			return Mailbox{}, Invalidf("%s: %s: %w", e.DN, AttrPrimaryAddress, err)
 		}
 		m.Primary = address
+	}
+	if quota, err := strconv.ParseInt(strings.TrimSpace(e.First(AttrUserQuota)), 10, 32); err == nil && quota > 0 {
+		m.Quota = quota
 	}
 	if m.HomeServer != "" {
 		if err := CheckDomain(m.HomeServer); err != nil {

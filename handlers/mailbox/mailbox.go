@@ -403,6 +403,13 @@ func (r *run) do(ctx context.Context, a Action) error {
 		return r.backend.Trash(ctx, away)
 	case Leave:
 		return r.backend.Leave(ctx, away)
+	case Limit:
+		if limiter, ok := r.backend.(interface {
+			SetQuota(ctx context.Context, a schema.Address, limit int64) error
+		}); ok {
+			return limiter.SetQuota(ctx, a.To, a.Quota)
+		}
+		return nil
 	case HandOver:
 		if err := r.makeRoom(ctx, a); err != nil {
 			return err

@@ -27,6 +27,8 @@ const (
 	Quarantine Op = "quarantine"
 	// Trash moves the store of From to the trash.
 	Trash Op = "trash"
+	// Limit lets the store of To hold so much and no more.
+	Limit Op = "limit"
 	// Leave lets the store of From lie where it is, out of its owner's reach. Only one that was set aside has no place to
 	// lie in and is quarantined.
 	Leave Op = "leave"
@@ -46,6 +48,8 @@ type Action struct {
 	// owner has had one on each host.
 	Peer   string
 	Shared bool
+	// Quota is the limit in KB, 0 for none.
+	Quota int64
 	// Names are login names.
 	Names []string
 }
@@ -93,6 +97,8 @@ type Settings struct {
 	Transfer bool
 	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}, or those of mail/cyrus.
 	Rename, Delete bool
+	// Limits says that stores have quotas (mail/cyrus/imap/quota). Those of Dovecot are its own matter.
+	Limits bool
 	// Layout is how the spool names its homes.
 	Layout backend.Layout
 }
@@ -115,6 +121,13 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 		stores = []Action{{Op: HandOver, From: old.Primary, To: new.Primary, Peer: new.HomeServer, Shared: old.HomeServer == "", Names: Served(new)}}
 	case was || old == nil && new == nil:
 		stores = s.remove(old, new)
+	}
+	if is && s.Named {
+		limit := Action{Op: Limit, To: new.Primary}
+		if s.Limits {
+			limit.Quota = new.Quota * 1024
+		}
+		stores = append(stores, limit)
 	}
 	names := logins(old, new)
 	if !was && !is || len(names) == 0 || !slices.ContainsFunc(stores, Action.vacates) {

@@ -236,3 +236,32 @@ func TestPlanMovesNobodyElse(t *testing.T) {
 		t.Errorf("%s by the names %q, want %q", got.Op, got.Names, want)
 	}
 }
+
+// TestPlanOnCyrus proves that only a home server that is named counts there, and that quotas follow at once.
+func TestPlanOnCyrus(t *testing.T) {
+	limited := user("a@x.test", here)
+	limited.Quota = 17
+	for _, tt := range []struct {
+		name     string
+		old, new *schema.Mailbox
+		off      bool
+		want     string
+	}{
+		{"new", nil, limited, false, "ensure a@x.test, limit a@x.test 17408"},
+		{"quota changed", user("a@x.test", here), limited, false, "keep a@x.test, limit a@x.test 17408"},
+		{"quotas switched off", limited, limited, true, "keep a@x.test, limit a@x.test 0"},
+		{"nobody's", nil, user("a@x.test", ""), false, ""},
+	} {
+		var got []string
+		for _, a := range Plan(tt.old, tt.new, Settings{Homes: Homes{Host: here, Named: true}, Rename: true, Limits: !tt.off, Layout: backend.ByAddress}) {
+			text := string(a.Op) + " " + a.To.String()
+			if a.Op == Limit {
+				text += fmt.Sprintf(" %d", a.Quota)
+			}
+			got = append(got, text)
+		}
+		if text := strings.Join(got, ", "); text != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, text, tt.want)
+		}
+	}
+}

@@ -21,7 +21,7 @@ func settings(root string, view *registry.View) (s Settings, err error) {
 	}
 	if s.Named {
 		s.Rename, s.Delete = view.Bool("mail/cyrus/mailbox/rename"), view.Bool("mail/cyrus/mailbox/delete")
-		s.Layout = backend.ByAddress
+		s.Layout, s.Limits = backend.ByAddress, view.Bool("mail/cyrus/imap/quota")
 		return s, nil
 	}
 	s.Rename, s.Delete = view.Bool("mail/dovecot/mailbox/rename"), view.Bool("mail/dovecot/mailbox/delete")

@@ -31,6 +31,13 @@ func TestCyrus(t *testing.T) {
 			if known, err := host.Cyrus.Knows("ben@example.test"); known || err != nil {
 				t.Errorf("who names no home server has a mailbox here: %t, %v", known, err)
 			}
+			for _, megabytes := range []string{"5", "10", "0"} {
+				host.Slapd.Set(harness.DN("anna"), "univentionMailUserQuota", megabytes)
+				host.Wait()
+				if got := limit(t, host, "anna.b@example.test"); got != map[string]int64{"5": 5120, "10": 10240}[megabytes] {
+					t.Errorf("with a quota of %s MB the limit is %d KB", megabytes, got)
+				}
+			}
 			want := []string{"INBOX/Entwürfe", "INBOX/Ham", "INBOX/Projekte/Alt", "INBOX/Spam"}
 			if got := subscribed(t, host, "anna.b@example.test"); !slices.Equal(got, want) {
 				t.Errorf("anna is subscribed to %q, want %q", got, want)
@@ -113,4 +120,22 @@ func appendTo(host *harness.Host, user, folder string) error {
 	}
 	_, err = writing.Wait()
 	return err
+}
+
+// limit returns the quota of a user in KB, 0 for none.
+func limit(t *testing.T, host *harness.Host, user string) int64 {
+	t.Helper()
+	client, err := host.Cyrus.Login(user, harness.Password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	roots, err := client.GetQuotaRoot("INBOX").Wait()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, root := range roots {
+		return root.Resources[imap.QuotaResourceStorage].Limit
+	}
+	return 0
 }
