@@ -16,6 +16,9 @@ import (
 // event matrix (peer-mail §4.4) that TestMatrix, whose people all have mail here, cannot have.
 func TestElsewhere(t *testing.T) {
 	for _, kind := range kinds() {
+		if kind.backend == "cyrus" {
+			continue // mailbox list, by which this test sees, knows stores that are files
+		}
 		for _, remove := range []string{"no", "yes"} {
 			t.Run(fmt.Sprintf("%s/%s/delete=%s", kind.backend, kind.layout, remove), func(t *testing.T) {
 				t.Parallel()
