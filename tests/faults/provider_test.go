@@ -121,7 +121,7 @@ func TestOtherBase(t *testing.T) {
 			t.Errorf("parked %s: %s", p.DN, p.Reason)
 		}
 	}
-	checkWaiting(t, host, 1, 0)
+	checkWaiting(t, host, 3, 0) // for the handlers of mailboxes, accounts and folders
 
 	host.Listener.Stop()
 	host.Must("set", "ldap/base="+harness.BaseDN)
