@@ -39,7 +39,7 @@ func newScene(t *testing.T, service string, files []template, settings ...string
 	sandbox := harness.NewSandbox(t)
 	s := scene{sandbox, harness.NewMailreg(t, sandbox), t}
 	s.templates(service, files)
-	s.Must(append([]string{"set", "mailreg/service/postfix=no", "mailreg/service/dovecot=no"}, settings...)...)
+	s.Must(append([]string{"set", "mailreg/service/postfix=no", "mailreg/service/dovecot=no", "mailreg/service/saslauthd=no"}, settings...)...)
 	return s
 }
 
