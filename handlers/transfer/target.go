@@ -14,14 +14,14 @@ import (
 // here reports whether the user is at home here, as the replica has it.
 func (s *Service) here(ctx context.Context, uuid schema.UUID, address schema.Address) (bool, error) {
 	m, err := s.cfg.Lookup(ctx, uuid)
-	if err != nil || m == nil {
+	if err != nil || m == nil || m.Primary != address {
 		return false, err
 	}
 	set, err := s.settings()
 	if err != nil {
 		return false, err
 	}
-	return m.Primary == address && (m.HomeServer == "" || m.HomeServer == set.host), nil
+	return m.HomeServer == "" || m.HomeServer == set.host, nil
 }
 
 // prepare makes ready for the copy: the place for it, and that doveadm finds that place. Idempotent.
@@ -33,20 +33,46 @@ func (s *Service) prepare(ctx context.Context, o order, address schema.Address) 
 	if _, leaves := s.get(Out, o.UUID); leaves {
 		return answer{}, fmt.Errorf("the mail of %s is still leaving this host", address)
 	}
-	if m, found := s.get(In, o.UUID); found {
-		switch {
-		case m.State == Opening, m.State == Opened && m.ID == o.ID:
-			return answer{State: m.State, Here: here}, s.finish(ctx, o.UUID)
-		case m.State == Receiving && m.Peer != o.From:
-			return answer{}, fmt.Errorf("the mail of %s is just coming from %s", address, m.Peer)
-		}
-	} else if err := s.expect(o, address); err != nil {
+	m, found := s.get(In, o.UUID)
+	switch {
+	case !found:
+	case m.State == Opening, m.State == Opened && m.ID == o.ID:
+		return answer{State: m.State, Here: here}, s.finish(ctx, o.UUID)
+	case m.State == Receiving && m.Peer != o.From:
+		return answer{}, fmt.Errorf("the mail of %s is just coming from %s", address, m.Peer)
+	}
+	if err := s.checkName(ctx, o.UUID, address); err != nil {
 		return answer{}, err
+	}
+	if !found {
+		if err := s.expect(o, address); err != nil {
+			return answer{}, err
+		}
 	}
 	if err := s.receive(ctx, o, address); err != nil {
 		return answer{}, err
 	}
 	return answer{State: Receiving, Here: here}, nil
+}
+
+// checkName refuses a copy that comes for a user under the address of somebody else: doveadm here would then take the copy for
+// that one's mail. A replica that is behind has caught up at the next try.
+func (s *Service) checkName(ctx context.Context, uuid schema.UUID, address schema.Address) error {
+	known, err := s.cfg.Lookup(ctx, uuid)
+	if err != nil {
+		return err
+	}
+	if known != nil && known.Primary != address {
+		return fmt.Errorf("the user %s is %s here, not %s", uuid, known.Primary, address)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range append(values(s.in), values(s.out)...) {
+		if m.UUID != uuid && m.Address == address && !m.settled() {
+			return fmt.Errorf("%s is on the way as another user, %s", address, m.UUID)
+		}
+	}
+	return nil
 }
 
 // expect notes a user of whom this host's listener has not told: the other host's may be faster.

@@ -105,6 +105,8 @@ func TestForUser(t *testing.T) {
 		version + "\tb@x.test\tdsync-server\t-ub@x.test\n":     false,
 		version + "\ta@x.test\tdsync-server\t-ub@x.test\n":     false,
 		version + "\ta@x.test\tdsync-server\t-ua@x.test\t-A\n": false,
+		version + "x\ta@x.test\tdsync-server\t-ua@x.test\n":    false,
+		version + "Dv\ta@x.test\tdsync-server\t-ua@x.test\n":   true,
 		version + "\ta@x.test\tfetch\t-ua@x.test\n":            false,
 		version + "\ta@x.test\texpunge\tmailbox\tINBOX\n":      false,
 		strings.Repeat(version, 20):                            false,
@@ -303,6 +305,28 @@ func TestOpenOnce(t *testing.T) {
 	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) { return nil, nil }
 	if state := ask("one", s.open); state != Awaiting {
 		t.Errorf("opened after it was given up: %s", state)
+	}
+}
+
+// TestPrepareForAnother proves that no copy comes for a user under the address of another one.
+func TestPrepareForAnother(t *testing.T) {
+	s, _ := newService(t.TempDir())
+	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) {
+		return &schema.Mailbox{Primary: address("ben@x.test")}, nil
+	}
+	o := order{UUID: schema.UUID{1}, ID: "one", From: "mail2.x.test"}
+	if _, err := s.prepare(t.Context(), o, address("anna@x.test")); err == nil || !strings.Contains(err.Error(), "anna@x.test") {
+		t.Errorf("a copy of ben comes as anna: %v", err)
+	}
+	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) { return nil, nil }
+	if err := s.Await(t.Context(), mailbox.Journey{UUID: schema.UUID{2}, To: address("anna@x.test"), Peer: "mail2.x.test"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.prepare(t.Context(), o, address("anna@x.test")); err == nil || !strings.Contains(err.Error(), "anna@x.test") {
+		t.Errorf("anna comes twice: %v", err)
+	}
+	if _, found := s.get(In, o.UUID); found {
+		t.Error("a move was noted")
 	}
 }
 

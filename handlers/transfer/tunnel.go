@@ -149,7 +149,8 @@ func (g *gate) close() error {
 const firstLines = 8
 
 // forUser passes the beginning of a copy on, and demands that it is one of this user: what follows the version is
-// "FLAGS USER dsync-server -uUSER", separated by tabs.
+// "FLAGS USER dsync-server -uUSER", separated by tabs. Of the flags only those to be verbose pass: another one shifts the
+// fields, so that doveadm finds no copy there, and takes whatever line comes next.
 func forUser(r *bufio.Reader, w io.Writer, user string) error {
 	for range firstLines {
 		line, err := r.ReadString('\n')
@@ -158,7 +159,7 @@ func forUser(r *bufio.Reader, w io.Writer, user string) error {
 		}
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		command := fields[0] != "VERSION" && fields[0] != "PLAIN"
-		if command && (len(fields) != 4 || fields[1] != user || fields[2] != "dsync-server" || fields[3] != "-u"+user) {
+		if command && (len(fields) != 4 || strings.Trim(fields[0], "Dv") != "" || fields[1] != user || fields[2] != "dsync-server" || fields[3] != "-u"+user) {
 			return fmt.Errorf("no copy of %s", user)
 		}
 		if _, err := io.WriteString(w, line); err != nil || command {
