@@ -33,6 +33,9 @@ type Mailbox struct {
 	Login string
 	// Quota is in megabytes, 0 for none; what is no number counts as none.
 	Quota int64
+	// OtherLogins are the further values of the uid and of the primary address in lower case, unchecked: a directory may hold
+	// several, and a server that searches for one finds the entry by each.
+	OtherLogins []string
 }
 
 // IsMailbox reports whether the entry is a mail user with a primary address, whichever host is its home. It does not
@@ -48,6 +51,13 @@ func ParseMailbox(e *Entry) (Mailbox, error) {
 		DN:         e.DN,
 		HomeServer: strings.ToLower(e.First(AttrHomeServer)),
 		Login:      strings.ToLower(e.First("uid")),
+	}
+	for _, name := range []string{"uid", AttrPrimaryAddress} {
+		for i, value := range e.Values(name) {
+			if i > 0 {
+				m.OtherLogins = append(m.OtherLogins, strings.ToLower(value))
+			}
+		}
 	}
 	for _, alias := range e.Values(AttrAlternativeAddress) {
 		m.Aliases = append(m.Aliases, strings.ToLower(alias))
@@ -76,7 +86,7 @@ func (m Mailbox) Names() []string {
 	if m.Primary.IsZero() {
 		return nil
 	}
-	names := append([]string{m.Primary.String()}, m.Aliases...)
+	names := slices.Concat([]string{m.Primary.String()}, m.Aliases, m.OtherLogins)
 	if m.Login != "" {
 		names = append(names, m.Login, m.Login+"@"+m.Primary.Domain)
 	}
@@ -84,7 +94,7 @@ func (m Mailbox) Names() []string {
 	return slices.Compact(names)
 }
 
-// Logins are the names by which the user logs in, and nobody else: the primary address and the uid.
+// Logins are the names by which the user logs in, and nobody else: the primary address and the uid, with all their values.
 func (m Mailbox) Logins() []string {
 	var names []string
 	if !m.Primary.IsZero() {
@@ -92,6 +102,11 @@ func (m Mailbox) Logins() []string {
 	}
 	if m.Login != "" && m.Login != m.Primary.String() {
 		names = append(names, m.Login)
+	}
+	for _, name := range m.OtherLogins {
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
 	}
 	return names
 }

@@ -220,16 +220,26 @@ func sides(c schema.Change, s Settings) (old, new *User, err error) {
 	return old, new, err
 }
 
-// parse returns an entry as a user, nil when it is none; with an error it is what could be read.
+// parse returns an entry as a user, nil when it is none; with an error it is what could be read: without an address, when that
+// is none, the names by which the directory finds the entry all the same.
 func parse(e *schema.Entry, s Settings) (*User, error) {
 	if !schema.IsMailbox(e) {
 		return nil, nil
 	}
-	m, err := schema.ParseMailbox(e)
-	if err != nil {
-		return nil, err
+	m, bad := schema.ParseMailbox(e)
+	if bad != nil {
+		m = schema.Mailbox{
+			UUID: e.UUID, DN: e.DN, HomeServer: strings.ToLower(e.First(schema.AttrHomeServer)),
+			OtherLogins: slices.Concat(e.Values("uid"), e.Values(schema.AttrPrimaryAddress)),
+		}
+		for i, name := range m.OtherLogins {
+			m.OtherLogins[i] = strings.ToLower(name)
+		}
 	}
 	a, err := schema.ParseAccount(e, s.Lockout)
+	if bad != nil {
+		err = bad
+	}
 	return &User{m, a, e.First(schema.AttrEntryCSN)}, err
 }
 

@@ -27,8 +27,10 @@ type Settings struct {
 
 // here reports whether the user's mail is on this host: nobody else logs in here.
 func (s Settings) here(u *User) bool {
-	return u != nil && !u.Primary.IsZero() && (u.HomeServer == "" || u.HomeServer == s.Host)
+	return u != nil && !u.Primary.IsZero() && s.home(u)
 }
+
+func (s Settings) home(u *User) bool { return u.HomeServer == "" || u.HomeServer == s.Host }
 
 // Plan is what a change asks for.
 type Plan struct {
@@ -51,16 +53,17 @@ type Plan struct {
 func NewPlan(old, new *User, s Settings, now time.Time) Plan {
 	was, is := s.here(old), s.here(new)
 	var p Plan
-	if !was && !is {
+	// An address that we refuse may be one that the directory finds: it gets nobody past the block.
+	if is || new != nil && new.Primary.IsZero() && s.home(new) {
+		p.Access, _ = new.Account.At(now)
+	}
+	if !was && !is && p.Access == schema.Open {
 		return p
 	}
 	for _, u := range []*User{old, new} {
 		if u != nil {
-			p.Flush = append(p.Flush, u.Names()...)
+			p.Flush = append(append(p.Flush, u.Names()...), u.Logins()...)
 		}
-	}
-	if is {
-		p.Access, _ = new.Account.At(now)
 	}
 	if p.Access != schema.Open {
 		p.Block = slices.DeleteFunc(new.Logins(), func(name string) bool {

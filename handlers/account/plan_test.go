@@ -63,6 +63,13 @@ func TestPlan(t *testing.T) {
 		{"another password", anna, entry(1, "anna", "anna@x.test", "pwdChangedTime", "20261124120000Z"), Plan{Flush: all, Kick: primary}},
 		{"expires later", anna, entry(1, "anna", "anna@x.test", "krb5ValidEnd", "20261124120001Z"), Plan{Flush: all}},
 		{
+			"disabled with an address that is none", anna, entry(1, "anna", "an/na@x.test", "shadowExpire", "1"),
+			Plan{
+				Access: schema.Disabled, Block: []string{"anna", "an/na@x.test"}, Flush: []string{"a@x.test", "an/na@x.test", "anna", "anna@x.test"},
+				Kick: primary, Ends: true,
+			},
+		},
+		{
 			"a name that would be two lines, or a comment", nil, entry(1, "x\nroot", "#anna@x.test", "shadowExpire", "1"),
 			Plan{
 				Access: schema.Disabled, Block: []string{}, Flush: []string{"#anna@x.test", "x\nroot", "x\nroot@x.test"},
@@ -77,5 +84,25 @@ func TestPlan(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// TestBlockAllNames proves that whoever has several names is kept out by each of them.
+func TestBlockAllNames(t *testing.T) {
+	e := schema.NewEntry(
+		schema.UUID{1}, "uid=anna",
+		schema.Attribute{Name: "objectClass", Values: []string{schema.ClassMail}},
+		schema.Attribute{Name: "uid", Values: []string{"anna", "Anna2"}},
+		schema.Attribute{Name: schema.AttrPrimaryAddress, Values: []string{"anna@x.test", "A.Anna@x.test"}},
+		schema.Attribute{Name: "shadowExpire", Values: []string{"1"}},
+	)
+	s := Settings{Host: host}
+	u, err := parse(e, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"anna@x.test", "anna", "anna2", "a.anna@x.test"}
+	if diff := cmp.Diff(want, NewPlan(nil, u, s, clock).Block); diff != "" {
+		t.Error(diff)
 	}
 }
