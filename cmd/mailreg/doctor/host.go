@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -42,11 +43,17 @@ func services(s *Snapshot) []Finding {
 		case !service.Running && somewhere && s.Root == "/":
 			found = append(found, problem("start it with its config below /etc/"+service.Name,
 				"a %s runs on this host, but not with the files that are generated", service.Name))
-		case !service.Running:
+		case !service.Running && (service.Name != "saslauthd" || asksSASL(s)):
 			found = append(found, warning("start "+service.Unit, "%s does not run", service.Name))
 		}
 	}
 	return found
+}
+
+// asksSASL reports whether a server has saslauthd check passwords.
+func asksSASL(s *Snapshot) bool {
+	return !s.View.Bool("mail/postfix/dovecot_sasl") ||
+		slices.ContainsFunc(s.Status.Services, func(other registry.ServiceStatus) bool { return other.Name == "cyrus" && other.Running })
 }
 
 // descriptors reports a server that will refuse clients before its own limits do.
