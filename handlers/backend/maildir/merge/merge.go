@@ -46,7 +46,9 @@ func (m *merger) directory(source, target *confine.Dir) error {
 			err = m.subscriptions(source, target)
 		case name == "tmp" || rebuilt(name):
 		case m.foreign && personal(name):
-			m.left++
+			if !same(source, target, name) {
+				m.left++
+			}
 		default:
 			err = m.other(source, target, name)
 		}
@@ -62,7 +64,7 @@ func (m *merger) directory(source, target *confine.Dir) error {
 func rebuilt(name string) bool {
 	return name == ".mailreg-owner" || name == ".mailreg-welcome" || name == "last-login" || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
 		strings.HasPrefix(name, "dovecot.index") || strings.HasPrefix(name, "dovecot.list.index") ||
-		strings.HasPrefix(name, "dovecot-uid") || strings.HasPrefix(name, ".mailreg-tmp")
+		strings.HasPrefix(name, "dovecot-uid") || strings.HasPrefix(name, ".mailreg-tmp") || strings.HasSuffix(name, ".svbin")
 }
 
 // personal tells the files that take effect in a directory by lying there: rights of others to a folder, and the script that
