@@ -34,6 +34,7 @@ go test -count=1 -timeout 30m ./tests/live -run '^Test(Rename|Swap)UnderLoad$' -
 
 echo "== mail moves to another home server under load, and while servers die"
 go test -count=1 -timeout 30m ./tests/transfer -run '^(TestUnderLoad|TestKilled)$' -transfer.all -transfer.messages 10000 -transfer.rounds 12
+go test -count=1 -timeout 30m ./tests/transfer -run '^TestDrain$' -transfer.drains 10
 
 echo "== a slow handler with much before it"
 go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000
