@@ -5,7 +5,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -67,7 +67,7 @@ func NewPlan(old, new *User, s Settings, now time.Time) Plan {
 	}
 	if p.Access != schema.Open {
 		p.Block = slices.DeleteFunc(new.Logins(), func(name string) bool {
-			return !dovecot.Listable(name) // no Dovecot takes such a name at a login
+			return !backend.Listable(name) // no Dovecot takes such a name at a login
 		})
 	}
 	p.Ends = !is || p.Access != schema.Open

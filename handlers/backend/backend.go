@@ -3,6 +3,8 @@
 package backend
 
 import (
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/schema"
@@ -104,4 +106,24 @@ type Restored struct {
 	Path string
 	// Left is the number of files that stay where the store was: the home has others of their names, or another owner.
 	Left int
+}
+
+// Box is the state of a mailbox: an inbox or a folder of a user.
+type Box struct {
+	Messages    uint32 `json:"messages"`
+	UIDNext     uint32 `json:"uidnext"`
+	UIDValidity uint32 `json:"uidvalidity"`
+	// Modseq grows with every change.
+	Modseq uint64 `json:"modseq"`
+}
+
+// ErrAgain says that a copy of a store has to be repeated: something has changed while it was made.
+var ErrAgain = errors.New("the mailbox has changed meanwhile")
+
+// Listable reports whether a name can stand in a table that tells a mail server of users: the fields are separated by colons or
+// tabs, and a line of its own is what any control character could begin.
+func Listable(name string) bool {
+	return name != "" && !strings.HasPrefix(name, "#") && !strings.ContainsFunc(name, func(r rune) bool {
+		return r <= ' ' || r == ':' || r == 0x7f
+	})
 }

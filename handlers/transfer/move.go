@@ -4,7 +4,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -77,7 +77,7 @@ type Move struct {
 	FrozenAt time.Time     `json:"frozen_at,omitzero"`
 	Freeze   time.Duration `json:"freeze,omitempty"`
 	// Boxes are the source's mailboxes as they were when the target was asked to open.
-	Boxes map[string]dovecot.Box `json:"boxes,omitempty"`
+	Boxes map[string]backend.Box `json:"boxes,omitempty"`
 }
 
 // closed reports whether mail and logins get a temporary error.
@@ -116,7 +116,7 @@ func (m *Move) clone() Move {
 func (m *Move) listed() []string {
 	names := []string{m.Address.String()}
 	for _, name := range m.Names {
-		if dovecot.Listable(name) && !slices.Contains(names, name) {
+		if backend.Listable(name) && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
 	}

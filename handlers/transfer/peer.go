@@ -15,7 +15,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -39,7 +39,7 @@ type answer struct {
 	// Here says that the target's replica has the user at home there, under the address.
 	Here bool `json:"here,omitempty"`
 	// Boxes are the mailboxes of the copy, where they were asked for.
-	Boxes map[string]dovecot.Box `json:"boxes,omitempty"`
+	Boxes map[string]backend.Box `json:"boxes,omitempty"`
 	// Error is why it cannot be done, "" when it has been.
 	Error string `json:"error,omitempty"`
 }
@@ -136,7 +136,7 @@ func (p *peer) read(response *http.Response) (answer, error) {
 	return a, nil
 }
 
-// tunnel opens a way to the other host's doveadm for one copy.
+// tunnel opens a way to the other host's mail server for one copy.
 func (p *peer) tunnel(ctx context.Context, uuid schema.UUID, add bool) (net.Conn, error) {
 	conn, err := p.dial(ctx)
 	if err != nil {
@@ -165,7 +165,7 @@ func (p *peer) tunnel(ctx context.Context, uuid schema.UUID, add bool) (net.Conn
 	return conn, conn.SetDeadline(time.Time{})
 }
 
-// readHead reads the head of an answer and not a byte more: what follows is doveadm's.
+// readHead reads the head of an answer and not a byte more: what follows is the copy's.
 func readHead(conn net.Conn) (string, error) {
 	var head bytes.Buffer
 	one := make([]byte, 1)

@@ -34,7 +34,7 @@ func (s *Service) Run(ctx context.Context) error {
 	return tasks.Wait()
 }
 
-// resume brings the tables in line with the disk, and Dovecot with the tables.
+// resume brings the mail server in line with the disk.
 func (s *Service) resume(ctx context.Context) error {
 	set, err := s.settings()
 	if err != nil {
@@ -52,7 +52,7 @@ func (s *Service) resume(ctx context.Context) error {
 	for _, m := range append(values(s.out), values(s.in)...) {
 		names = append(names, m.listed()...)
 	}
-	_, err = writeTables(s.tables, values(s.out), values(s.in))
+	_, err = s.mover.Show(values(s.out), values(s.in))
 	s.flush, s.stale = names, len(names) > 0
 	return err
 }
@@ -71,7 +71,7 @@ func (s *Service) serveAlways(ctx context.Context) error {
 	}
 }
 
-// tell makes Dovecot forget what the tables have changed, and the mail server its routes.
+// tell makes the mail server go by what it was shown, and forget its routes.
 func (s *Service) tell(ctx context.Context) error {
 	var routed time.Time
 	tick := time.NewTicker(250 * time.Millisecond)

@@ -11,7 +11,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strconv"
 	"time"
 
@@ -107,8 +106,8 @@ func (s *Service) obey(ctx context.Context, o order, do func(context.Context, or
 	return do(ctx, o, address)
 }
 
-// pass leads a copy to the doveadm of this host. A backup is let in only as long as nothing but copies has reached its
-// target, and "sync" only after that.
+// pass leads a copy to the mail server of this host. One that makes equal is let in only as long as nothing but copies has reached its
+// target, and one that adds only after that.
 func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
 	uuid, err := schema.ParseUUID(r.PathValue("uuid"))
 	if err != nil {
@@ -124,11 +123,10 @@ func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusConflict)
 		return fmt.Errorf("the mail is %s here", m.State)
 	}
-	var dialer net.Dialer
-	near, err := dialer.DialContext(r.Context(), "unix", filepath.Join(s.cfg.Root, "run/dovecot/doveadm-server"))
+	near, err := s.mover.Near(r.Context(), s.called(r.Context(), m).String())
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
-		return fmt.Errorf("reaching doveadm: %w", err)
+		return fmt.Errorf("reaching the mail server: %w", err)
 	}
 	taken, ok := w.(http.Hijacker)
 	if !ok {
@@ -146,7 +144,7 @@ func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	defer context.AfterFunc(r.Context(), func() { _ = conn.Close() })()
-	s.lead(conn, buffered.Reader, near, s.called(r.Context(), m).String())
+	lead(conn, buffered.Reader, near)
 	return nil
 }
 
@@ -160,31 +158,12 @@ func (s *Service) called(ctx context.Context, m Move) schema.Address {
 	return m.Address
 }
 
-// lead joins a copy with doveadm, when it is one of the user.
-func (s *Service) lead(conn net.Conn, from *bufio.Reader, near net.Conn, user string) {
+// lead joins a copy with the mail server.
+func lead(conn net.Conn, from *bufio.Reader, near Near) {
 	_ = conn.SetDeadline(time.Time{}) // fails only for a connection that has gone
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
 		_, _ = conn.Close(), near.Close()
 		return
 	}
-	join(conn, &guarded{from: from, to: near, user: user}, near, nil)
-}
-
-// guarded reads a copy from another host; its first lines have to be those of a copy of the user.
-type guarded struct {
-	from *bufio.Reader
-	to   io.Writer
-	user string
-	past bool
-}
-
-// Read returns what comes after the first lines, which it has passed on itself.
-func (g *guarded) Read(p []byte) (int, error) {
-	if !g.past {
-		if err := forUser(g.from, g.to, g.user); err != nil {
-			return 0, err
-		}
-		g.past = true
-	}
-	return g.from.Read(p)
+	near.Join(conn, from)
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -19,7 +18,7 @@ import (
 // Name is what the package is called in the log.
 const Name = "transfer"
 
-// Backend is what a move needs of the spool and of Dovecot here.
+// Backend is what a move needs of the keeper of stores here.
 type Backend interface {
 	Place(ctx context.Context, owner schema.UUID, hints ...schema.Address) (string, bool, error)
 	HasMail(ctx context.Context, owner schema.UUID, hints ...schema.Address) (bool, error)
@@ -38,8 +37,10 @@ type Config struct {
 	Root string
 	// View reads the registry as it is now.
 	View func() (*registry.View, error)
-	// Backend opens the spool and the Dovecot of this host.
+	// Backend opens the spool and the mail server of this host.
 	Backend func() (Backend, error)
+	// Mover has the mail server copy and keep users out; Dovecot's when nil.
+	Mover Mover
 	// Lookup returns the mail user of an entry as the replica has it, nil when there is none.
 	Lookup func(ctx context.Context, uuid schema.UUID) (*schema.Mailbox, error)
 	// Reroute makes the mail server forget the routes that it remembers.
@@ -54,13 +55,12 @@ type Config struct {
 type Service struct {
 	cfg     Config
 	journal journal
-	tables  *dovecot.Tables
-	doveadm *dovecot.Doveadm
+	mover   Mover
 	keys    keyring
 	tunnels tunnels
 	lines   lines
 
-	// mu guards what follows, and the writing of journal and tables.
+	// mu guards what follows, and the writing of the journal.
 	mu      sync.Mutex
 	loaded  bool
 	out, in map[schema.UUID]*Move
@@ -71,7 +71,7 @@ type Service struct {
 	sent    map[schema.UUID]*atomic.Int64
 	// away are the hosts that cannot be reached.
 	away map[string]trouble
-	// flush are names whose answers Dovecot is to forget once it has seen the tables; stale says that routes are.
+	// flush are names for which what the mail server was shown is to take effect; stale says that routes are to be forgotten.
 	flush []string
 	stale bool
 	// wake is told that there is something to do.
@@ -100,8 +100,11 @@ func New(cfg Config) *Service {
 	if cfg.Moved == nil {
 		cfg.Moved = func(time.Duration) {}
 	}
+	if cfg.Mover == nil {
+		cfg.Mover = NewDovecot(cfg.Root, cfg.Backend)
+	}
 	return &Service{
-		cfg: cfg, journal: journal{cfg.Root}, tables: dovecot.NewTables(cfg.Root), doveadm: dovecot.NewDoveadm(cfg.Root),
+		cfg: cfg, journal: journal{cfg.Root}, mover: cfg.Mover,
 		troubles: map[track]trouble{}, running: map[track]bool{}, away: map[string]trouble{}, wake: make(chan struct{}, 1),
 	}
 }
@@ -147,7 +150,7 @@ func (s *Service) get(d Direction, uuid schema.UUID) (Move, bool) {
 // errGone says that a move has ended while a step of it was made.
 var errGone = errors.New("the move has ended meanwhile")
 
-// update changes a move and brings it to the disk, then to the tables. The change may refuse by an error.
+// update changes a move and brings it to the disk, then to the mail server. The change may refuse by an error.
 func (s *Service) update(d Direction, uuid schema.UUID, change func(m *Move) error) (Move, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -169,7 +172,7 @@ func (s *Service) update(d Direction, uuid schema.UUID, change func(m *Move) err
 	return next.clone(), s.put(d, &next)
 }
 
-// put brings a move to the disk and the tables. The caller has the lock.
+// put brings a move to the disk and to the mail server. The caller has the lock.
 func (s *Service) put(d Direction, m *Move) error {
 	if err := s.journal.save(d, m); err != nil {
 		return err
@@ -178,7 +181,7 @@ func (s *Service) put(d Direction, m *Move) error {
 	return s.show(m.listed())
 }
 
-// drop ends a move. It goes from the tables first: should a crash follow, the file brings it back into both.
+// drop ends a move. The mail server hears of it first: should a crash follow, the file brings it back into both.
 func (s *Service) drop(d Direction, uuid schema.UUID) error {
 	return s.dropIf(d, uuid, func(*Move) bool { return true })
 }
@@ -199,9 +202,9 @@ func (s *Service) dropIf(d Direction, uuid schema.UUID, still func(*Move) bool) 
 	return s.journal.remove(d, uuid)
 }
 
-// show brings the tables in line, and notes the names for the next flush.
+// show brings the mail server in line, and notes the names for the next flush.
 func (s *Service) show(names []string) error {
-	changed, err := writeTables(s.tables, values(s.out), values(s.in))
+	changed, err := s.mover.Show(values(s.out), values(s.in))
 	if err != nil {
 		return err
 	}
@@ -228,16 +231,9 @@ func (s *Service) nudge() {
 	}
 }
 
-// effective waits until Dovecot has seen the tables as they are, and makes it forget what it knew of the names before.
+// effective waits until the mail server goes by what it was shown, and makes it forget what it knew of the names before.
 func (s *Service) effective(ctx context.Context, names []string) error {
-	if err := s.tables.AfterTurn(ctx); err != nil {
-		return err
-	}
-	b, err := s.cfg.Backend()
-	if err != nil {
-		return err
-	}
-	return b.Flush(ctx, names...)
+	return s.mover.Effective(ctx, names)
 }
 
 // settings are read anew for each step.

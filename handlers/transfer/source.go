@@ -6,11 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"sync/atomic"
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 )
 
 const (
@@ -159,14 +159,10 @@ func (l *leg) pass(ctx context.Context, add bool) (time.Duration, error) {
 func (l *leg) copyOnce(ctx context.Context, add bool, sent *atomic.Int64) error {
 	l.progress(l.m.UUID, sent)
 	defer l.progress(l.m.UUID, nil)
-	g, err := l.openGate(ctx, l.peer, l.m.UUID, add, sent)
-	if err != nil {
-		return err
-	}
-	err = l.doveadm.Copy(ctx, l.m.Address, g.path, add)
-	if far := g.close(); far != nil {
-		return fmt.Errorf("copying to %s: %w", l.m.Peer, far)
-	}
+	err := l.mover.Copy(ctx, Pass{
+		Move: l.m, Add: add, Sent: sent,
+		Far: func() (net.Conn, error) { return l.peer.tunnel(ctx, l.m.UUID, add) },
+	})
 	if err != nil {
 		return fmt.Errorf("copying to %s: %w", l.m.Peer, err)
 	}
@@ -187,7 +183,7 @@ func (l *leg) freeze(ctx context.Context) error {
 }
 
 func (l *leg) freezeWithin(ctx context.Context) error {
-	if err := l.tables.BeforeTurn(ctx); err != nil {
+	if err := l.mover.Imminent(ctx); err != nil {
 		return err
 	}
 	if err := l.to(Frozen, func(m *Move) { m.FrozenAt = time.Now().UTC() }); err != nil {
@@ -203,7 +199,7 @@ func (l *leg) freezeWithin(ctx context.Context) error {
 		return err
 	}
 	// Looked at while sessions end: what one of them still changes makes a difference, and another pass.
-	before, err := l.doveadm.Boxes(ctx, l.m.Address)
+	before, err := l.mover.Boxes(ctx, l.m)
 	if err := errors.Join(err, sleep(ctx, kicked)); err != nil {
 		return err
 	}
@@ -224,8 +220,8 @@ const kicked = 100 * time.Millisecond
 
 // lastPass makes a pass and reports whether the copy equals the mail here, which has not changed since it was looked at before.
 // It returns what is here now.
-func (l *leg) lastPass(ctx context.Context, before map[string]dovecot.Box) (same bool, boxes map[string]dovecot.Box, err error) {
-	if _, err := l.pass(ctx, false); err != nil && !errors.Is(err, dovecot.ErrAgain) {
+func (l *leg) lastPass(ctx context.Context, before map[string]backend.Box) (same bool, boxes map[string]backend.Box, err error) {
+	if _, err := l.pass(ctx, false); err != nil && !errors.Is(err, backend.ErrAgain) {
 		return false, nil, err
 	}
 	copied := make(chan error, 1)
@@ -235,7 +231,7 @@ func (l *leg) lastPass(ctx context.Context, before map[string]dovecot.Box) (same
 		there, err = l.peer.call(ctx, "boxes", l.order())
 		copied <- err
 	}()
-	after, err := l.doveadm.Boxes(ctx, l.m.Address)
+	after, err := l.mover.Boxes(ctx, l.m)
 	if err := errors.Join(err, <-copied); err != nil {
 		return false, nil, err
 	}
@@ -243,7 +239,7 @@ func (l *leg) lastPass(ctx context.Context, before map[string]dovecot.Box) (same
 }
 
 // missing names a mailbox with messages that the copy does not have as it is here, "" when there is none.
-func missing(here, there map[string]dovecot.Box) string {
+func missing(here, there map[string]backend.Box) string {
 	for name, box := range here {
 		other, found := there[name]
 		switch {
@@ -323,7 +319,7 @@ func (l *leg) settle(ctx context.Context) error {
 		return &later{"puts mail off that still comes here", left}
 	}
 	if l.m.Home != "" {
-		boxes, err := l.doveadm.Boxes(ctx, l.m.Address)
+		boxes, err := l.mover.Boxes(ctx, l.m)
 		if err != nil {
 			return err
 		}
@@ -341,7 +337,8 @@ func (l *leg) settle(ctx context.Context) error {
 		if err := l.b.Retire(ctx, away, l.set.remove); err != nil {
 			return err
 		}
-		// First from staying, whose answers Dovecot remembers, and only then from moving: else mail would be taken once more.
+		// First from whom is served, which a mail server remembers, and only then from whom is kept out: else mail would be taken once
+		// more.
 		if err := l.to(Committed, func(m *Move) { m.Home = "" }); err != nil {
 			return err
 		}

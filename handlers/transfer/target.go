@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
@@ -24,7 +23,7 @@ func (s *Service) here(ctx context.Context, uuid schema.UUID, address schema.Add
 	return m.HomeServer == "" || m.HomeServer == set.host, nil
 }
 
-// prepare makes ready for the copy: the place for it, and that doveadm finds that place. Idempotent.
+// prepare makes ready for the copy: the place for it, and that the mail server finds that place. Idempotent.
 func (s *Service) prepare(ctx context.Context, o order, address schema.Address) (answer, error) {
 	here, err := s.here(ctx, o.UUID, address)
 	if err != nil {
@@ -55,8 +54,8 @@ func (s *Service) prepare(ctx context.Context, o order, address schema.Address) 
 	return answer{State: Receiving, Here: here}, nil
 }
 
-// checkName refuses a copy that comes for a user under the address of somebody else: doveadm here would then take the copy for
-// that one's mail. A replica that is behind has caught up at the next try.
+// checkName refuses a copy that comes for a user under the address of somebody else: the mail server here would then take the copy
+// for that one's mail. A replica that is behind has caught up at the next try.
 func (s *Service) checkName(ctx context.Context, uuid schema.UUID, address schema.Address) error {
 	known, err := s.cfg.Lookup(ctx, uuid)
 	if err != nil {
@@ -110,32 +109,24 @@ func (s *Service) receive(ctx context.Context, o order, address schema.Address) 
 	if err != nil {
 		return err
 	}
-	for range 3 { // Dovecot may look a moment late
-		if err := s.effective(ctx, m.listed()); err != nil {
+	for range 3 { // the mail server may look a moment late
+		if err = s.effective(ctx, m.listed()); err != nil {
 			return err
 		}
-		home, err := s.doveadm.Home(ctx, address)
-		if err != nil {
-			return err
-		}
-		if filepath.Clean(home) == place {
-			return nil
-		}
-		err = fmt.Errorf("doveadm looks for the mail of %s in %s, not in %s", address, home, place)
-		if ctx.Err() != nil {
+		if err = s.mover.Receives(ctx, m); err == nil || !errors.Is(err, ErrElsewhere) || ctx.Err() != nil {
 			return err
 		}
 	}
-	return fmt.Errorf("doveadm does not look for the mail of %s in %s: is mail/homeserver/transfer in force here?", address, place)
+	return err
 }
 
 // boxes returns the mailboxes of the copy.
-func (s *Service) boxes(ctx context.Context, o order, address schema.Address) (answer, error) {
+func (s *Service) boxes(ctx context.Context, o order, _ schema.Address) (answer, error) {
 	m, found := s.get(In, o.UUID)
 	if !found || m.State != Receiving || m.ID != o.ID {
 		return answer{State: m.State}, errors.New("there is no copy")
 	}
-	boxes, err := s.doveadm.Boxes(ctx, address)
+	boxes, err := s.mover.Boxes(ctx, m)
 	return answer{State: m.State, Boxes: boxes}, err
 }
 

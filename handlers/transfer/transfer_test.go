@@ -18,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -127,15 +126,15 @@ func TestForUser(t *testing.T) {
 
 // TestMissing decides whether a copy may be opened.
 func TestMissing(t *testing.T) {
-	here := map[string]dovecot.Box{"INBOX": {Messages: 2, UIDNext: 3, UIDValidity: 7, Modseq: 9}, "Empty": {UIDValidity: 1, UIDNext: 1}}
-	copyOf := func(change func(map[string]dovecot.Box)) map[string]dovecot.Box {
-		c := map[string]dovecot.Box{"INBOX": {Messages: 2, UIDNext: 3, UIDValidity: 7, Modseq: 1}}
+	here := map[string]backend.Box{"INBOX": {Messages: 2, UIDNext: 3, UIDValidity: 7, Modseq: 9}, "Empty": {UIDValidity: 1, UIDNext: 1}}
+	copyOf := func(change func(map[string]backend.Box)) map[string]backend.Box {
+		c := map[string]backend.Box{"INBOX": {Messages: 2, UIDNext: 3, UIDValidity: 7, Modseq: 1}}
 		change(c)
 		return c
 	}
-	for want, change := range map[string]func(map[string]dovecot.Box){
-		"":      func(map[string]dovecot.Box) {},
-		"INBOX": func(c map[string]dovecot.Box) { c["INBOX"] = dovecot.Box{Messages: 2, UIDNext: 3, UIDValidity: 8} },
+	for want, change := range map[string]func(map[string]backend.Box){
+		"":      func(map[string]backend.Box) {},
+		"INBOX": func(c map[string]backend.Box) { c["INBOX"] = backend.Box{Messages: 2, UIDNext: 3, UIDValidity: 8} },
 	} {
 		if got := missing(here, copyOf(change)); got != want {
 			t.Errorf("missing %q, want %q", got, want)

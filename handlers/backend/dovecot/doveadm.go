@@ -12,11 +12,9 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
-
-// ErrAgain says that a copy has to be repeated: something has changed while it was made.
-var ErrAgain = errors.New("the mailbox has changed meanwhile")
 
 // ErrNoUser says that Dovecot does not know a user.
 var ErrNoUser = errors.New("no such user for Dovecot")
@@ -48,17 +46,8 @@ func (d *Doveadm) Home(ctx context.Context, user schema.Address) (string, error)
 	return strings.TrimSpace(out), nil
 }
 
-// Box is the state of a mailbox.
-type Box struct {
-	Messages    uint32 `json:"messages"`
-	UIDNext     uint32 `json:"uidnext"`
-	UIDValidity uint32 `json:"uidvalidity"`
-	// Modseq grows with every change.
-	Modseq uint64 `json:"modseq"`
-}
-
 // Boxes returns the mailboxes of a user by name.
-func (d *Doveadm) Boxes(ctx context.Context, user schema.Address) (map[string]Box, error) {
+func (d *Doveadm) Boxes(ctx context.Context, user schema.Address) (map[string]backend.Box, error) {
 	out, err := d.run(ctx, "-f", "tab", "mailbox", "status", "-u", user.String(), "messages uidnext uidvalidity highestmodseq", "*")
 	if err != nil {
 		return nil, err
@@ -67,8 +56,8 @@ func (d *Doveadm) Boxes(ctx context.Context, user schema.Address) (map[string]Bo
 }
 
 // parseBoxes reads a table whose first line names the columns.
-func parseBoxes(out string) (map[string]Box, error) {
-	boxes := map[string]Box{}
+func parseBoxes(out string) (map[string]backend.Box, error) {
+	boxes := map[string]backend.Box{}
 	var columns []string
 	for line := range strings.Lines(out) {
 		fields := strings.Split(strings.TrimRight(line, "\n"), "\t")
@@ -79,7 +68,7 @@ func parseBoxes(out string) (map[string]Box, error) {
 		if len(fields) != len(columns) {
 			return nil, fmt.Errorf("reading the state of mailboxes: %d fields in line %q, not %d", len(fields), line, len(columns))
 		}
-		box, name := Box{}, ""
+		box, name := backend.Box{}, ""
 		for i, column := range columns {
 			n, err := strconv.ParseUint(fields[i], 10, 64)
 			switch column {
@@ -131,7 +120,7 @@ func (d *Doveadm) run(ctx context.Context, args ...string) (string, error) {
 	said := lastWords(stderr.String())
 	switch exit.ExitCode() {
 	case exitDesync:
-		return "", fmt.Errorf("%w (%s)", ErrAgain, said)
+		return "", fmt.Errorf("%w (%s)", backend.ErrAgain, said)
 	case exitNoUser:
 		return "", fmt.Errorf("%w (%s)", ErrNoUser, said)
 	default:

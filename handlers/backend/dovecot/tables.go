@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -130,12 +129,4 @@ func pause(ctx context.Context, d time.Duration) error {
 	case <-time.After(max(0, d)):
 		return nil
 	}
-}
-
-// Listable reports whether a name can stand in a table: the fields are separated by colons, and a line of its own is
-// what any control character could begin.
-func Listable(name string) bool {
-	return name != "" && !strings.HasPrefix(name, "#") && !strings.ContainsFunc(name, func(r rune) bool {
-		return r <= ' ' || r == ':' || r == 0x7f
-	})
 }
