@@ -23,8 +23,9 @@ func newExplainCommand(a *app) *cobra.Command {
 		Use:   "explain ADDRESS|UUID|DN",
 		Short: "Tell all about one mail user: entry, rule, settings, store, and what is pending",
 		Long: `explain shows the directory entry as the daemon knows it, whether a mailbox is wanted on this host and by
-which rule, how far each handler is with it, the stores on this host, and the variables that decide,
-with the layer that each value comes from. Without the daemon it tells what the disk knows.`,
+which rule, how far each handler is with it, the stores on this host, how far the mail is that goes to another host
+or comes from there, and the variables that decide, with the layer that each value comes from. Without the
+daemon it tells what the disk knows.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.explain(c.Context(), args[0]) },
 	}
@@ -49,11 +50,16 @@ func (a *app) explain(ctx context.Context, ref string) error {
 		facts.Behind = status.Reasons
 	}
 	facts.Stores, facts.Spool = a.storesOf(ctx, selection, facts.Known)
+	moves, err := a.moving(ctx)
+	facts.Moves = explain.MovesOf(moves, selection, facts)
+	if len(facts.Moves) > 0 || len(moves) == 0 {
+		facts.OldMoves = err
+	}
 	if facts.Blocked, err = account.Blocked(a.root); err != nil {
 		return err
 	}
 	switch {
-	case len(facts.Known)+len(facts.Stores) > 0:
+	case len(facts.Known)+len(facts.Stores)+len(facts.Moves) > 0:
 	case facts.Daemon != nil:
 		return fmt.Errorf("%w, and no store on this host belongs to %s", facts.Daemon, ref)
 	default:

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/screen"
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/handlers/mailbox"
@@ -33,9 +34,12 @@ type storeJSON struct {
 	UUID    string `json:"uuid"`
 	DN      string `json:"dn"`
 	Address string `json:"address"`
-	// State is live, orphan, unmarked, deleted or quarantined.
+	// State is live, orphan, unmarked, deleted or quarantined; leaving for an owner who is still served here though at home
+	// elsewhere, coming for one without a store whose mail another host has.
 	State string         `json:"state"`
 	Usage *backend.Usage `json:"usage,omitempty"`
+	// Moves tell how far the mail is that goes to another host or comes from there.
+	Moves []control.Move `json:"moves,omitempty"`
 }
 
 // shownJSON is what mailbox show prints beyond that.
@@ -73,7 +77,11 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
+	moves := a.movingOrWarn(ctx)
 	if len(found) == 0 {
+		if coming := movesOf(moves, "", wanted.String()); len(coming) > 0 && coming[0].Direction == "in" {
+			return a.showStore(shownJSON{storeJSON: addMoves(nil, coming)[0], Kept: []keptJSON{}})
+		}
 		return fmt.Errorf("no store on this host has the address %s", wanted)
 	}
 	first, rest := found[0], found[1:]
@@ -83,19 +91,28 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 		selection = control.Selection{UUID: first.UUID.String()}
 	}
 	shown := shownJSON{storeJSON: a.owners(ctx, selection).describe(first), Kept: keptToJSON(rest)}
+	shown.storeJSON = addMoves([]storeJSON{shown.storeJSON}, movesOf(moves, shown.UUID, ""))[0]
 	usage, err := spool.Usage(ctx, first)
 	if err != nil {
 		return err
 	}
 	shown.Messages, shown.Bytes = usage.Messages, usage.Bytes
 	shown.LastMail.Time, shown.LastLogin.Time = usage.LastMail, usage.LastLogin
+	return a.showStore(shown)
+}
+
+// showStore prints what mailbox show has found.
+func (a *app) showStore(shown shownJSON) error {
 	if a.json {
 		return a.printJSON(shown)
 	}
 	a.printf("Address: %s\nState: %s\nUUID: %s\nDN: %s\nPath: %s\nMessages: %d\nBytes: %d\nLast mail: %s\nLast login: %s\n",
 		shown.Address, shown.State, shown.UUID, oneLine(shown.DN), oneLine(shown.Path), shown.Messages, shown.Bytes,
-		moment(usage.LastMail), moment(usage.LastLogin))
-	if len(rest) > 0 {
+		moment(shown.LastMail.Time), moment(shown.LastLogin.Time))
+	for _, m := range shown.Moves {
+		a.printf("Moving: %s\n", screen.Move(m))
+	}
+	if len(shown.Kept) > 0 {
 		a.printf("Kept:\n")
 		a.showKept(shown.Kept)
 	}

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -107,7 +108,10 @@ func (s *site) wants(code int, stdout, stderr string, args ...string) {
 type directory struct {
 	fakeDaemon
 	entries []control.Entry
+	moves   []control.Move
 }
+
+func (d directory) Moves(context.Context) ([]control.Move, error) { return d.moves, nil }
 
 func (d directory) Entries(_ context.Context, s control.Selection) ([]control.Entry, error) {
 	var found []control.Entry
@@ -121,15 +125,23 @@ func (d directory) Entries(_ context.Context, s control.Selection) ([]control.En
 
 func (s *site) serve(entries ...control.Entry) {
 	s.t.Helper()
+	s.serveAll(directory{entries: entries})
+}
+
+// serveAll is serve for a daemon that knows of more; what it returns ends the daemon.
+func (s *site) serveAll(d directory) (stop func()) {
+	s.t.Helper()
 	l, err := server.Listen(filepath.Join(s.root, controlSocket))
 	s.must(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(ctx, l, directory{entries: entries}, slog.New(slog.DiscardHandler)) }()
-	s.t.Cleanup(func() {
+	go func() { done <- server.Serve(ctx, l, d, slog.New(slog.DiscardHandler)) }()
+	stop = sync.OnceFunc(func() {
 		cancel()
 		s.must(<-done)
 	})
+	s.t.Cleanup(stop)
+	return stop
 }
 
 func entryOf(o backend.Owner, home string) control.Entry {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/screen"
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/listener/control"
 )
@@ -20,7 +21,9 @@ func newMailboxListCommand(a *app) *cobra.Command {
 		Use:   "list",
 		Short: "List the stores in place and their owners",
 		Long: `list prints every store of this host. State is live, orphan when no directory entry reaches the store
-from this host, or unmarked when nobody knows its owner. Without the daemon no store is known as orphan.
+from this host, or unmarked when nobody knows its owner; leaving while its owner is served here until the mail
+is on another host, coming (without a store) while another host has the mail. Without the daemon no store is
+known as orphan, and moves are told as the disk has them.
 --usage reads each store for its messages and bytes, for when mail came or went last and when its user
 logged in last. --orphans lists only those that no mail reaches any more, with the time since when they
 have not been used.`,
@@ -42,13 +45,14 @@ func (a *app) mailboxList(ctx context.Context, pick listed) error {
 		return err
 	}
 	owners := a.owners(ctx, control.Selection{})
+	moves := a.movingOrWarn(ctx)
 	all := []storeJSON{}
 	for store, err := range spool.Stores(ctx) {
 		if err != nil {
 			return err
 		}
 		s := owners.describe(store)
-		if pick.orphans && s.State != "orphan" && s.State != "unmarked" {
+		if pick.orphans && s.used() {
 			continue
 		}
 		if pick.usage || pick.orphans {
@@ -60,6 +64,9 @@ func (a *app) mailboxList(ctx context.Context, pick listed) error {
 		}
 		all = append(all, s)
 	}
+	if all = addMoves(all, moves); pick.orphans {
+		all = slices.DeleteFunc(all, storeJSON.used)
+	}
 	slices.SortStableFunc(all, func(x, y storeJSON) int { return cmp.Compare(x.Address, y.Address) })
 	if a.json {
 		return a.printJSON(all)
@@ -68,18 +75,32 @@ func (a *app) mailboxList(ctx context.Context, pick listed) error {
 	return nil
 }
 
-// listRows lays stores out; those that were measured with what they hold.
+// used reports whether mail reaches a store.
+func (s storeJSON) used() bool { return s.State != "orphan" && s.State != "unmarked" }
+
+// listRows lays stores out; those that were measured with what they hold, and how far moves are while there are some.
 func listRows(all []storeJSON, now time.Time) [][]string {
 	rows := [][]string{{"ADDRESS", "UUID", "STATE", "DN"}}
-	if len(all) > 0 && all[0].Usage != nil {
+	measured := slices.ContainsFunc(all, func(s storeJSON) bool { return s.Usage != nil })
+	if measured {
 		rows = [][]string{{"ADDRESS", "UUID", "STATE", "MESSAGES", "BYTES", "LAST MAIL", "LAST LOGIN", "UNUSED", "DN"}}
+	}
+	moving := slices.ContainsFunc(all, func(s storeJSON) bool { return len(s.Moves) > 0 })
+	if moving {
+		rows[0] = append(rows[0], "MOVING")
 	}
 	for _, s := range all {
 		row := []string{s.Address, s.UUID, s.State}
 		if u := s.Usage; u != nil {
 			row = append(row, strconv.Itoa(u.Messages), strconv.FormatInt(u.Bytes, 10), moment(u.LastMail), moment(u.LastLogin), unused(*u, now))
+		} else if measured {
+			row = append(row, "-", "-", "-", "-", "-")
 		}
-		rows = append(rows, append(row, oneLine(s.DN)))
+		row = append(row, oneLine(s.DN))
+		if moving {
+			row = append(row, screen.Moves(s.Moves))
+		}
+		rows = append(rows, row)
 	}
 	return rows
 }

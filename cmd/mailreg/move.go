@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/screen"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -62,23 +63,12 @@ func (a *app) listMoves(ctx context.Context) error {
 	rows := [][]string{{"ADDRESS", "WAY", "HOST", "STATE", "SINCE", "PASSES", "SENT", "REMARK"}}
 	for _, m := range moves {
 		rows = append(rows, []string{
-			m.Address, m.Direction, m.Peer, m.State, moment(m.Since), strconv.Itoa(m.Passes), size10(m.Bytes),
+			m.Address, m.Direction, m.Peer, m.State, moment(m.Since), strconv.Itoa(m.Passes), screen.Bytes(m.Bytes),
 			oneLine(cmp.Or(m.Failing, m.Waiting)),
 		})
 	}
 	a.table(rows)
 	return nil
-}
-
-// size10 prints bytes in the unit that fits.
-func size10(n int64) string {
-	for _, unit := range []string{"B", "kB", "MB", "GB"} {
-		if n < 10_000 {
-			return strconv.FormatInt(n, 10) + " " + unit
-		}
-		n /= 1000
-	}
-	return strconv.FormatInt(n, 10) + " TB"
 }
 
 func (a *app) move(ctx context.Context, address string, o moveOptions) error {
@@ -158,7 +148,7 @@ func (a *app) watchMove(ctx context.Context, address string) error {
 			a.printf("%s: over\n", address)
 			return nil
 		}
-		line := fmt.Sprintf("%s: %s, %d passes, %s sent", address, now.State, now.Passes, size10(now.Bytes))
+		line := fmt.Sprintf("%s: %s, %d passes, %s sent", address, now.State, now.Passes, screen.Bytes(now.Bytes))
 		if remark := cmp.Or(now.Failing, now.Waiting); remark != "" {
 			line += "; " + oneLine(remark)
 		}

@@ -4,10 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/mailreg/mailreg/handlers/backend/confine"
+	"github.com/mailreg/mailreg/handlers/transfer/ledger"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -17,9 +17,7 @@ const maxFile = 16 << 20
 // journal keeps the moves on the disk: var/lib/mailreg/transfer/{out,in}/<uuid>.json below the root.
 type journal struct{ root string }
 
-func (j journal) dir(d Direction) string {
-	return filepath.Join(j.root, "var/lib/mailreg/transfer", string(d))
-}
+func (j journal) dir(d Direction) string { return ledger.Dir(j.root, string(d)) }
 
 // open opens the folder of a direction, made when it is missing.
 func (j journal) open(d Direction) (*confine.Dir, error) {
@@ -72,7 +70,7 @@ func (j journal) load(d Direction) (map[schema.UUID]*Move, error) {
 	}
 	all := map[schema.UUID]*Move{}
 	for _, name := range names {
-		if !strings.HasSuffix(name, ".json") || strings.HasPrefix(name, ".") {
+		if !strings.HasSuffix(name, ledger.Suffix) || strings.HasPrefix(name, ".") {
 			continue
 		}
 		data, err := dir.Read(name, maxFile)
@@ -88,4 +86,4 @@ func (j journal) load(d Direction) (map[schema.UUID]*Move, error) {
 	return all, nil
 }
 
-func fileName(uuid schema.UUID) string { return uuid.String() + ".json" }
+func fileName(uuid schema.UUID) string { return uuid.String() + ledger.Suffix }

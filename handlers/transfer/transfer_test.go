@@ -19,6 +19,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/handlers/transfer/ledger"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -243,6 +244,10 @@ func TestIntents(t *testing.T) {
 	after, _ := again.get(Out, uuid)
 	if before.ID == "" || before.ID != after.ID || after.Former != j.From || after.Home != "/home/anna" {
 		t.Errorf("on the disk: %+v, want %+v", after, before)
+	}
+	told, err := ledger.Read(root) // what the command line knows while the daemon is away
+	if must(err); len(told) != 1 || told[0].Direction != "out" || told[0].UUID != uuid || told[0].Peer != j.Peer || told[0].State != "copying" || told[0].Entered.IsZero() {
+		t.Errorf("told of it: %+v", told)
 	}
 	table, err := os.ReadFile(filepath.Join(root, "var/lib/mailreg/dovecot/staying"))
 	if err != nil || strings.Count(string(table), "\n") != 2 {

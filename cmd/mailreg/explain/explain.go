@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/mailreg/mailreg/cmd/mailreg/screen"
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/listener/control"
@@ -29,6 +30,9 @@ type Facts struct {
 	// Stores are the stores on this host, Spool is why they could not be looked at.
 	Stores []Store
 	Spool  error
+	// Moves are those of the entries and stores; OldMoves says that they are told as the disk has them, nil when the daemon told.
+	Moves    []control.Move
+	OldMoves error
 	// Blocked are the names that this host refuses at a login, by entry; Now is the time, that of the clock when zero.
 	Blocked map[schema.UUID][]string
 	Now     time.Time
@@ -50,6 +54,8 @@ type Report struct {
 	Entries  []Entry   `json:"entries"`
 	Settings []Setting `json:"settings"`
 	Stores   []Store   `json:"stores"`
+	// Moves tell how far the mail is that goes to another host or comes from there.
+	Moves []control.Move `json:"moves,omitempty"`
 	// Unknown says what could not be asked, and what follows from that.
 	Unknown []string `json:"unknown"`
 }
@@ -82,7 +88,7 @@ var keys = []string{
 
 // Explain makes the report.
 func Explain(f Facts) Report {
-	r := Report{Entries: []Entry{}, Settings: []Setting{}, Stores: append([]Store{}, f.Stores...), Unknown: []string{}}
+	r := Report{Entries: []Entry{}, Settings: []Setting{}, Stores: append([]Store{}, f.Stores...), Moves: f.Moves, Unknown: []string{}}
 	if f.Daemon != nil {
 		r.Unknown = append(r.Unknown, fmt.Sprintf("%v: what the directory says and what is pending is not known", f.Daemon))
 	}
@@ -92,12 +98,19 @@ func Explain(f Facts) Report {
 	if f.Spool != nil {
 		r.Unknown = append(r.Unknown, fmt.Sprintf("the stores could not be looked at: %v", f.Spool))
 	}
+	if f.OldMoves != nil {
+		r.Unknown = append(r.Unknown, f.OldMoves.Error())
+	}
 	for _, known := range f.Known {
 		r.Entries = append(r.Entries, wanted(known, f))
 	}
 	for i, store := range r.Stores {
-		if f.Daemon == nil && store.State == "live" && !slices.ContainsFunc(r.Entries, store.reachedFrom) {
-			r.Stores[i].State = "orphan" // as in mailbox list
+		switch { // as in mailbox list
+		case f.Daemon != nil || store.State != "live" || slices.ContainsFunc(r.Entries, store.reachedFrom):
+		case slices.ContainsFunc(f.Moves, store.leaves):
+			r.Stores[i].State = "leaving"
+		default:
+			r.Stores[i].State = "orphan"
 		}
 	}
 	for _, key := range keys {
@@ -164,6 +177,9 @@ func (r Report) Lines() []string {
 		for _, h := range e.Handlers {
 			add("Handler %s: %s", h.Name, state(h, e.Entry.DN))
 		}
+	}
+	for _, m := range r.Moves {
+		add("Moving: %s", screen.Move(m))
 	}
 	for _, s := range r.Stores {
 		add("Store: %s", s.describe())

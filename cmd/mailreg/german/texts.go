@@ -135,12 +135,13 @@ umschrieben. Mit --json ist es ein Objekt, das "mailreg set --file" wieder liest
 	{"Tell all about one mail user: entry, rule, settings, store, and what is pending", "Sagt alles über einen Mail-Benutzer: Eintrag, Regel, Einstellungen, Postfach, und was aussteht"},
 	{
 		`explain shows the directory entry as the daemon knows it, whether a mailbox is wanted on this host and by
-which rule, how far each handler is with it, the stores on this host, and the variables that decide,
-with the layer that each value comes from. Without the daemon it tells what the disk knows.`,
+which rule, how far each handler is with it, the stores on this host, how far the mail is that goes to another host
+or comes from there, and the variables that decide, with the layer that each value comes from. Without the
+daemon it tells what the disk knows.`,
 		`explain zeigt den Eintrag des Verzeichnisses, wie ihn der Dienst kennt, ob nach welcher Regel ein Postfach auf
-diesem Rechner sein soll, wie weit jeder Handler damit ist, die Postfächer auf diesem Rechner und die
-Variablen, die entscheiden, mit der Ebene, aus der jeder Wert kommt. Ohne den Dienst sagt es, was auf der
-Platte steht.`,
+diesem Rechner sein soll, wie weit jeder Handler damit ist, die Postfächer auf diesem Rechner, wie weit die Mail
+ist, die zu einem anderen Rechner geht oder von dort kommt, und die Variablen, die entscheiden, mit der Ebene,
+aus der jeder Wert kommt. Ohne den Dienst sagt es, was auf der Platte steht.`,
 	},
 	{"Fill in a template in the peer's syntax: stdin to stdout", "Füllt eine Vorlage in der Syntax des Vorbilds aus: von stdin nach stdout"},
 	{
@@ -276,13 +277,17 @@ alle Schlüssel darunter (KEY/...). Geheimnisse werden als solche gezeigt; ihre 
 	{"List the stores in place and their owners", "Nennt die Postfächer an ihrem Platz und wem sie gehören"},
 	{
 		`list prints every store of this host. State is live, orphan when no directory entry reaches the store
-from this host, or unmarked when nobody knows its owner. Without the daemon no store is known as orphan.
+from this host, or unmarked when nobody knows its owner; leaving while its owner is served here until the mail
+is on another host, coming (without a store) while another host has the mail. Without the daemon no store is
+known as orphan, and moves are told as the disk has them.
 --usage reads each store for its messages and bytes, for when mail came or went last and when its user
 logged in last. --orphans lists only those that no mail reaches any more, with the time since when they
 have not been used.`,
 		`list gibt jedes Postfach dieses Rechners aus. Der Zustand ist live, orphan, wenn kein Eintrag des
-Verzeichnisses es von diesem Rechner aus erreicht, oder unmarked, wenn niemand weiß, wem es gehört. Ohne den
-Dienst ist von keinem bekannt, ob es orphan ist. --usage liest aus jedem Postfach, wie viele Nachrichten und
+Verzeichnisses es von diesem Rechner aus erreicht, oder unmarked, wenn niemand weiß, wem es gehört;
+leaving, solange der Benutzer hier bedient wird, bis die Mail auf einem anderen Rechner ist, coming (ohne Postfach),
+solange ein anderer Rechner die Mail hat. Ohne den Dienst ist von keinem bekannt, ob es orphan ist, und Umzüge
+werden so berichtet, wie sie auf der Platte stehen. --usage liest aus jedem Postfach, wie viele Nachrichten und
 Bytes es enthält, wann zuletzt Mail kam oder ging und wann sich der Benutzer zuletzt angemeldet hat.
 --orphans nennt nur die, die keine Mail mehr erreicht, und wie lange sie nicht benutzt wurden.`,
 	},
