@@ -74,6 +74,7 @@ func checks() []check {
 		{"spool", "the spool is where it was", nothing, spool},
 		{"layout", "no store is named by its address", theSettings, layout},
 		{"backend", "nothing else serves the spool", nothing, backend},
+		{"network-disk", "no spool lies on a network file system that its server does not expect", theSettings, networkDisks},
 		{"disk", "there is room on the disks", nothing, disks},
 		{"daemon", "the daemon is in step with the directory", nothing, daemon},
 		{"directory", "the directory server can be followed well", theDaemon, directory},

@@ -160,6 +160,16 @@ var cases = []struct {
 			{Path: "/nofiles", Free: 1 << 40, Total: 1 << 41, FreeFiles: 10, Files: 1000},
 		}
 	}, []string{"problem disk: /full is full: 1 MiB", "warning disk: /low is nearly full: 500 MiB", "problem disk: /nofiles is full"}},
+	{"network file systems", "", "", func(s *Snapshot) {
+		s.Status.Services = append(s.Status.Services, registry.ServiceStatus{Name: "dovecot", Enabled: true}, registry.ServiceStatus{Name: "cyrus", Enabled: true})
+		for _, path := range []string{"/var/spool/dovecot", "/var/spool/cyrus", "/var/spool/postfix"} {
+			s.Disks = append(s.Disks, Disk{Path: path, Free: 1 << 40, Total: 1 << 41, Network: true})
+		}
+	}, []string{"warning network-disk: /var/spool/dovecot lies on a network", "problem network-disk: Cyrus's spool /var/spool/cyrus lies on"}},
+	{"index apart from the network", "mail/dovecot/location/separate_index: yes\n", "", func(s *Snapshot) {
+		s.Status.Services = append(s.Status.Services, registry.ServiceStatus{Name: "dovecot", Enabled: true})
+		s.Disks = []Disk{{Path: "/var/spool/dovecot", Free: 1 << 40, Total: 1 << 41, Network: true}}
+	}, nil},
 	{"daemon down", "", "", func(s *Snapshot) { s.Daemon.Err = errors.New("it does not answer") }, []string{"warning daemon: it does not answer"}},
 	{"daemon", "", "", func(s *Snapshot) {
 		s.Daemon.Status = control.Status{Reasons: []string{"source: down"}, Notes: []string{"handler bad is left out"}, Held: 3, Handlers: []control.HandlerStatus{{Name: "mailbox", Parked: 2}, {Name: "domain"}}}

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -48,7 +49,7 @@ func Gather(ctx context.Context, h Host) *Snapshot {
 		s.MainCF = string(data)
 	}
 	s.gatherSpool()
-	for _, path := range []string{"/etc/mailreg", "/var/lib/mailreg", "/var/spool/dovecot", "/var/spool/postfix"} {
+	for _, path := range []string{"/etc/mailreg", "/var/lib/mailreg", "/var/spool/dovecot", "/var/spool/cyrus", "/var/spool/postfix"} {
 		s.gatherDisk(under(s.Root, path))
 	}
 	s.Running = running("/proc")
@@ -186,7 +187,10 @@ func (s *Snapshot) gatherDisk(path string) {
 	}
 	if err == nil {
 		size := uint64(st.Bsize)
-		s.Disks = append(s.Disks, Disk{Path: path, Free: st.Bavail * size, Total: st.Blocks * size, FreeFiles: st.Ffree, Files: st.Files})
+		s.Disks = append(s.Disks, Disk{
+			Path: path, Free: st.Bavail * size, Total: st.Blocks * size, FreeFiles: st.Ffree, Files: st.Files,
+			Network: slices.Contains([]uint32{unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC}, uint32(st.Type)),
+		})
 	}
 }
 

@@ -114,6 +114,24 @@ func backend(s *Snapshot) []Finding {
 	return []Finding{problem("mailreg set mail/mailbox/backend=auto, or stop Dovecot", "the backend of mailboxes is maildir, but: %v", s.Spool.Served)}
 }
 
+// networkDisks reports spools on NFS and the like: Cyrus does not support them, Dovecot wants to be told, and each user must
+// be served by one host only.
+func networkDisks(s *Snapshot) []Finding {
+	var found []Finding
+	for _, d := range s.Disks {
+		switch name := filepath.Base(d.Path); {
+		case !d.Network:
+		case name == "cyrus" && s.enabled("cyrus"):
+			found = append(found, problem("move the spool to a local disk", "Cyrus's spool %s lies on a network file system, where its locks do not hold", d.Path))
+		case name == "dovecot" && s.enabled("dovecot") && !s.View.Bool("mail/dovecot/location/separate_index") &&
+			!(s.View.Bool("mail/dovecot/process/mmap_disable") && s.View.String("mail/dovecot/process/mail_fsync") == "always"):
+			found = append(found, warning("mailreg set mail/dovecot/process/mmap_disable=yes mail/dovecot/process/mail_fsync=always, or mail/dovecot/location/separate_index=yes",
+				"%s lies on a network file system: Dovecot's index files break there without help", d.Path))
+		}
+	}
+	return found
+}
+
 // disks reports file systems that are full or nearly so. Ratios alone would cry wolf on a large disk, sizes on a small one.
 func disks(s *Snapshot) []Finding {
 	const gib = 1 << 30

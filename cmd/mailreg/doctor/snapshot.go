@@ -73,6 +73,8 @@ type Disk struct {
 	Path string
 	// Free and Total are bytes, FreeFiles and Files inodes; no Files means that the file system does not count them.
 	Free, Total, FreeFiles, Files uint64
+	// Network reports whether it is that of another host (NFS, SMB), where locks and mmap do not hold between hosts.
+	Network bool
 }
 
 // Daemon is what the daemon says.
