@@ -23,7 +23,7 @@ func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.Dif
 		if err != nil {
 			return result, err
 		}
-		workers = []*worker{w}
+		workers = l.with(w)
 	}
 	pick, err := selection.New(r.Selection)
 	if err != nil {
@@ -58,6 +58,17 @@ func (l *Listener) Diff(ctx context.Context, r control.DiffRequest) (control.Dif
 		err = l.repair(&result)
 	}
 	return result, err
+}
+
+// with returns a worker and those of the companions of its handler.
+func (l *Listener) with(w *worker) []*worker {
+	workers := []*worker{w}
+	for _, other := range l.workers {
+		if companion, ok := other.handler.(Companion); ok && companion.Beside() == w.name {
+			workers = append(workers, other)
+		}
+	}
+	return workers
 }
 
 // drift scans the directory and returns in what the replica differs from it; nothing when it cannot be scanned.

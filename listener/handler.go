@@ -131,6 +131,12 @@ type Inspector interface {
 	Inspect(ctx context.Context, acknowledged *schema.Entry) ([]schema.Difference, error)
 }
 
+// Companion is an Inspector that looks after a part of what people know as another handler's.
+type Companion interface {
+	// Beside names that one: whoever compares it with the mail server has this one compared as well.
+	Beside() string
+}
+
 // Surveyor is an Inspector whose target may hold what none of its entries accounts for.
 type Surveyor interface {
 	// Survey finds that, and changes nothing. What it names with a UUID goes by Apply of a change that has no sides.

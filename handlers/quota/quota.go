@@ -26,6 +26,8 @@ type Server interface {
 	AfterTurn(ctx context.Context) error
 	// Flush makes Dovecot forget what it knows about users.
 	Flush(ctx context.Context, users ...string) error
+	// Fields returns what Dovecot says of a user, nothing when it has nothing to say.
+	Fields(ctx context.Context, user string) (map[string]string, error)
 }
 
 // Config is what the handler works with.
@@ -46,6 +48,8 @@ type Handler struct {
 	// known are the entries as they were acknowledged, cut to what a plan reads; noted are their changes until Flush, nil for one
 	// that is gone.
 	known, noted map[schema.UUID]*schema.Entry
+	// again are the names of users whose entries came again as they were: Dovecot is to look at them anew whatever it knows.
+	again []string
 	// told are the quotas that Dovecot was told; nil in the beginning.
 	told map[string]int64
 }
@@ -104,15 +108,30 @@ func (h *Handler) Apply(_ context.Context, c schema.Change) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.noted[c.UUID] = cut(c.New)
+	if c.Old != nil && c.New != nil && cut(c.Old).Equal(cut(c.New)) {
+		h.again = append(h.again, names(c.New)...)
+	}
 	return nil
+}
+
+// names returns the names under which Dovecot may know a mail user, none for another entry.
+func names(e *schema.Entry) []string {
+	if !schema.IsMailbox(e) {
+		return nil
+	}
+	m, err := schema.ParseMailbox(e)
+	if err != nil {
+		return nil
+	}
+	return m.Names()
 }
 
 // Flush brings the table in line. What was noted is forgotten also when that fails: the listener applies each entry again.
 func (h *Handler) Flush(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	noted := h.noted
-	h.noted = map[schema.UUID]*schema.Entry{}
+	noted, again := h.noted, h.again
+	h.noted, h.again = map[schema.UUID]*schema.Entry{}, nil
 	if len(noted) == 0 {
 		return nil
 	}
@@ -120,7 +139,7 @@ func (h *Handler) Flush(ctx context.Context) error {
 	for uuid, e := range noted {
 		next[uuid] = e
 	}
-	return h.bring(ctx, next)
+	return h.bring(ctx, next, again)
 }
 
 // Reconcile brings the table in line with all entries.
@@ -131,18 +150,15 @@ func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]
 	for e := range entries {
 		next[e.UUID] = cut(e)
 	}
-	return h.bring(ctx, next)
+	return h.bring(ctx, next, nil)
 }
 
-// bring tells Dovecot what entries say, and remembers them once that is done.
-func (h *Handler) bring(ctx context.Context, next map[schema.UUID]*schema.Entry) error {
+// bring tells Dovecot what entries say, and remembers them once that is done. It is to look at some names again in any case.
+func (h *Handler) bring(ctx context.Context, next map[schema.UUID]*schema.Entry, again []string) error {
 	maps.DeleteFunc(next, func(_ schema.UUID, e *schema.Entry) bool { return e == nil })
-	host, err := h.host()
+	host, err := h.recollect()
 	if err != nil {
 		return err
-	}
-	if h.told == nil {
-		h.told = Plan(maps.Values(h.known), host)
 	}
 	quotas := Plan(maps.Values(next), host)
 	written, err := h.cfg.Server.Write(Table, Lines(quotas), true)
@@ -153,11 +169,22 @@ func (h *Handler) bring(ctx context.Context, next map[schema.UUID]*schema.Entry)
 	if len(changed) == 0 && written { // by a call whose end nobody has seen
 		changed = slices.Sorted(maps.Keys(quotas))
 	}
-	if err := h.forget(ctx, changed); err != nil {
+	changed = append(changed, again...)
+	slices.Sort(changed)
+	if err := h.forget(ctx, slices.Compact(changed)); err != nil {
 		return err
 	}
 	h.known, h.told = next, quotas
 	return nil
+}
+
+// recollect sees to it that what Dovecot was told is known, and returns the name of the host.
+func (h *Handler) recollect() (host string, err error) {
+	host, err = h.host()
+	if err == nil && h.told == nil {
+		h.told = Plan(maps.Values(h.known), host)
+	}
+	return host, err
 }
 
 // manyNames is from how many names on everything is flushed instead.

@@ -18,6 +18,15 @@ type server struct {
 	table []string
 	calls []string
 	fail  bool
+	// fields are what it says of each user.
+	fields map[string]map[string]string
+}
+
+func (s *server) Fields(_ context.Context, user string) (map[string]string, error) {
+	if s.fail {
+		return nil, errors.New("down")
+	}
+	return s.fields[user], nil
 }
 
 func (s *server) Write(_ string, lines []string, _ bool) (bool, error) {
@@ -70,15 +79,73 @@ func TestPlan(t *testing.T) {
 	}
 }
 
+// open makes a registry for the host me.x.test.
+func open(t *testing.T, set ...registry.Assignment) *registry.Registry {
+	t.Helper()
+	reg := registry.Open(t.TempDir())
+	set = append(set, registry.Assignment{Key: "hostname", Value: "me"}, registry.Assignment{Key: "domainname", Value: "x.test"})
+	if _, err := reg.Change(t.Context(), registry.Edit{Layer: registry.Normal, Set: set}); err != nil {
+		t.Fatal(err)
+	}
+	return reg
+}
+
+// TestInspect compares with what both releases of Dovecot say, and what is to be done about a difference is done.
+func TestInspect(t *testing.T) {
+	s := &server{fields: map[string]map[string]string{}}
+	h := New(Config{View: open(t, registry.Assignment{Key: "mail/dovecot/quota/default", Value: "3"}).View, Server: s})
+	anna, ben := user(2, "anna", schema.AttrUserQuota, "5"), user(3, "ben", schema.AttrPolicyReference, "cn=q,dc=x")
+	carl, dora := user(4, "carl"), user(5, "dora", schema.AttrHomeServer, "other.x.test", schema.AttrUserQuota, "5")
+	odd := user(6, "odd", schema.AttrUserQuota, "5M")
+	h.Recall(slices.Values([]*schema.Entry{policy("7"), anna, ben, carl, dora, odd}))
+	for _, c := range []struct {
+		who        *schema.Entry
+		key, value string
+		want, have string
+	}{
+		{anna, "quota_storage_size", "5M", "", ""},
+		{anna, "quota_storage_size", "6M", "5", "6"},
+		{anna, "mailreg_quota", "5", "", ""},
+		{anna, "home", "/x", "5", "3"},
+		{anna, "", "", "", ""}, // a user that Dovecot does not know
+		{ben, "mailreg_quota", "7", "", ""},
+		{ben, "home", "/x", "7", "3"},
+		{carl, "home", "/x", "", ""},
+		{carl, "quota_storage_size", "3M", "", ""},
+		{carl, "mailreg_quota", "007", "3", "7"},
+		{dora, "mailreg_quota", "9", "", ""},
+		{odd, "mailreg_quota", "5M", "", ""},
+		{odd, "quota_storage_size", "0M", "", ""},
+		{odd, "quota_storage_size", "1M", "0", "1"},
+		{policy("7"), "home", "/x", "", ""},
+	} {
+		clear(s.fields)
+		if c.key != "" {
+			s.fields[c.who.First(schema.AttrPrimaryAddress)] = map[string]string{c.key: c.value}
+		}
+		var want []schema.Difference
+		if c.want+c.have != "" {
+			want = []schema.Difference{{What: "quota in MB", Want: c.want, Have: c.have}}
+		}
+		if found, err := h.Inspect(t.Context(), c.who); err != nil || !slices.Equal(found, want) {
+			t.Errorf("%s %s=%s: %v, %v, want %v", c.who.DN, c.key, c.value, found, err, want)
+		}
+	}
+	s.table = []string{"ben@x.test:::::::userdb_mailreg_quota=7", "ben:::::::userdb_mailreg_quota=7"}
+	slices.Sort(s.table)
+	if err := errors.Join(h.Apply(t.Context(), schema.Change{UUID: anna.UUID, Old: anna, New: anna}), h.Flush(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"anna anna@x.test"}; !slices.Equal(s.calls, want) {
+		t.Errorf("flushed %q, want %q", s.calls, want)
+	}
+}
+
 // TestHandler applies changes, some of them twice, and starts anew in between: who has another quota is flushed, and nobody
 // else.
 func TestHandler(t *testing.T) {
-	root := t.TempDir()
 	s := &server{}
-	reg := registry.Open(root)
-	if _, err := reg.Change(t.Context(), registry.Edit{Layer: registry.Normal, Set: []registry.Assignment{{Key: "hostname", Value: "me"}, {Key: "domainname", Value: "x.test"}}}); err != nil {
-		t.Fatal(err)
-	}
+	reg := open(t)
 	h := New(Config{View: reg.View, Server: s})
 	all := map[schema.UUID]*schema.Entry{}
 	step := func(e *schema.Entry, flushed ...string) {

@@ -3,9 +3,12 @@ package mailbox_test
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/emersion/go-imap/v2"
+	"github.com/emersion/go-imap/v2/imapclient"
+	"github.com/emersion/go-sasl"
 
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -37,6 +40,15 @@ func TestCyrus(t *testing.T) {
 				if got := limit(t, host, "anna.b@example.test"); got != map[string]int64{"5": 5120, "10": 10240}[megabytes] {
 					t.Errorf("with a quota of %s MB the limit is %d KB", megabytes, got)
 				}
+			}
+			spoilLimit(t, host, "user/anna.b@example.test", 1)
+			r := host.Run("listener", "diff", "mailbox", "--repair")
+			if !strings.Contains(r.Stdout, `quota in KB: want "0", have "1"`) {
+				t.Errorf("a wrong quota is not found: %s", r)
+			}
+			host.Wait()
+			if got := limit(t, host, "anna.b@example.test"); got != 0 {
+				t.Errorf("after the repair the limit is %d KB", got)
 			}
 			want := []string{"INBOX/Entwürfe", "INBOX/Ham", "INBOX/Projekte/Alt", "INBOX/Spam"}
 			if got := subscribed(t, host, "anna.b@example.test"); !slices.Equal(got, want) {
@@ -138,4 +150,20 @@ func limit(t *testing.T, host *harness.Host, user string) int64 {
 		return root.Resources[imap.QuotaResourceStorage].Limit
 	}
 	return 0
+}
+
+// spoilLimit sets the quota of a mailbox as an administrator may.
+func spoilLimit(t *testing.T, host *harness.Host, mailbox string, kb int64) {
+	t.Helper()
+	admin, err := imapclient.DialInsecure(host.Cyrus.IMAP, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	if err := admin.Authenticate(sasl.NewPlainClient("", harness.CyrusAdmin, harness.Password)); err != nil {
+		t.Fatal(err)
+	}
+	if err := admin.SetQuota(mailbox, map[imap.QuotaResourceType]int64{imap.QuotaResourceStorage: kb}).Wait(); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -219,29 +219,56 @@ func (c *Client) Held(ctx context.Context, name schema.Address) (held bool, err 
 	return held, err
 }
 
-// lookUp asks the authentication service for a user as a delivery does: "USER ID NAME FIELD ..." is one, NAME being the
-// mailbox's.
+// Fields returns what Dovecot's user databases say of a name, through the cache as at a login: by the name of each field its
+// value. There are none of a name that it does not know, nor while no Dovecot runs.
+func (c *Client) Fields(ctx context.Context, name string) (fields map[string]string, err error) {
+	if len(sendable([]string{name})) == 0 {
+		return nil, nil
+	}
+	err = c.whenRunning(ctx, func(ctx context.Context) error {
+		answer, err := c.find(ctx, name, "doveadm")
+		if err != nil || len(answer) == 0 {
+			return err
+		}
+		fields = map[string]string{}
+		for _, field := range answer[1:] {
+			key, value, _ := strings.Cut(field, "=")
+			fields[key] = unescape(value)
+		}
+		return nil
+	})
+	return fields, err
+}
+
+// lookUp asks for a user as a delivery does.
 func (c *Client) lookUp(ctx context.Context, name string) (bool, error) {
+	answer, err := c.find(ctx, name, "lmtp")
+	return len(answer) > 0 && answer[0] == name, err
+}
+
+// find asks the authentication service for a user as a service of Dovecot does: "USER ID NAME FIELD ..." is one, NAME being
+// the mailbox's. It returns that and the fields, nothing when there is none.
+func (c *Client) find(ctx context.Context, name, service string) ([]string, error) {
 	d, err := c.dial(ctx, "auth-master")
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	defer d.close()
-	answer, err := d.exchange("VERSION\t1\t0\nUSER\t1\t"+name+"\tservice=lmtp", func(line string) bool {
+	answer, err := d.exchange("VERSION\t1\t0\nUSER\t1\t"+name+"\tservice="+service, func(line string) bool {
 		verb, _, _ := strings.Cut(line, "\t")
 		return verb == "USER" || verb == "NOTFOUND" || verb == "FAIL"
 	})
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	fields := strings.Split(answer, "\t")
 	switch {
 	case fields[0] == "FAIL":
-		return false, fmt.Errorf("looking up %s: %w (%q)", name, errRefused, answer)
+		return nil, fmt.Errorf("looking up %s: %w (%q)", name, errRefused, answer)
 	case fields[0] == "NOTFOUND" || len(fields) < 3:
-		return false, nil
+		return nil, nil
 	default:
-		return fields[2] == name, nil
+		return fields[2:], nil
 	}
 }
 
