@@ -44,6 +44,8 @@ type Config struct {
 	Staging bool
 	// Mover moves mail between hosts. Nil: none is moved.
 	Mover Mover
+	// Stores is asked for mail stores. Nil: who wants to know of them sees them without.
+	Stores StoreKeeper
 	// Advise looks at the directory server for what its administrator should change. Nil: it is not looked at.
 	Advise func(context.Context) ([]control.Advice, error)
 	// Audit says when the replica is compared with the whole directory. Nil: never by the clock.

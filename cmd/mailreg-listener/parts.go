@@ -48,6 +48,7 @@ type parts struct {
 	source *provider.Source
 	asker  *probe.Probe
 
+	cyrus     cyrus.Host // one for all who ask it
 	transfers *transfer.Service
 	mailboxes *mailbox.Handler
 	fetching  *fetchmail.Handler // nil when no mail is fetched
@@ -101,11 +102,10 @@ func (p *parts) findDirectory(context.Context) (err error) {
 
 // makeListener makes the handlers, the listener that drives them, and what looks at it.
 func (p *parts) makeListener(context.Context) (err error) {
-	server := new(cyrus.Host)
 	p.mailboxes = mailbox.New(mailbox.Config{
 		Root: p.root, View: p.reg.View, Transfer: p.transfers, Logger: p.logger,
 		Cyrus: func(view *registry.View) mailbox.CyrusBackend {
-			return server.Backend(cyrus.FromSettings(p.root, view, p.logger))
+			return p.cyrus.Backend(cyrus.FromSettings(p.root, view, p.logger))
 		},
 	})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
@@ -138,6 +138,7 @@ func (p *parts) makeListener(context.Context) (err error) {
 		Staging:     p.set.staging,
 		Advise:      p.advise,
 		Mover:       mover{p},
+		Stores:      storesOfCyrus{p},
 		FlushQuiet:  flushQuiet,
 		Observer:    p.outlook,
 		Backup:      p.state.Make,

@@ -191,14 +191,14 @@ func (a *app) proposeAbsent(ctx context.Context, _ string) []string {
 	return status.Absent
 }
 
-// proposeStores proposes the addresses of the stores in place: they are known without the daemon.
+// proposeStores proposes the addresses of the stores in place: those of Cyrus the daemon knows alone.
 func (a *app) proposeStores(ctx context.Context, typed string) []string {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return nil
 	}
 	var all []string
-	for store, err := range spool.Stores(ctx) {
+	for store, err := range stores.Stores(ctx) {
 		if err != nil {
 			break
 		}
@@ -221,11 +221,11 @@ func (a *app) proposeMoves(ctx context.Context, typed string) []string {
 }
 
 func (a *app) proposeKept(ctx context.Context, _ string) []string {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return nil
 	}
-	kept, _ := spool.Kept(ctx) // none of a spool that cannot be read
+	kept, _ := stores.Kept(ctx) // none of a spool that cannot be read
 	var all []string
 	for _, s := range kept {
 		all = append(all, s.ID+"\t"+stateShown(s.State, string(s.Cause))+" "+oneLine(s.Address))

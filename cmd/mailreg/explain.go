@@ -12,7 +12,6 @@ import (
 	"github.com/mailreg/mailreg/cmd/mailreg/explain"
 	"github.com/mailreg/mailreg/handlers/account"
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -93,7 +92,7 @@ func selectionOf(ref string) (control.Selection, error) {
 // storesOf finds the stores of entries: by the addresses that they have, had or are asked by, and the kept ones by their
 // owners as well. Only when nobody knows an address are all stores looked at.
 func (a *app) storesOf(ctx context.Context, s control.Selection, known []control.Explanation) ([]explain.Store, error) {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +103,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 		}
 		found := explain.Store{Store: store}
 		var err error
-		found.Usage, err = spool.Usage(ctx, store)
+		found.Usage, err = stores.Usage(ctx, store)
 		all = append(all, found)
 		return err
 	}
@@ -114,7 +113,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 		if err != nil {
 			continue // no store can have it
 		}
-		found, err := spool.Find(ctx, address)
+		found, err := stores.Find(ctx, address)
 		for _, store := range found {
 			err = errors.Join(err, add(store))
 		}
@@ -122,7 +121,7 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 			return all, err
 		}
 	}
-	return all, eachOf(ctx, spool, len(addresses) == 0, func(store backend.Store) error {
+	return all, eachOf(ctx, stores, len(addresses) == 0, func(store backend.Store) error {
 		if owners[store.UUID.String()] {
 			return add(store)
 		}
@@ -131,15 +130,15 @@ func (a *app) storesOf(ctx context.Context, s control.Selection, known []control
 }
 
 // eachOf calls do for each store that was moved aside, and for those in place as well when these are wanted.
-func eachOf(ctx context.Context, spool *maildir.Spool, inPlace bool, do func(backend.Store) error) error {
+func eachOf(ctx context.Context, from stores, inPlace bool, do func(backend.Store) error) error {
 	if inPlace {
-		for store, err := range spool.Stores(ctx) {
+		for store, err := range from.Stores(ctx) {
 			if err = errors.Join(err, do(store)); err != nil {
 				return err
 			}
 		}
 	}
-	kept, err := spool.Kept(ctx)
+	kept, err := from.Kept(ctx)
 	for _, store := range kept {
 		err = errors.Join(err, do(store))
 	}

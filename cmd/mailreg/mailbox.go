@@ -9,7 +9,6 @@ import (
 
 	"github.com/mailreg/mailreg/cmd/mailreg/screen"
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
@@ -47,6 +46,8 @@ type shownJSON struct {
 	storeJSON
 	Messages int   `json:"messages"`
 	Bytes    int64 `json:"bytes"`
+	// Quota is how many bytes the store may hold, where the server limits it by itself.
+	Quota int64 `json:"quota,omitempty"`
 	// LastMail is when a message came or went last, LastLogin when its user logged in last.
 	LastMail  control.Moment `json:"last_mail"`
 	LastLogin control.Moment `json:"last_login"`
@@ -54,18 +55,9 @@ type shownJSON struct {
 	Kept []keptJSON `json:"kept"`
 }
 
-// spool opens the spool of this root as the settings describe it.
-func (a *app) spool() (*maildir.Spool, error) {
-	view, err := a.view()
-	if err != nil {
-		return nil, err
-	}
-	return maildir.Open(mailbox.SpoolConfig(a.root, view, nil))
-}
-
 // mailboxShow tells of the store in place, or of the newest one that was moved aside when there is none.
 func (a *app) mailboxShow(ctx context.Context, address string) error {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return err
 	}
@@ -73,7 +65,7 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	found, err := spool.Find(ctx, wanted)
+	found, err := stores.Find(ctx, wanted)
 	if err != nil {
 		return err
 	}
@@ -92,11 +84,11 @@ func (a *app) mailboxShow(ctx context.Context, address string) error {
 	}
 	shown := shownJSON{storeJSON: a.owners(ctx, selection).describe(first), Kept: keptToJSON(rest)}
 	shown.storeJSON = addMoves([]storeJSON{shown.storeJSON}, movesOf(moves, shown.UUID, ""))[0]
-	usage, err := spool.Usage(ctx, first)
+	usage, err := stores.Usage(ctx, first)
 	if err != nil {
 		return err
 	}
-	shown.Messages, shown.Bytes = usage.Messages, usage.Bytes
+	shown.Messages, shown.Bytes, shown.Quota = usage.Messages, usage.Bytes, usage.Quota
 	shown.LastMail.Time, shown.LastLogin.Time = usage.LastMail, usage.LastLogin
 	return a.showStore(shown)
 }
@@ -109,6 +101,9 @@ func (a *app) showStore(shown shownJSON) error {
 	a.printf("Address: %s\nState: %s\nUUID: %s\nDN: %s\nPath: %s\nMessages: %d\nBytes: %d\nLast mail: %s\nLast login: %s\n",
 		shown.Address, shown.State, shown.UUID, oneLine(shown.DN), oneLine(shown.Path), shown.Messages, shown.Bytes,
 		moment(shown.LastMail.Time), moment(shown.LastLogin.Time))
+	if shown.Quota > 0 {
+		a.printf("Quota: %d\n", shown.Quota)
+	}
 	for _, m := range shown.Moves {
 		a.printf("Moving: %s\n", screen.Move(m))
 	}

@@ -40,23 +40,27 @@ have not been used.`,
 type listed struct{ usage, orphans bool }
 
 func (a *app) mailboxList(ctx context.Context, pick listed) error {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return err
+	}
+	var found []backend.Store
+	for store, err := range stores.Stores(ctx) {
+		if err != nil {
+			return err
+		}
+		found = append(found, store)
 	}
 	owners := a.owners(ctx, control.Selection{})
 	moves := a.movingOrWarn(ctx)
 	all := []storeJSON{}
-	for store, err := range spool.Stores(ctx) {
-		if err != nil {
-			return err
-		}
+	for _, store := range found {
 		s := owners.describe(store)
 		if pick.orphans && s.used() {
 			continue
 		}
 		if pick.usage || pick.orphans {
-			usage, err := spool.Usage(ctx, store)
+			usage, err := stores.Usage(ctx, store)
 			if err != nil {
 				return err
 			}

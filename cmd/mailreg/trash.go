@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/mailreg/mailreg/handlers/backend"
-	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -91,15 +90,15 @@ func (a *app) showKept(kept []keptJSON) {
 }
 
 func (a *app) trashList(ctx context.Context) error {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return err
 	}
-	stores, err := spool.Kept(ctx)
+	all, err := stores.Kept(ctx)
 	if err != nil {
 		return err
 	}
-	kept := keptToJSON(stores)
+	kept := keptToJSON(all)
 	if a.json {
 		return a.printJSON(kept)
 	}
@@ -108,7 +107,7 @@ func (a *app) trashList(ctx context.Context) error {
 }
 
 func (a *app) trashRestore(ctx context.Context, ref, as string) error {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return err
 	}
@@ -121,11 +120,11 @@ func (a *app) trashRestore(ctx context.Context, ref, as string) error {
 	id := ref // an id has no @ in it
 	if address, err := schema.ParseAddress(ref); err == nil {
 		asked = address
-		if id, err = a.keptOf(ctx, spool, address); err != nil {
+		if id, err = a.keptOf(ctx, stores, address); err != nil {
 			return err
 		}
 	}
-	restored, err := spool.Restore(ctx, id, asked, target)
+	restored, err := stores.Restore(ctx, id, asked, target)
 	if err != nil {
 		return err
 	}
@@ -140,13 +139,13 @@ func (a *app) trashRestore(ctx context.Context, ref, as string) error {
 }
 
 // keptOf returns the id of the one store that an address has among those moved aside. Several are listed.
-func (a *app) keptOf(ctx context.Context, spool *maildir.Spool, address schema.Address) (string, error) {
-	stores, err := spool.Kept(ctx)
+func (a *app) keptOf(ctx context.Context, from stores, address schema.Address) (string, error) {
+	all, err := from.Kept(ctx)
 	if err != nil {
 		return "", err
 	}
 	var matching []backend.Store
-	for _, s := range stores {
+	for _, s := range all {
 		if s.Address == address.String() {
 			matching = append(matching, s)
 		}
@@ -164,7 +163,7 @@ func (a *app) keptOf(ctx context.Context, spool *maildir.Spool, address schema.A
 
 // trashPurge prints what is gone also when something else could not be removed.
 func (a *app) trashPurge(ctx context.Context, ids []string, all bool) error {
-	spool, err := a.spool()
+	stores, err := a.stores()
 	if err != nil {
 		return err
 	}
@@ -173,11 +172,11 @@ func (a *app) trashPurge(ctx context.Context, ids []string, all bool) error {
 	case all && len(ids) > 0:
 		return usagef("purge takes --all or IDs, not both")
 	case all:
-		removed, err = spool.Empty(ctx)
+		removed, err = stores.Empty(ctx)
 	case len(ids) > 0:
-		removed, err = spool.PurgeIDs(ctx, ids...)
+		removed, err = stores.PurgeIDs(ctx, ids...)
 	default:
-		removed, err = spool.Purge(ctx)
+		removed, err = stores.Purge(ctx)
 	}
 	if a.json && err == nil {
 		return a.printJSON(append([]string{}, removed...))

@@ -95,6 +95,8 @@ type Store struct {
 type Usage struct {
 	Messages int   `json:"messages"`
 	Bytes    int64 `json:"bytes"`
+	// Quota is how many bytes it may hold, 0 for no limit, or where its keeper has no limits of its own.
+	Quota int64 `json:"quota,omitempty"`
 	// LastMail is when a message came or went last, LastLogin when its user logged in last; zero when that is not known.
 	LastMail  time.Time `json:"last_mail,omitzero"`
 	LastLogin time.Time `json:"last_login,omitzero"`

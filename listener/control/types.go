@@ -47,6 +47,12 @@ type API interface {
 	// Moves returns the users on their way from or to other hosts, the oldest first; Move steers one.
 	Moves(ctx context.Context) ([]Move, error)
 	Move(ctx context.Context, r MoveRequest) error
+	// Stores returns mail stores that only the daemon can ask for, StoreUsage what one of them holds.
+	Stores(ctx context.Context, q StoreQuery) ([]Store, error)
+	StoreUsage(ctx context.Context, s StoreName) (StoreUsage, error)
+	// RestoreStore puts back a store that was moved aside, PurgeStores removes such stores.
+	RestoreStore(ctx context.Context, r RestoreRequest) (RestoreResult, error)
+	PurgeStores(ctx context.Context, r PurgeRequest) (PurgeResult, error)
 }
 
 // Status is the daemon's state.

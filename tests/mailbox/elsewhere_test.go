@@ -16,13 +16,13 @@ import (
 // event matrix (peer-mail §4.4) that TestMatrix, whose people all have mail here, cannot have.
 func TestElsewhere(t *testing.T) {
 	for _, kind := range kinds() {
-		if kind.backend == "cyrus" {
-			continue // mailbox list, by which this test sees, knows stores that are files
-		}
 		for _, remove := range []string{"no", "yes"} {
+			if kind.backend == "cyrus" && (kind.layout == "bookworm") != (remove == "no") {
+				continue // the releases differ in nothing that this is about
+			}
 			t.Run(fmt.Sprintf("%s/%s/delete=%s", kind.backend, kind.layout, remove), func(t *testing.T) {
 				t.Parallel()
-				e := &elsewhere{t: t, layout: kind.layout, remove: remove, uuids: map[string]string{}}
+				e := &elsewhere{kind: kind, t: t, remove: remove, uuids: map[string]string{}}
 				e.host = harness.NewHost(t, kind.config("mail/dovecot/mailbox/delete="+remove, "mailreg/guard/count=0"))
 				e.play()
 			})
@@ -32,10 +32,12 @@ func TestElsewhere(t *testing.T) {
 
 // elsewhere is a host and its people by uid.
 type elsewhere struct {
-	t              *testing.T
-	host           *harness.Host
-	layout, remove string
-	uuids          map[string]string
+	kind
+
+	t      *testing.T
+	host   *harness.Host
+	remove string
+	uuids  map[string]string
 }
 
 func (e *elsewhere) add(uid, local, home string) {
@@ -95,7 +97,11 @@ func (e *elsewhere) play() {
 	e.want("late", "live late")
 	e.want("far")
 	e.want("nomad", "live nomad2")
-	e.want("guest", "live guest")
+	if e.backend == "cyrus" { // no Cyrus host is the home of who names none
+		e.want("guest")
+	} else {
+		e.want("guest", "live guest")
+	}
 
 	// Away with another address, and back with it: the mail is there again.
 	e.set("nomad", "nomad3", other)

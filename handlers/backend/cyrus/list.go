@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/emersion/go-imap/v2"
-
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -97,40 +95,6 @@ func (b *Backend) Find(ctx context.Context, a schema.Address) ([]backend.Store, 
 		}
 	}
 	return stores, nil
-}
-
-// Usage returns the messages of a store in all folders, and their bytes. When it was used last Cyrus does not tell.
-func (b *Backend) Usage(ctx context.Context, st backend.Store) (u backend.Usage, err error) {
-	w, err := b.begin(ctx)
-	if err != nil {
-		return u, err
-	}
-	defer w.end()
-	folders, err := w.folders(st.Place)
-	if err != nil {
-		return u, err
-	}
-	err = w.as(st.Place, func(s *session) error {
-		prefix, err := personal(s)
-		if err != nil {
-			return err
-		}
-		names := []string{"INBOX"}
-		for _, mailbox := range folders {
-			name, _ := folderName(st.Place, mailbox)
-			names = append(names, prefix+name)
-		}
-		for _, name := range names {
-			data, err := s.Status(name, &imap.StatusOptions{NumMessages: true, Size: true}).Wait()
-			if err != nil {
-				return err
-			}
-			u.Messages += int(*data.NumMessages)
-			u.Bytes += *data.Size
-		}
-		return nil
-	})
-	return u, err
 }
 
 // Inspect tells how the owner's store differs from what Ensure would leave: no store, another address, another owner.

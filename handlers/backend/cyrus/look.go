@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -133,20 +134,12 @@ func (w *work) firstStore() error {
 	if w.host.record != nil {
 		return nil
 	}
-	var stored *imapclient.GetMetadataData
-	err := w.do(func(s *session) (err error) {
-		stored, err = s.GetMetadata("", []string{comment}, nil).Wait()
+	stored, err := w.readFirst()
+	if err != nil || stored != nil {
+		w.host.record = stored
 		return err
-	})
-	if err != nil {
-		return fmt.Errorf("reading the time of the first store: %w", err)
 	}
-	var r record
-	if value := stored.Entries[comment]; value != nil && json.Unmarshal(*value, &r) == nil && r.Version == 1 && !r.Time.IsZero() {
-		w.host.record = &r
-		return nil
-	}
-	r = record{Version: 1, Time: w.cfg.Now().UTC().Truncate(time.Second)}
+	r := record{Version: 1, Time: w.cfg.Now().UTC().Truncate(time.Second)}
 	data, _ := json.Marshal(r)
 	err = w.change("noting the time of the first store", "", func(s *session) error {
 		return s.SetMetadata("", map[string]*[]byte{comment: &data}).Wait()
@@ -157,16 +150,38 @@ func (w *work) firstStore() error {
 	return err
 }
 
-// born returns when a mailbox was made: Cyrus makes its UIDVALIDITY of that.
+// readFirst returns what firstStore has recorded, nil when that is nothing.
+func (w *work) readFirst() (*record, error) {
+	var stored *imapclient.GetMetadataData
+	err := w.do(func(s *session) (err error) {
+		stored, err = s.GetMetadata("", []string{comment}, nil).Wait()
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the time of the first store: %w", err)
+	}
+	var r record
+	if value := stored.Entries[comment]; value != nil && json.Unmarshal(*value, &r) == nil && r.Version == 1 && !r.Time.IsZero() {
+		return &r, nil
+	}
+	return nil, nil
+}
+
+// born returns when an inbox or a shared folder was made: Cyrus makes its UIDVALIDITY of that, which the user may read.
 func (w *work) born(mailbox string) (at time.Time, err error) {
+	ask := func(s *session, name string) error {
+		data, err := s.Status(name, &imap.StatusOptions{UIDValidity: true}).Wait()
+		if err == nil {
+			at = time.Unix(int64(data.UIDValidity), 0)
+		}
+		return err
+	}
+	if strings.HasPrefix(mailbox, "user/") {
+		err = w.as(mailbox, func(s *session) error { return ask(s, "INBOX") })
+		return at, err
+	}
 	err = w.withRights(mailbox, imap.RightSet("lr"), func() error {
-		return w.do(func(s *session) error {
-			data, err := s.Status(mailbox, &imap.StatusOptions{UIDValidity: true}).Wait()
-			if err == nil {
-				at = time.Unix(int64(data.UIDValidity), 0)
-			}
-			return err
-		})
+		return w.do(func(s *session) error { return ask(s, mailbox) })
 	})
 	return at, err
 }

@@ -126,10 +126,14 @@ func (w *work) vacate(want string, o backend.Owner) (theirs bool, err error) {
 // adoptable says whether an unmarked store is the owner's: when the owner has held the address since before the host was set
 // up, or when the store was made after the owner got the address.
 func (w *work) adoptable(mailbox string, o backend.Owner) (bool, error) {
+	return w.since(*w.host.record, mailbox, o)
+}
+
+func (w *work) since(first record, mailbox string, o backend.Owner) (bool, error) {
 	if o.Changed.IsZero() {
 		return false, nil
 	}
-	if !o.Changed.After(w.host.record.Time) {
+	if !o.Changed.After(first.Time) {
 		return true, nil
 	}
 	// Mail that was there before the owner had the address was meant for another.

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/mailreg/mailreg/listener/control"
@@ -138,6 +139,13 @@ func routes(api control.API, logger *slog.Logger) http.Handler {
 	mux.Handle("POST /v1/move", operation(logger, func(ctx context.Context, r control.MoveRequest) (control.None, error) {
 		return control.None{}, api.Move(ctx, r)
 	}))
+	mux.Handle("/v1/stores", operation(logger, func(ctx context.Context, q control.StoreQuery) ([]control.Store, error) {
+		stores, err := api.Stores(ctx, q)
+		return notNull(stores), err
+	}))
+	mux.Handle("/v1/store-usage", operation(logger, api.StoreUsage))
+	mux.Handle("POST /v1/store-restore", operation(logger, api.RestoreStore))
+	mux.Handle("POST /v1/store-purge", operation(logger, api.PurgeStores))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		answer(w, fmt.Errorf("operation %s %s: %w", r.Method, r.URL.Path, control.ErrNotFound), nil)
 	})
@@ -153,6 +161,10 @@ func attrs(in any) []any {
 		return []any{"handler", in.Handler}
 	case control.ResyncRequest:
 		return []any{"handler", in.Handler, "dn", in.Selection.DN, "uuid", in.Selection.UUID, "dry_run", in.DryRun}
+	case control.RestoreRequest:
+		return []any{"id", in.ID}
+	case control.PurgeRequest:
+		return []any{"id", strings.Join(in.IDs, ",")}
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type fake struct {
 	lastID  string
 	lastReq control.ResyncRequest
 	lastSel control.Selection
+	queried control.StoreQuery
 }
 
 func (f *fake) Status(context.Context) (control.Status, error)       { return f.status, f.err }
@@ -86,6 +87,23 @@ func (f *fake) Entries(_ context.Context, s control.Selection) ([]control.Entry,
 func (f *fake) Moves(context.Context) ([]control.Move, error) { return nil, f.err }
 
 func (f *fake) Move(context.Context, control.MoveRequest) error { return f.err }
+
+func (f *fake) Stores(_ context.Context, q control.StoreQuery) ([]control.Store, error) {
+	f.queried = q
+	return nil, f.err
+}
+
+func (f *fake) StoreUsage(_ context.Context, s control.StoreName) (control.StoreUsage, error) {
+	return control.StoreUsage{Messages: len(s.Path)}, f.err
+}
+
+func (f *fake) RestoreStore(_ context.Context, r control.RestoreRequest) (control.RestoreResult, error) {
+	return control.RestoreResult{Path: r.ID + r.As}, f.err
+}
+
+func (f *fake) PurgeStores(_ context.Context, r control.PurgeRequest) (control.PurgeResult, error) {
+	return control.PurgeResult{Removed: r.IDs}, f.err
+}
 
 func (f *fake) Advise(context.Context) ([]control.Advice, error) { return nil, f.err }
 
@@ -185,6 +203,18 @@ func TestOperations(t *testing.T) {
 	entries, err := client.Entries(ctx, control.Selection{DN: "uid=a"})
 	if err != nil || len(entries) != 1 || entries[0].Attrs["uid"][0] != "a" || api.lastSel.DN != "uid=a" {
 		t.Errorf("Entries = %v, %v with %v", entries, err, api.lastSel)
+	}
+	if all, err := client.Stores(ctx, control.StoreQuery{Kept: true}); err != nil || all == nil || len(all) != 0 || !api.queried.Kept {
+		t.Errorf("Stores = %v, %v with %v", all, err, api.queried)
+	}
+	if u, err := client.StoreUsage(ctx, control.StoreName{Path: "abc"}); err != nil || u.Messages != 3 {
+		t.Errorf("StoreUsage = %v, %v", u, err)
+	}
+	if r, err := client.RestoreStore(ctx, control.RestoreRequest{ID: "x", As: "y"}); err != nil || r.Path != "xy" {
+		t.Errorf("RestoreStore = %v, %v", r, err)
+	}
+	if r, err := client.PurgeStores(ctx, control.PurgeRequest{IDs: []string{"x"}}); err != nil || len(r.Removed) != 1 {
+		t.Errorf("PurgeStores = %v, %v", r, err)
 	}
 	if all, err := client.Advise(ctx); err != nil || all == nil || len(all) != 0 {
 		t.Errorf("Advise = %v, %v", all, err)
