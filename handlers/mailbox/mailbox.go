@@ -10,6 +10,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/backend/maildir"
 	"github.com/mailreg/mailreg/handlers/backend/sieve"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
@@ -70,6 +71,8 @@ type Handler struct {
 	vacated chan struct{}
 	// filters gives new stores their Sieve script.
 	filters *sieve.Installer
+	// queue is for the lock of the spool.
+	queue maildir.Queue
 }
 
 // New returns the handler.

@@ -128,6 +128,7 @@ func (h *Handler) backend(view *registry.View) (Backend, error) {
 		return h.cyrus(view)
 	}
 	cfg := SpoolConfig(h.cfg.Root, view, h.cfg.Logger)
+	cfg.Queue = &h.queue
 	cfg.Now, cfg.Skeleton = h.cfg.Now, h.skeleton(view, name == Dovecot && welcomes(view))
 	if name == Dovecot {
 		return dovecot.Open(cfg)

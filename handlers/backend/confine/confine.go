@@ -149,30 +149,38 @@ func (d *Dir) Make(name string, perm uint32, owner Owner) (*Dir, error) {
 }
 
 func (d *Dir) mkdir(name string, perm uint32, owner Owner) error {
+	made, err := d.made(name, perm, owner)
+	if made != nil {
+		made.Close()
+	}
+	return err
+}
+
+// made makes a directory and opens it. The caller closes it, also after an error.
+func (d *Dir) made(name string, perm uint32, owner Owner) (*Dir, error) {
 	if err := d.change("mkdir", name); err != nil {
-		return err
+		return nil, err
 	}
 	if err := unix.Mkdirat(d.fd(), name, 0o700); err != nil {
-		return d.fail("mkdir", name, err)
+		return nil, d.fail("mkdir", name, err)
 	}
 	made, err := d.Sub(name)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer made.Close()
 	if err := d.change("chmod", name); err != nil {
-		return err
+		return made, err
 	}
 	if err := unix.Fchmod(made.fd(), perm); err != nil {
-		return d.fail("chmod", name, err)
+		return made, d.fail("chmod", name, err)
 	}
 	if owner == Caller() {
-		return nil
+		return made, nil
 	}
 	if err := d.change("chown", name); err != nil {
-		return err
+		return made, err
 	}
-	return made.f.Chown(owner.UID, owner.GID)
+	return made, made.f.Chown(owner.UID, owner.GID)
 }
 
 // temporary returns the name under which a thing is made before it gets its own.
@@ -237,25 +245,32 @@ func (d *Dir) Read(name string, limit int64) ([]byte, error) {
 }
 
 // Create writes a new file and brings it to the disk.
-func (d *Dir) Create(name string, data []byte, owner Owner) (err error) {
-	if err := d.change("create", name); err != nil {
+func (d *Dir) Create(name string, data []byte, owner Owner) error {
+	f, err := d.create(name, data, owner)
+	if f == nil {
 		return err
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	return cmp.Or(err, f.Close())
+}
+
+// create writes a new file. The caller closes it, also after an error.
+func (d *Dir) create(name string, data []byte, owner Owner) (*os.File, error) {
+	if err := d.change("create", name); err != nil {
+		return nil, err
 	}
 	fd, err := unix.Openat(d.fd(), name, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL|unix.O_NOFOLLOW|unix.O_CLOEXEC, 0o644)
 	if err != nil {
-		return d.fail("create", name, err)
+		return nil, d.fail("create", name, err)
 	}
 	f := os.NewFile(uintptr(fd), d.Path(name))
-	defer func() { err = cmp.Or(err, f.Close()) }()
-	if _, err := f.Write(data); err != nil {
-		return err
+	_, err = f.Write(data)
+	if err == nil && owner != Caller() {
+		err = f.Chown(owner.UID, owner.GID)
 	}
-	if owner != Caller() {
-		if err := f.Chown(owner.UID, owner.GID); err != nil {
-			return err
-		}
-	}
-	return f.Sync()
+	return f, err
 }
 
 // Replace writes a file so that readers see the old bytes or the new ones, and a crash leaves one of them.

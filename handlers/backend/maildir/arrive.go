@@ -96,7 +96,7 @@ func (s *Spool) Arrive(ctx context.Context, o backend.Owner, join bool) error {
 		return err
 	}
 	defer w.end()
-	return failed(o.UUID, w.arrive(o, join))
+	return failed(o.UUID, w.making(ctx, func() error { return w.arrive(o, join) }))
 }
 
 func (w *work) arrive(o backend.Owner, join bool) error {

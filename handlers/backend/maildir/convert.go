@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"path"
 	"path/filepath"
 	"strings"
@@ -51,7 +50,7 @@ func NewConversion(cfg Config, to backend.Layout) (*Conversion, error) {
 // both is a conversion at work, under the lock of the spool: one spool, seen in two layouts.
 type both struct {
 	from, to *work
-	lock     io.Closer
+	lock     func()
 }
 
 func (c *Conversion) begin(ctx context.Context) (*both, error) {
@@ -74,7 +73,7 @@ func (c *Conversion) begin(ctx context.Context) (*both, error) {
 }
 
 func (b *both) end() {
-	_ = b.lock.Close()
+	b.lock()
 	b.to.base.Close()
 }
 

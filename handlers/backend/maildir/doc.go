@@ -15,7 +15,7 @@
 //	.quarantine/.aside/<entryUUID>  in layout address, a store on its way from one address to another
 //	.quarantine/.vacated/*          the intent to look at a place that the owner's store has left
 //	.quarantine/.swept/<uuid>.<n>   a home that Dovecot has made at such a place, being merged into the owner's store
-//	.trash/.new-*                   a store being made
+//	.trash/.new-*                   a store being made, under a flock of its own
 //	.trash/.dead-*                  a store being removed, in .quarantine as well
 //	.mailreg-lock                   flock of whoever changes the spool, daemon or command line
 //
@@ -39,6 +39,9 @@
 //
 // The homes belong to the mail user, so nothing in them is trusted: every step opens one name below an open directory
 // and never follows a symbolic link. Links are hints only; the mark decides.
+//
+// A new store is made without the lock of the spool, so that many are made at once, and brought to the disk as a whole before
+// it moves to its place under the lock; then all that was decided before is decided anew.
 //
 // Every change decides from the disk whether it is done already, so each may be repeated, also after a crash half-way.
 package maildir

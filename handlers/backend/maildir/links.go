@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/mailreg/mailreg/handlers/backend"
+	"github.com/mailreg/mailreg/handlers/backend/confine"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -24,22 +25,33 @@ func (w *work) linked(uuid schema.UUID) string {
 
 // point makes the link of .mailreg-owners that locate follows (layout address). It is on the disk before the store moves.
 func (w *work) point(uuid schema.UUID, rel string) error {
-	if w.cfg.Layout == backend.ByUUID {
-		return nil
-	}
-	index, _, err := w.makeParent(path.Join(w.homes.private, ".mailreg-owners", uuid.String()))
-	if err != nil {
+	index, err := w.link(uuid, rel)
+	if err != nil || index == nil {
 		return err
 	}
 	defer index.Close()
+	return index.Sync()
+}
+
+// link is point without the disk, which is left to the caller: index is where the link was made, nil when it was there.
+func (w *work) link(uuid schema.UUID, rel string) (index *confine.Dir, err error) {
+	if w.cfg.Layout == backend.ByUUID {
+		return nil, nil
+	}
+	index, _, err = w.makeParent(path.Join(w.homes.private, ".mailreg-owners", uuid.String()))
+	if err != nil {
+		return nil, err
+	}
 	target := strings.TrimPrefix(rel, w.homes.private+"/")
 	if index.Target(uuid.String()) == target {
-		return nil
+		index.Close()
+		return nil, nil
 	}
 	if err := index.Link(uuid.String(), target); err != nil {
-		return err
+		index.Close()
+		return nil, err
 	}
-	return index.Sync()
+	return index, nil
 }
 
 // show makes the link of by-address that people read (layout uuid).

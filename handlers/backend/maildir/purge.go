@@ -125,7 +125,7 @@ func (w *work) bury(of area, items []item) (ids []string, err error) {
 
 func leftover(area *confine.Dir, name string) bool {
 	if strings.HasPrefix(name, ".") {
-		return strings.HasPrefix(name, newPrefix)
+		return strings.HasPrefix(name, newPrefix) && area.Abandoned(name)
 	}
 	_, found, err := readInfo(area, name)
 	return err == nil && !found

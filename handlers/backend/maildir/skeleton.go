@@ -1,7 +1,6 @@
 package maildir
 
 import (
-	"cmp"
 	"path"
 	"time"
 
@@ -19,39 +18,37 @@ type File struct {
 
 // furnish adds what the caller wants every new store to hold. Its place is that where the store will be. Each file is dated a
 // second later than the one before it, up to now: Dovecot takes a compiled Sieve script only when it is newer than the script.
-func (w *work) furnish(made *confine.Dir, place string) error {
-	if w.cfg.Skeleton == nil {
+func (s *Spool) furnish(made *confine.Tree, place string) error {
+	if s.cfg.Skeleton == nil {
 		return nil
 	}
-	files := w.cfg.Skeleton(place)
+	files := s.cfg.Skeleton(place)
 	at := time.Now().Add(-time.Duration(len(files)) * time.Second)
 	for _, f := range files {
 		at = at.Add(time.Second)
-		if err := w.add(made, f, at); err != nil {
+		if err := s.add(made, f, at); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *work) add(home *confine.Dir, f File, at time.Time) error {
+func (s *Spool) add(home *confine.Tree, f File, at time.Time) error {
 	folder, name := path.Split(f.Name)
-	in, err := home.Walk(".")
-	if err == nil && folder != "" {
-		in.Close()
-		in, err = home.Make(path.Clean(folder), 0o700, w.owner)
+	in, err := home, error(nil)
+	if folder != "" {
+		in, err = home.Branch(path.Clean(folder), 0o700)
 	}
 	if err != nil {
 		return err
 	}
-	defer in.Close()
 	if f.Link == "" {
-		err = in.Create(name, f.Data, w.owner)
+		err = in.File(name, f.Data, s.owner)
 	} else {
-		err = cmp.Or(in.Link(name, f.Link), in.Chown(name, w.owner))
+		err = in.Link(name, f.Link)
 	}
 	if err != nil {
 		return err
 	}
-	return cmp.Or(in.Date(name, at), in.Sync())
+	return in.Date(name, at)
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -40,6 +39,8 @@ type Config struct {
 	Keep time.Duration
 	// Patience is how long a call waits for the lock of the spool; a minute when 0.
 	Patience time.Duration
+	// Queue, when set, is where the callers of a process wait for each other, before they take the lock of the spool.
+	Queue *Queue
 	// Now is time.Now when nil.
 	Now func() time.Time
 	// Logger hears of what was quarantined, adopted and brought back; nil discards.
@@ -154,9 +155,12 @@ func (s *Spool) openBase() (*confine.Dir, error) {
 // work is one change of the spool, under its lock.
 type work struct {
 	*Spool
-	base   *confine.Dir
-	lock   io.Closer
+	base *confine.Dir
+	// lock gives the lock up; nil without it.
+	lock   func()
 	record record
+	// unmade is a store that the change needs; made is the same when it may be put to its place.
+	unmade, made *creation
 }
 
 // begin takes the lock of the spool and checks the layout. The caller must end the work.
@@ -172,18 +176,22 @@ func (s *Spool) begin(ctx context.Context) (*work, error) {
 		return nil, err
 	}
 	w := &work{Spool: s, base: base}
-	if w.lock, err = s.acquire(ctx, base); err != nil {
-		w.end()
-		return nil, err
-	}
-	if w.record, err = checkLayout(base, s.homes); err == nil {
-		err = w.record.converting()
-	}
-	if err != nil {
+	if err := w.relock(ctx); err != nil {
 		w.end()
 		return nil, err
 	}
 	return w, nil
+}
+
+// relock takes the lock, anew after unlock: nothing that was looked at before counts any more.
+func (w *work) relock(ctx context.Context) (err error) {
+	if w.lock, err = w.acquire(ctx, w.base); err != nil {
+		return err
+	}
+	if w.record, err = checkLayout(w.base, w.homes); err != nil {
+		return err
+	}
+	return w.record.converting()
 }
 
 // makeBase makes the directory of the spool where no package has made it; the mail server must get through it.
@@ -195,22 +203,6 @@ func makeBase(name string) error {
 		return err
 	}
 	return os.Chmod(name, 0o755) // whatever the umask
-}
-
-// acquire takes the lock of the spool. Somebody who has it for long, such as a stopped process, is a target that is down.
-func (s *Spool) acquire(ctx context.Context, base *confine.Dir) (io.Closer, error) {
-	busy := fmt.Errorf("another process has held it for more than %s", s.cfg.Patience)
-	within, cancel := context.WithTimeoutCause(ctx, s.cfg.Patience, busy)
-	defer cancel()
-	lock, err := base.Lock(within, ".mailreg-lock")
-	switch {
-	case errors.Is(err, busy):
-		return nil, &schema.TargetDown{Target: "spool", Err: err}
-	case err != nil:
-		return nil, down(fmt.Errorf("locking the spool: %w", err))
-	default:
-		return lock, nil
-	}
 }
 
 // failed names the store in an error.
@@ -248,7 +240,7 @@ func (w *work) end() {
 
 func (w *work) unlock() {
 	if w.lock != nil {
-		_ = w.lock.Close()
+		w.lock()
 	}
 	w.lock = nil
 }

@@ -25,7 +25,7 @@ func (s *Spool) Ensure(ctx context.Context, o backend.Owner, follow bool) error 
 		return err
 	}
 	defer w.end()
-	return failed(o.UUID, w.ensure(o, follow))
+	return failed(o.UUID, w.making(ctx, func() error { return w.ensure(o, follow) }))
 }
 
 // Keep is Ensure, with rename=no, for an owner whose address has not changed. In layout uuid a store under another address
@@ -38,11 +38,13 @@ func (s *Spool) Keep(ctx context.Context, o backend.Owner) error {
 		return err
 	}
 	defer w.end()
-	rejected, err := w.rejected(o)
-	if err == nil && !rejected {
-		err = w.ensure(o, false)
-	}
-	return failed(o.UUID, err)
+	return failed(o.UUID, w.making(ctx, func() error {
+		rejected, err := w.rejected(o)
+		if err == nil && !rejected {
+			err = w.ensure(o, false)
+		}
+		return err
+	}))
 }
 
 func (w *work) rejected(o backend.Owner) (bool, error) {
@@ -149,8 +151,8 @@ func (w *work) locate(uuid schema.UUID, hints ...schema.Address) (home, bool, er
 			return h, true, nil
 		}
 	}
-	if linked == "" {
-		return home{}, false, nil // every store has had a link since it was marked
+	if linked == "" || w.made != nil && linked == w.made.want {
+		return home{}, false, nil // every store has had a link since it was marked; that one is as new as the store
 	}
 	return w.scan(uuid)
 }
@@ -181,7 +183,7 @@ func (w *work) provide(want string, o backend.Owner) error {
 		case kept:
 			return w.takeBack(back, want, o)
 		default:
-			return w.createStore(want, o)
+			return w.create(want, o)
 		}
 	}, kept)
 	if err != nil {
@@ -290,63 +292,6 @@ func (w *work) bring(has home, want string, o backend.Owner) error {
 		return err
 	}
 	return w.label(want, o)
-}
-
-// newPrefix begins the names of stores that are being made.
-const newPrefix = ".new-"
-
-// createStore makes an empty store that is never visible without its mark.
-func (w *work) createStore(want string, o backend.Owner) error {
-	temp := path.Join(trash.dir(), newPrefix+o.UUID.String())
-	parent, name, err := w.makeParent(temp)
-	if err != nil {
-		return err
-	}
-	defer parent.Close()
-	if err := parent.RemoveAll(name); err != nil { // left by a crash
-		return err
-	}
-	made, err := parent.Make(name, 0o700, w.owner)
-	if err != nil {
-		return err
-	}
-	defer made.Close()
-	if err := w.maildir(made); err != nil {
-		return err
-	}
-	if err := w.furnish(made, w.base.Path(want)); err != nil {
-		return err
-	}
-	if err := made.Create(MarkName, newMark(o, w.cfg.Now()).bytes(), confine.Caller()); err != nil {
-		return err
-	}
-	if err := made.Sync(); err != nil {
-		return err
-	}
-	if err := w.point(o.UUID, want); err != nil {
-		return err
-	}
-	if err := w.move(temp, want); err != nil {
-		return err
-	}
-	return w.label(want, o)
-}
-
-// maildir makes an empty Maildir, so that mail can be delivered by programs that expect one.
-func (w *work) maildir(home *confine.Dir) error {
-	maildir, err := home.Make("Maildir", 0o700, w.owner)
-	if err != nil {
-		return err
-	}
-	defer maildir.Close()
-	for _, name := range []string{"cur", "new", "tmp"} {
-		sub, err := maildir.Make(name, 0o700, w.owner)
-		if err != nil {
-			return err
-		}
-		sub.Close()
-	}
-	return maildir.Sync()
 }
 
 // label brings account, links and mark in line with the owner. The mark comes last: when it is right, all is.
