@@ -1,6 +1,6 @@
 # Debian packages of the servers that the demo, and beside them the tests and benchmarks run against, on instances of their
 # own; strace kills a command at a given step. Tests run afresh each time: go test does not know that they build programs.
-DEMO = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve dovecot-managesieved postfix postfix-ldap
+DEMO = slapd ldap-utils dovecot-imapd dovecot-lmtpd dovecot-ldap dovecot-sieve dovecot-managesieved dovecot-pop3d postfix postfix-ldap
 SERVERS = $(DEMO) 389-ds-base cyrus-common rspamd nginx-light spamassassin spamd clamav-daemon samba-ad-dc samba-ad-provision fetchmail sasl2-bin iproute2 python3 strace
 
 # Programs that are built on Debian 13 with cgo want its C library.

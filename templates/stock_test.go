@@ -86,11 +86,11 @@ func worlds() map[string]templates.World {
 	merged := maps.Clone(small)
 	maps.Copy(merged, full)
 	debian12 := map[string]string{
-		"dovecot": "2.3.19.1", "dovecot/sieve": "2.3.19.1", "dovecot/managesieve": "2.3.19.1", "postfix": "3.7.11",
+		"dovecot": "2.3.19.1", "dovecot/sieve": "2.3.19.1", "dovecot/managesieve": "2.3.19.1", "dovecot/pop3": "2.3.19.1", "postfix": "3.7.11",
 		"cyrus": "3.6.1",
 	}
 	debian13 := map[string]string{
-		"dovecot": "2.4.1", "dovecot/sieve": "2.4.1", "dovecot/managesieve": "2.4.1", "postfix": "3.10.13",
+		"dovecot": "2.4.1", "dovecot/sieve": "2.4.1", "dovecot/managesieve": "2.4.1", "dovecot/pop3": "2.4.1", "postfix": "3.10.13",
 		"cyrus": "3.10.2",
 	}
 	files := maps.Clone(secret)

@@ -166,14 +166,14 @@ var cases = []example{
 		mended: list("mail/dovecot/process/mail_fsync=always"),
 	},
 	{
-		name: "clients of auth", settings: list("mail/dovecot/limits/default_process_limit=1000", "mail/dovecot/limits/anvil/client_limit=3003"), works: true,
-		want:   "mail/dovecot/limits/auth/client_limit (2000) should be at least 4000 with mail/dovecot/limits/default_process_limit (1000): under full load logins would wait",
-		mended: list("mail/dovecot/limits/auth/client_limit=4000"), alsoMended: list("mail/dovecot/imap=no"), stillBroken: list("mail/dovecot/limits/auth/client_limit=3999"),
+		name: "clients of auth", settings: list("mail/dovecot/limits/default_process_limit=1000", "mail/dovecot/limits/anvil/client_limit=4003"), works: true,
+		want:   "mail/dovecot/limits/auth/client_limit (2000) should be at least 5000 with mail/dovecot/limits/default_process_limit (1000): under full load logins would wait",
+		mended: list("mail/dovecot/limits/auth/client_limit=5000"), alsoMended: list("mail/dovecot/imap=no", "mail/dovecot/pop3=no"), stillBroken: list("mail/dovecot/limits/auth/client_limit=4999"),
 	},
 	{
-		name: "clients of anvil", settings: list("mail/dovecot/limits/default_process_limit=801", "mail/dovecot/limits/auth/client_limit=4000"), works: true,
-		want:   "mail/dovecot/limits/anvil/client_limit (1603) should be at least 2406 with mail/dovecot/limits/default_process_limit (801): under full load logins would wait",
-		mended: list("mail/dovecot/limits/anvil/client_limit=2406"), alsoMended: list("mail/dovecot/limits/autotune=yes"), stillBroken: list("mail/dovecot/limits/anvil/client_limit=2405"),
+		name: "clients of anvil", settings: list("mail/dovecot/limits/default_process_limit=801", "mail/dovecot/limits/auth/client_limit=5000"), works: true,
+		want:   "mail/dovecot/limits/anvil/client_limit (1603) should be at least 3207 with mail/dovecot/limits/default_process_limit (801): under full load logins would wait",
+		mended: list("mail/dovecot/limits/anvil/client_limit=3207"), alsoMended: list("mail/dovecot/limits/autotune=yes"), stillBroken: list("mail/dovecot/limits/anvil/client_limit=3206"),
 	},
 	{
 		name: "TLS required without a certificate", settings: list("mail/dovecot/ssl/enabled=required"),

@@ -93,12 +93,13 @@ var dovecotRules = []rule{
 func clientLimitKeys(service string) []string {
 	return []string{
 		"mail/dovecot/limits/" + service + "/client_limit", "mail/dovecot/limits/default_process_limit",
-		"mail/dovecot/limits/autotune", "mail/dovecot/imap", "mail/dovecot/lmtp/enabled", "mail/dovecot/sieve/enabled",
+		"mail/dovecot/limits/autotune", "mail/dovecot/imap", "mail/dovecot/pop3", "mail/dovecot/lmtp/enabled",
+		"mail/dovecot/sieve/enabled",
 	}
 }
 
 // clientLimit is what doveconf(1) counts when every service has as many processes as it may: each IMAP session costs a
-// login process and one for imap-urlauth, each of ManageSieve a login process, LMTP is a client of auth alone, and anvil has
+// login process and one for imap-urlauth, each of POP3 and ManageSieve a login process, LMTP is a client of auth alone, and anvil has
 // three clients of its own.
 func clientLimit(service string) func(View) []string {
 	return func(v View) []string {
@@ -106,8 +107,10 @@ func clientLimit(service string) func(View) []string {
 		if v.Bool("mail/dovecot/imap") {
 			perProcess = 2
 		}
-		if v.Bool("mail/dovecot/sieve/enabled") {
-			perProcess++
+		for _, protocol := range []string{"mail/dovecot/pop3", "mail/dovecot/sieve/enabled"} {
+			if v.Bool(protocol) {
+				perProcess++
+			}
 		}
 		switch {
 		case service == "anvil":

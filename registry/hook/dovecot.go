@@ -33,13 +33,13 @@ func (d *Dovecot) config() string { return filepath.Join(d.root, d.Dir(), "dovec
 // Installed reports whether the program dovecot is there.
 func (*Dovecot) Installed() bool { return find("dovecot") != "" }
 
-// Part reports whether a part of Dovecot is installed that Debian has in a package of its own: sieve or managesieve.
+// Part reports whether a part of Dovecot is installed that Debian has in a package of its own: sieve, managesieve or pop3.
 func (*Dovecot) Part(name string) bool {
 	switch name {
 	case "sieve":
 		return find("sievec") != ""
-	case "managesieve":
-		_, err := os.Stat("/usr/lib/dovecot/managesieve")
+	case "managesieve", "pop3":
+		_, err := os.Stat("/usr/lib/dovecot/" + name)
 		return err == nil
 	default:
 		return false

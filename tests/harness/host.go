@@ -131,7 +131,7 @@ func (h *Host) settings(t T, imap, smtp int) []string {
 		"mail/dovecot/auth/allowplaintext=yes",
 		"mail/dovecot/listen=127.0.0.1",
 		fmt.Sprintf("mail/dovecot/imap/port=%d", imap),
-		"mail/dovecot/imaps/port=0",
+		"mail/dovecot/imaps/port=0", "mail/dovecot/pop3/port=0", "mail/dovecot/pop3s/port=0",
 		"mail/dovecot/sieve/port=0",
 		"mail/dovecot/quota-status/port=0",
 		"mail/dovecot/quota/warning/command=" + built(t, "mailreg"),
