@@ -277,7 +277,7 @@ func (w *worker) conclude(e *edit, o outcome, aborted bool) (parked bool) {
 		// it may have had an effect; the mark says so already.
 		if m, ok := h.Mark(o.change.UUID); ok && m.Last == o.mark.Last && !aborted {
 			m.Target = o.target()
-			parked = e.fail(w, m, o.err)
+			parked = e.fail(w, m, o)
 		}
 		e.touch(w, o.change.UUID)
 	case o.verb == setAside:

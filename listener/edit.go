@@ -175,8 +175,22 @@ func (e *edit) remind(w *worker, o outcome) (parked bool) {
 	m.Attempts++
 	m.Resync, m.SetAside, m.Doubt, m.Tried, m.Before = true, false, false, nil, nil
 	settleID(&m, o.mark)
-	e.park(w, m, o.err.Error(), schema.UUID{})
+	e.parkBehind(w, m, o)
 	return true
+}
+
+// parkBehind parks what a call has found wrong, until the entry changes that is in the way, if one is. When that was done with
+// since the call began, nothing would come of waiting for it: the call is made again.
+func (e *edit) parkBehind(w *worker, m store.Mark, o outcome) {
+	taken, ok := errors.AsType[*schema.Taken](o.err)
+	if !ok {
+		e.park(w, m, o.err.Error(), schema.UUID{})
+		return
+	}
+	e.park(w, m, o.err.Error()+": "+w.view(e.tx).name(taken.By), taken.By)
+	if !e.tx.Handler(w.name).Acked(taken.By).At.Before(o.begun) {
+		e.ready(w, m)
+	}
 }
 
 // forget drops the record of an outside entry for which no handler has done anything.
@@ -221,7 +235,8 @@ func (e *edit) release(w *worker, d decision) {
 
 // fail classes an error of the handler: wrong data is parked, a target that is down pauses, anything else is tried again
 // and then parked. It reports whether the mark is parked.
-func (e *edit) fail(w *worker, m store.Mark, err error) bool {
+func (e *edit) fail(w *worker, m store.Mark, o outcome) bool {
+	err := o.err
 	down, paused := errors.AsType[*schema.TargetDown](err)
 	switch {
 	case paused:
@@ -230,7 +245,7 @@ func (e *edit) fail(w *worker, m store.Mark, err error) bool {
 		return false
 	case errors.Is(err, schema.ErrInvalid):
 		m.Attempts++
-		e.park(w, m, err.Error(), schema.UUID{})
+		e.parkBehind(w, m, o)
 		return true
 	}
 	m.Attempts++

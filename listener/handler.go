@@ -18,6 +18,7 @@ type Handler interface {
 	// Apply brings the change about. It must be idempotent: after a crash, a retry or a lost answer it is called again
 	// with the same change. Errors: schema.ErrInvalid parks the entry, schema.TargetDown pauses the target,
 	// schema.ErrTemporary is retried for ever, anything else is retried and then parked. Nil acknowledges New; schema.ErrPartly does so, too, and parks.
+	// A schema.Taken parks until the entry changes that it names.
 	Apply(ctx context.Context, c schema.Change) error
 }
 

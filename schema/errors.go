@@ -43,6 +43,21 @@ func (partly) Is(target error) bool { return target == ErrPartly }
 // Unwrap returns the error as an ErrInvalid.
 func (e partly) Unwrap() error { return e.error }
 
+// Taken says that another entry has what this one is to have. As an error of wrong data it parks the entry, until the other one
+// changes: then it is tried again by itself.
+type Taken struct {
+	// By is the other entry, one of the same handler's.
+	By UUID
+	// Err is the error, which is ErrInvalid, or ErrPartly. The name of the other entry follows it where a person reads of it.
+	Err error
+}
+
+// Error is that of Err.
+func (t *Taken) Error() string { return t.Err.Error() }
+
+// Unwrap returns Err.
+func (t *Taken) Unwrap() error { return t.Err }
+
 // ErrTemporary says that a change cannot be brought about at the moment, for a reason that concerns this entry alone. It is
 // tried again for ever, at growing intervals, and holds nothing else up.
 var ErrTemporary = errors.New("not possible at the moment")

@@ -49,11 +49,16 @@ func (h *Handler) Flush(ctx context.Context) error {
 func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	called, moved := h.called, h.moved
+	called, moved, former := h.called, h.moved, h.folders
 	h.forget()
 	h.called, h.moved = called, moved
 	for e := range entries {
 		h.index(e.UUID, e)
+	}
+	for uuid, f := range h.folders { // one that may not have its address yet stays what it was
+		if h.taken(f, former[uuid]) != nil {
+			h.put(uuid, former[uuid])
+		}
 	}
 	s, err := h.settings()
 	if err != nil {

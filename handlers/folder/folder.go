@@ -38,6 +38,8 @@ type Handler struct {
 	// people and folders are what the directory has, as far as it was applied.
 	people  *people
 	folders map[schema.UUID]*schema.SharedFolder
+	// addresses are those of folders.
+	addresses map[string]schema.UUID
 	// known is what was settled; nil until it was read.
 	known *memory
 	// changed says that there is something to bring in line at the end of the burst.
@@ -69,7 +71,7 @@ func New(cfg Config) *Handler {
 func (h *Handler) forget() {
 	h.people, h.folders, h.shown = newPeople(), map[schema.UUID]*schema.SharedFolder{}, map[schema.UUID]backend.Shared{}
 	h.moved, h.called, h.told = map[schema.UUID]move{}, map[schema.UUID]backend.Renaming{}, false
-	h.again = map[schema.UUID]bool{}
+	h.again, h.addresses = map[schema.UUID]bool{}, map[string]schema.UUID{}
 }
 
 // Name returns "folder".
@@ -167,12 +169,26 @@ func (h *Handler) Recall(entries iter.Seq[*schema.Entry]) {
 
 // index takes in an entry in place of what was known under its id.
 func (h *Handler) index(uuid schema.UUID, e *schema.Entry) {
-	if f := parse(e); f != nil {
-		h.folders[uuid] = f
-		return
+	f := parse(e)
+	h.put(uuid, f)
+	if f == nil {
+		h.people.put(uuid, e)
+	}
+}
+
+// put takes in a folder, nil for none.
+func (h *Handler) put(uuid schema.UUID, f *schema.SharedFolder) {
+	if was := h.folders[uuid]; was != nil && !was.Primary.IsZero() {
+		delete(h.addresses, was.Primary.String())
 	}
 	delete(h.folders, uuid)
-	h.people.put(uuid, e)
+	if f == nil {
+		return
+	}
+	h.folders[uuid] = f
+	if !f.Primary.IsZero() {
+		h.addresses[f.Primary.String()] = uuid
+	}
 }
 
 // Apply brings the store of a folder in line with the entry, and notes what Flush is to bring about.
@@ -184,7 +200,7 @@ func (h *Handler) Apply(ctx context.Context, c schema.Change) error {
 	defer h.mu.Unlock()
 	h.note(c)
 	h.people.put(c.UUID, c.New)
-	return nil
+	return h.late(c.New)
 }
 
 // note remembers who is called otherwise.
@@ -278,15 +294,33 @@ func (h *Handler) act(ctx context.Context, plan []Action, c schema.Change) error
 	return nil
 }
 
-// rival refuses an address that a user has: that store is the user's. It is tried again, until one of both has another.
+// rival refuses an address that a user had first: that store is the user's, until one of both has another.
 func (h *Handler) rival(f *schema.SharedFolder) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if f.Primary.IsZero() {
+	return h.taken(f, h.folders[f.UUID])
+}
+
+// taken is rival for a folder that was another one, or none, before. A user who came later is told, see late.
+func (h *Handler) taken(f, was *schema.SharedFolder) error {
+	if f.Primary.IsZero() || was != nil && was.Primary == f.Primary {
 		return nil
 	}
-	if who := first(h.people.byAddress, f.Primary.String()); !who.IsZero() {
-		return fmt.Errorf("address %s is that of the user %s: %w", f.Primary, who, schema.ErrTemporary)
+	who := first(h.people.byAddress, f.Primary.String())
+	if who.IsZero() {
+		return nil
+	}
+	return &schema.Taken{By: who, Err: schema.Invalidf("address %s is that of a user", f.Primary)}
+}
+
+// late tells of a user whose address a folder had first: Dovecot gives mail for it to neither. Called with the lock.
+func (h *Handler) late(e *schema.Entry) error {
+	if !schema.IsMailbox(e) {
+		return nil
+	}
+	address := h.people.users[e.UUID].address
+	if folder, taken := h.addresses[address]; taken {
+		return &schema.Taken{By: folder, Err: schema.Partlyf("%s: address %s is that of a shared folder", e.DN, address)}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -165,12 +166,40 @@ func TestHostileEntries(t *testing.T) {
 			t.Errorf("%s: %v, %q", name, err, server.calls)
 		}
 	}
-	user := person(20, "a", "a@x.test")
-	if err := h.Apply(t.Context(), adds(user)[0]); err != nil {
+}
+
+// TestTaken: of a user and a folder that want one address the first has it, and the other is told of whom it waits for, also
+// after all was looked at anew.
+func TestTaken(t *testing.T) {
+	h, server := newHandler(t)
+	user, other := person(20, "a", "a@x.test"), person(20, "a", "b@x.test")
+	folder := folderOf(1, "mail1.x.test", attr(schema.AttrPrimaryAddress, "A@x.test"))
+	waits := func(c schema.Change, by schema.UUID, kind error) {
+		t.Helper()
+		err := h.Apply(t.Context(), c)
+		if taken, ok := errors.AsType[*schema.Taken](err); !ok || taken.By != by || !errors.Is(err, kind) || !strings.Contains(err.Error(), "a@x.test") {
+			t.Errorf("error %v, want one of %v, which has it", err, by)
+		}
+	}
+	burst(t, h, server, adds(user)...)
+	waits(adds(folder)[0], user.UUID, schema.ErrInvalid)
+	server.calls = nil
+	if err := h.Reconcile(t.Context(), slices.Values([]*schema.Entry{user, folder})); err != nil || len(server.calls) != 1 {
+		t.Errorf("reconciled: %v, %q", err, server.calls)
+	}
+	waits(adds(folder)[0], user.UUID, schema.ErrInvalid)
+	burst(t, h, server, schema.Change{UUID: user.UUID, Old: user, New: other})
+	burst(t, h, server, adds(folder)...)
+	waits(schema.Change{UUID: user.UUID, Old: other, New: user}, folder.UUID, schema.ErrPartly)
+	if err := h.Reconcile(t.Context(), slices.Values([]*schema.Entry{user, folder})); err != nil {
 		t.Fatal(err)
 	}
-	if err := h.Apply(t.Context(), adds(folderOf(1, "mail1.x.test", attr(schema.AttrPrimaryAddress, "A@x.test")))[0]); !errors.Is(err, schema.ErrTemporary) {
-		t.Errorf("the address of a user: %v", err)
+	if err := h.Apply(t.Context(), adds(folder)[0]); err != nil {
+		t.Errorf("who had it first: %v", err)
+	}
+	burst(t, h, server, schema.Change{UUID: folder.UUID, Old: folder})
+	if err := h.Apply(t.Context(), schema.Change{UUID: user.UUID, Old: other, New: user}); err != nil {
+		t.Errorf("once it is free: %v", err)
 	}
 }
 
