@@ -220,8 +220,9 @@ func sides(c schema.Change, s Settings) (old, new *User, err error) {
 	return old, new, err
 }
 
-// parse returns an entry as a user, nil when it is none; with an error it is what could be read: without an address, when that
-// is none, the names by which the directory finds the entry all the same.
+// parse returns an entry as a user, nil when it is none; it is what could be read: without an address, when that is none, the
+// names by which the directory finds the entry all the same. The error is about the account only: what is wrong with the
+// mailbox handler mailbox tells, and once is enough.
 func parse(e *schema.Entry, s Settings) (*User, error) {
 	if !schema.IsMailbox(e) {
 		return nil, nil
@@ -237,9 +238,6 @@ func parse(e *schema.Entry, s Settings) (*User, error) {
 		}
 	}
 	a, err := schema.ParseAccount(e, s.Lockout)
-	if bad != nil {
-		err = bad
-	}
 	return &User{m, a, e.First(schema.AttrEntryCSN)}, err
 }
 

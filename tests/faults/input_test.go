@@ -71,8 +71,8 @@ func TestBadAddress(t *testing.T) {
 			t.Errorf("%s: the reason %q is not one clean line", uid, reason)
 		}
 	}
-	if len(items) != len(bad) {
-		t.Errorf("%d parked, want %d", len(items), len(bad))
+	if all := parked(host); len(all) != len(bad) {
+		t.Errorf("%d parked, want %d: %+v", len(all), len(bad), all)
 	}
 	if diff := cmp.Diff(before, fingerprint(t, host)); diff != "" {
 		t.Errorf("files outside the state directory, -before +after:\n%s", diff)

@@ -41,14 +41,14 @@ func TestNotices(t *testing.T) {
 		return err
 	}
 	name := strings.TrimSpace(host.Must("get", "hostname")) + "." + strings.TrimSpace(host.Must("get", "domainname"))
-	// The handlers of mailboxes and of accounts both have no use for that address.
-	host.Listener.Await("a mail about what is parked", func() error { return arrived("mailreg on " + name + ": 2 parked") })
+	// The handlers of mailboxes, accounts, folders and quotas have no use for that address; one says so.
+	host.Listener.Await("a mail about what is parked", func() error { return arrived("mailreg on " + name + ": 1 parked") })
 	host.Slapd.SetMail(harness.DN("dora"), "dora@example.test")
 	host.Listener.Await("a mail that it is over", func() error {
-		return arrived("mailreg on " + name + ": 2 over, all is well again")
+		return arrived("mailreg on " + name + ": 1 over, all is well again")
 	})
 	messages := read(t, heard)
-	if len(messages) != 2 || len(messages[0].New) != 2 || messages[0].New[0].DN != harness.DN("dora") || messages[0].Host != name || len(messages[1].Healed) != 2 {
+	if len(messages) != 2 || len(messages[0].New) != 1 || messages[0].New[0].DN != harness.DN("dora") || messages[0].Host != name || len(messages[1].Healed) != 1 {
 		t.Errorf("the program has heard %+v", messages)
 	}
 }
