@@ -26,12 +26,34 @@ func (a *app) showStatus(s control.Status) {
 	}
 }
 
-// showParked prints nothing when there is nothing, so that wait is silent when all is well.
+// showParked prints nothing when there is nothing, so that wait is silent when all is well. What several handlers say of an
+// entry in the same words stands there once.
 func (a *app) showParked(parked []control.Parked) {
-	for _, p := range parked {
-		a.printf("Parked: %s %s since %s, %s\n", p.ID, p.Handler, moment(p.Since), counted(p.Attempts, "attempt", "attempts"))
+	for _, same := range alike(parked) {
+		p, attempts := same[0], 0
+		var ids, handlers []string
+		for _, one := range same {
+			ids, handlers, attempts = append(ids, one.ID), append(handlers, one.Handler), max(attempts, one.Attempts)
+		}
+		a.printf("Parked: %s %s since %s, %s\n", strings.Join(ids, ","), strings.Join(handlers, ","), moment(p.Since), counted(attempts, "attempt", "attempts"))
 		a.printf("  %s\n  %s\n", oneLine(p.DN), oneLine(strings.TrimPrefix(p.Reason, p.DN+": ")))
 	}
+}
+
+// alike groups what is parked by entry and reason, in the order of the first of each group.
+func alike(parked []control.Parked) (groups [][]control.Parked) {
+	type key struct{ dn, reason string }
+	at := map[key]int{}
+	for _, p := range parked {
+		k := key{p.DN, p.Reason}
+		if i, ok := at[k]; ok {
+			groups[i] = append(groups[i], p)
+			continue
+		}
+		at[k] = len(groups)
+		groups = append(groups, []control.Parked{p})
+	}
+	return groups
 }
 
 // showPlanned prints a line for each change, with what would be done below it. Their number is for people and goes to stderr.

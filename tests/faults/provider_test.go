@@ -116,14 +116,20 @@ func TestOtherBase(t *testing.T) {
 	host.Wait()
 	checkHomes(t, host, homesOf(host, "address"))
 	checkKept(t, host, mail)
+	var handlers []string
 	for _, p := range parked(host) {
 		if !strings.Contains(p.DN, "p01") || !strings.Contains(p.Reason, "out of scope") {
 			t.Errorf("parked %s: %s", p.DN, p.Reason)
 		}
+		handlers = append(handlers, p.Handler)
 	}
-	checkWaiting(t, host, len(parked(host)), 0) // for each handler that has to do with people
-	if len(parked(host)) == 0 {
-		t.Error("p01 is not parked")
+	slices.Sort(handlers) // those that have to do with people
+	if want := []string{"account", "folder", "mailbox", "quota"}; !slices.Equal(handlers, want) {
+		t.Errorf("p01 is parked for %q, want %q", handlers, want)
+	}
+	checkWaiting(t, host, len(handlers), 0)
+	if out := host.Must("listener", "parked"); strings.Count(out, "Parked: ") != 1 {
+		t.Errorf("one entry is out of scope, told is\n%s", out)
 	}
 
 	host.Listener.Stop()
