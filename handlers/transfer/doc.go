@@ -15,7 +15,8 @@
 //	            store set aside
 //
 // Nothing but the copy ever reaches its place, so that a pass never meets mail of its target. Before committing, everything
-// may be given up and begun anew; from committing on only the target's word counts, and no pass makes equal again.
+// may be given up and begun anew, as is a copy that was cut off and cannot be completed (anew.go); from committing on only
+// the target's word counts, and no pass makes equal again.
 //
 // Each state is a file of var/lib/mailreg/transfer/{out,in}, on the disk before the step after it begins. What the
 // mail server does to users is made of these files alone, and works while the daemon is down. How, and how mail is copied, is

@@ -73,6 +73,10 @@ type Move struct {
 	Passes   int           `json:"passes,omitempty"`
 	LastPass time.Duration `json:"last_pass,omitempty"`
 	Bytes    int64         `json:"bytes,omitempty"`
+	// Attempt counts the copies that were thrown away, Reached is one more than the messages that the copy had when a pass
+	// failed last, 0 when none has since one was completed.
+	Attempt int `json:"attempt,omitempty"`
+	Reached int `json:"reached,omitempty"`
 	// Frozen is since when nobody was let in, Freeze for how long it was.
 	FrozenAt time.Time     `json:"frozen_at,omitzero"`
 	Freeze   time.Duration `json:"freeze,omitempty"`

@@ -30,6 +30,8 @@ type order struct {
 	From string `json:"from"`
 	// Ahead says that the directory has not named the target yet.
 	Ahead bool `json:"ahead,omitempty"`
+	// Attempt grows when the copy that is there is to be thrown away.
+	Attempt int `json:"attempt,omitempty"`
 }
 
 // answer is what the target says.

@@ -52,11 +52,10 @@ func (s *Service) advance(ctx context.Context, m Move) error {
 	if l.b, err = s.cfg.Backend(); err != nil {
 		return err
 	}
-	if l.peer, err = s.peer(set, m.Peer); err != nil {
-		return err
-	}
 	for {
-		var err error
+		if l.peer, err = s.peer(set, l.m.Peer); err != nil { // the directory may have named another one meanwhile
+			return err
+		}
 		switch l.m.State {
 		case Frozen: // a crash, or a step that failed
 			err = l.thaw(ctx)
@@ -79,7 +78,10 @@ func (s *Service) advance(ctx context.Context, m Move) error {
 }
 
 func (l *leg) order() order {
-	return order{UUID: l.m.UUID, ID: l.m.ID, Address: l.m.Address.String(), Names: l.m.Names, From: l.set.host, Ahead: l.m.Ahead}
+	return order{
+		UUID: l.m.UUID, ID: l.m.ID, Address: l.m.Address.String(), Names: l.m.Names, From: l.set.host, Ahead: l.m.Ahead,
+		Attempt: l.m.Attempt,
+	}
 }
 
 // to brings the move into a state.
@@ -120,6 +122,7 @@ func (l *leg) copy(ctx context.Context) error {
 	for pass := 1; l.m.Home != ""; pass++ {
 		took, err := l.pass(ctx, false)
 		if err != nil {
+			l.failed(ctx, err)
 			return err
 		}
 		if now, found := l.get(Out, l.m.UUID); !found || now.GivenUp || now.State != Copying || now.Peer != l.m.Peer {
@@ -151,6 +154,9 @@ func (l *leg) pass(ctx context.Context, add bool) (time.Duration, error) {
 	took := time.Since(start)
 	_, noted := l.update(Out, l.m.UUID, func(m *Move) error {
 		m.Passes, m.LastPass, m.Bytes = m.Passes+1, took, m.Bytes+sent.Load()
+		if err == nil {
+			m.Reached = 0
+		}
 		return nil
 	})
 	return took, errors.Join(err, noted)

@@ -48,6 +48,14 @@ func (s *Service) prepare(ctx context.Context, o order, address schema.Address) 
 			return answer{}, err
 		}
 	}
+	s.lines.lock(o.UUID)
+	defer s.lines.unlock(o.UUID)
+	if ctx.Err() != nil { // nobody waits for the answer
+		return answer{}, ctx.Err()
+	}
+	if err := s.clear(ctx, o); err != nil {
+		return answer{}, err
+	}
 	if err := s.receive(ctx, o, address); err != nil {
 		return answer{}, err
 	}
@@ -103,6 +111,7 @@ func (s *Service) receive(ctx context.Context, o order, address schema.Address) 
 		case m.State != Awaiting && m.State != Receiving:
 			return fmt.Errorf("the mail of %s is %s here", address, m.State)
 		}
+		m.Attempt = o.Attempt
 		m.ID, m.State, m.Peer, m.Address, m.Home, m.UID, m.GID = o.ID, Receiving, o.From, address, place, uid, gid
 		return nil
 	})

@@ -1,7 +1,10 @@
 package transfer
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -24,6 +27,7 @@ func TestDrain(t *testing.T) {
 func TestStories(t *testing.T) {
 	for name, play := range map[string]func(*pair){
 		"back": back, "address": otherAddress, "everywhere": everywhere, "mind": changeOfMind, "away": awayHost, "at-once": backAtOnce,
+		"cut-off": cutOff,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -176,5 +180,33 @@ func drained(p *pair) {
 	p.settled()
 	if homes, _ := filepath.Glob(filepath.Join(p.hosts[0].Spool.Dir, "private/by-id/*")); len(homes) > 0 {
 		p.t.Errorf("left on the first host: %q", homes)
+	}
+}
+
+// cutOff has a copy be there that was cut off: a message has no number, so that doveadm takes it for another one than the
+// first, and finds no way to make it equal to the source.
+func cutOff(p *pair) {
+	uuid := p.add("anna", mail1, "one", "two")
+	p.hosts[1].Listener.Stop()
+	cur := filepath.Join(p.hosts[1].Spool.Dir, "private/.incoming", uuid, "Maildir/cur")
+	if err := os.MkdirAll(cur, 0o755); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(cur, "1700000000.M1P1.host,S=18:2,"), []byte("Subject: two\n\nhi\n"), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	for dir := cur; filepath.Base(dir) != "private"; dir = filepath.Dir(dir) {
+		if err := filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
+			return errors.Join(err, os.Chown(path, 5000, 5000))
+		}); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	p.hosts[1].Listener.Start()
+	p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail2)
+	p.reads(1, mail("anna"), "one", "two")
+	log, err := os.ReadFile(p.hosts[0].Listener.Log())
+	if err != nil || !strings.Contains(string(log), "the copy is begun anew") {
+		p.t.Errorf("the copy was of use, %v", err)
 	}
 }
