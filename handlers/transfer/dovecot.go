@@ -61,11 +61,13 @@ func (d *viaDovecot) Boxes(ctx context.Context, m Move) (map[string]backend.Box,
 
 // Copy has doveadm copy through a gate.
 func (d *viaDovecot) Copy(ctx context.Context, p Pass) error {
-	g, err := openGate(ctx, d.root, p)
+	g, ctx, err := openGate(ctx, d.root, p)
 	if err != nil {
 		return err
 	}
-	err = d.doveadm.Copy(ctx, p.Move.Address, g.path, p.Add)
+	if err = d.doveadm.Copy(ctx, p.Move.Address, g.path, p.Add); err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if far := g.close(); far != nil {
 		return far
 	}

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"time"
 )
 
 // gate is a unix socket here that leads to the other host's doveadm for one copy. Only root can use it.
@@ -20,24 +21,34 @@ type gate struct {
 	count    *atomic.Int64
 	// err is why there was no way, if so.
 	err atomic.Pointer[error]
+	// lonely ends the copy when it expires; it is stopped while there is a connection.
+	lonely *time.Timer
+	end    context.CancelCauseFunc
 }
 
-// openGate makes the socket. Each connection to it gets a tunnel.
-func openGate(ctx context.Context, root string, p Pass) (*gate, error) {
+// loneliness is how long doveadm may do without the other host, before it connects and after the connection has ended.
+const loneliness = time.Minute
+
+var errLonely = errors.New("doveadm hangs, without a connection to the other host")
+
+// openGate makes the socket. Each connection to it gets a tunnel. The context is for doveadm: it ends when that hangs.
+func openGate(ctx context.Context, root string, p Pass) (*gate, context.Context, error) {
 	dir := filepath.Join(root, "run/mailreg")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	g := &gate{path: filepath.Join(dir, "copy-"+p.Move.UUID.String()[:8]+".sock"), count: p.Sent}
 	if err := os.RemoveAll(g.path); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var err error
 	if g.listener, err = listenUnix(g.path); err != nil {
-		return nil, fmt.Errorf("opening %s: %w", g.path, err)
+		return nil, nil, fmt.Errorf("opening %s: %w", g.path, err)
 	}
+	ctx, g.end = context.WithCancelCause(ctx)
+	g.lonely = time.AfterFunc(loneliness, func() { g.end(errLonely) })
 	go g.serve(ctx, p.Far)
-	return g, nil
+	return g, ctx, nil
 }
 
 func (g *gate) serve(ctx context.Context, tunnel func() (net.Conn, error)) {
@@ -46,20 +57,29 @@ func (g *gate) serve(ctx context.Context, tunnel func() (net.Conn, error)) {
 		if err != nil {
 			return
 		}
-		far, err := tunnel()
-		if err != nil {
-			g.err.Store(&err)
-			_ = conn.Close()
-			continue
-		}
-		stop := context.AfterFunc(ctx, func() { _ = far.Close() })
-		join(conn, conn, far, g.count)
-		stop()
+		g.lead(ctx, conn, tunnel)
 	}
+}
+
+// lead joins a connection of doveadm with the other host.
+func (g *gate) lead(ctx context.Context, conn net.Conn, tunnel func() (net.Conn, error)) {
+	far, err := tunnel()
+	if err != nil {
+		g.err.Store(&err)
+		_ = conn.Close()
+		return
+	}
+	g.lonely.Stop()
+	defer g.lonely.Reset(loneliness)
+	stop := context.AfterFunc(ctx, func() { _, _ = far.Close(), conn.Close() })
+	defer stop()
+	join(conn, conn, far, g.count)
 }
 
 // close ends it. The error is that of the tunnel.
 func (g *gate) close() error {
+	g.end(nil)
+	g.lonely.Stop()
 	err := errors.Join(g.listener.Close(), os.RemoveAll(g.path))
 	if far := g.err.Load(); far != nil {
 		return *far

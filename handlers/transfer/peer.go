@@ -93,7 +93,7 @@ func withPort(address string, port int) string {
 func (p *peer) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
-	dialer := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: 15 * time.Second}, Config: p.config}
+	dialer := tls.Dialer{NetDialer: &net.Dialer{KeepAlive: heartbeat, Control: watched}, Config: p.config}
 	conn, err := dialer.DialContext(ctx, "tcp", p.address)
 	if err != nil {
 		return nil, &unreachable{fmt.Errorf("reaching %s: %w", p.name, err)}

@@ -16,6 +16,11 @@ const (
 	// firstTry and longestTry bound the time between two tries of a move.
 	firstTry   = 500 * time.Millisecond
 	longestTry = 5 * time.Minute
+	// longestAway is the same for a host that cannot be reached, longestClosed while a user gets temporary errors.
+	longestAway   = 30 * time.Second
+	longestClosed = 5 * time.Second
+	// rerouteLimit is how long the mail server may take to forget its routes.
+	rerouteLimit = 30 * time.Second
 	// routesEvery is how often the mail server is told at most to forget its routes.
 	routesEvery = 2 * time.Second
 	// largeMove is the size of a pass from which on a mailbox counts as a large one.
@@ -87,9 +92,11 @@ func (s *Service) tell(ctx context.Context) error {
 		s.mu.Unlock()
 		if stale {
 			routed = time.Now()
-			if err := s.cfg.Reroute(ctx); err != nil && ctx.Err() == nil {
+			limited, cancel := context.WithTimeout(ctx, rerouteLimit)
+			if err := s.cfg.Reroute(limited); err != nil && ctx.Err() == nil {
 				s.cfg.Logger.Warn("the mail server keeps its routes for a while", "handler", Name, "err", err)
 			}
+			cancel()
 		}
 		if len(names) > 0 {
 			slices.Sort(names)
@@ -164,7 +171,7 @@ func (s *Service) note(t track, peer string, err error) {
 		delete(s.away, peer)
 	} else {
 		tries := s.away[peer].tries + 1
-		s.away[peer] = trouble{err: err, tries: tries, next: time.Now().Add(min(firstTry<<min(tries-1, 12), longestTry))}
+		s.away[peer] = trouble{err: err, tries: tries, next: time.Now().Add(min(firstTry<<min(tries-1, 12), s.patience(t), longestAway))}
 	}
 	if err == nil {
 		delete(s.troubles, t)
@@ -176,7 +183,11 @@ func (s *Service) note(t track, peer string, err error) {
 		next.tries, next.next = 0, time.Now().Add(max(wait.in, firstTry/2))
 	} else {
 		next.tries++
-		next.next = time.Now().Add(min(firstTry<<min(next.tries-1, 12), longestTry))
+		limit := s.patience(t)
+		if away := (*unreachable)(nil); errors.As(err, &away) {
+			limit = min(limit, longestAway)
+		}
+		next.next = time.Now().Add(min(firstTry<<min(next.tries-1, 12), limit))
 		if before.err == nil || before.err.Error() != err.Error() {
 			s.cfg.Logger.Warn("a move does not go on", "handler", Name, "uuid", t.uuid, "peer", peer, "err", err)
 		}
@@ -185,6 +196,14 @@ func (s *Service) note(t track, peer string, err error) {
 		next.since = time.Now()
 	}
 	s.troubles[t] = next
+}
+
+// patience is how long a move may wait for its next try. The caller has the lock.
+func (s *Service) patience(t track) time.Duration {
+	if m := s.side(t.d)[t.uuid]; m != nil && m.closed() {
+		return longestClosed
+	}
+	return longestTry
 }
 
 // due returns what is to be started: all that copies nothing, and of those that copy as many as may at a time. Users with

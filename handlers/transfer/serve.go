@@ -39,7 +39,8 @@ func (s *Service) serve(ctx context.Context) error {
 	}
 	tasks, ctx := errgroup.WithContext(ctx)
 	for _, address := range addresses {
-		l, err := net.Listen("tcp", net.JoinHostPort(address, strconv.Itoa(set.port)))
+		listen := net.ListenConfig{KeepAlive: heartbeat, Control: watched}
+		l, err := listen.Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(set.port)))
 		if err != nil {
 			return fmt.Errorf("listening for other hosts: %w", err)
 		}

@@ -5,6 +5,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mailreg/mailreg/schema"
 )
@@ -46,15 +47,21 @@ func (t *tunnels) close(uuid schema.UUID) {
 	}
 }
 
-// join copies both ways between two connections until both are over, and counts what goes from a to b. a is read by from.
+// silence is how long a copy may stand still: nothing is sent either way. doveadm gives up itself after ten minutes.
+const silence = 5 * time.Minute
+
+// join copies both ways between two connections until both are over, or silent for too long, and counts what goes from a to
+// b. a is read by from.
 func join(a net.Conn, from io.Reader, b net.Conn, count *atomic.Int64) {
+	idle := time.AfterFunc(silence, func() { _, _ = a.Close(), b.Close() })
+	defer idle.Stop()
 	var both sync.WaitGroup
 	both.Go(func() {
-		_, _ = io.Copy(b, counting{from, count}) // an error ends the copy, which its maker tells
+		_, _ = io.Copy(b, counting{from, count, idle}) // an error ends the copy, which its maker tells
 		finish(b)
 	})
 	both.Go(func() {
-		_, _ = io.Copy(a, b)
+		_, _ = io.Copy(a, counting{b, nil, idle})
 		finish(a)
 	})
 	both.Wait()
@@ -73,11 +80,13 @@ func finish(conn net.Conn) {
 type counting struct {
 	io.Reader
 	count *atomic.Int64
+	idle  *time.Timer
 }
 
-// Read counts what it reads.
+// Read counts what it reads, and puts off the end that silence brings.
 func (c counting) Read(p []byte) (int, error) {
 	n, err := c.Reader.Read(p)
+	c.idle.Reset(silence)
 	if c.count != nil {
 		c.count.Add(int64(n))
 	}

@@ -2,6 +2,7 @@ package dovecot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -37,8 +38,13 @@ func (d *Doveadm) Copy(ctx context.Context, user schema.Address, socket string, 
 	return err
 }
 
+// answerLimit bounds a question; a user with thousands of mailboxes takes seconds.
+const answerLimit = 2 * time.Minute
+
 // Home returns where Dovecot looks for the mail of a user when doveadm asks.
 func (d *Doveadm) Home(ctx context.Context, user schema.Address) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
 	out, err := d.run(ctx, "user", "-f", "home", user.String())
 	if err != nil {
 		return "", err
@@ -48,6 +54,8 @@ func (d *Doveadm) Home(ctx context.Context, user schema.Address) (string, error)
 
 // Boxes returns the mailboxes of a user by name.
 func (d *Doveadm) Boxes(ctx context.Context, user schema.Address) (map[string]backend.Box, error) {
+	ctx, cancel := context.WithTimeout(ctx, answerLimit)
+	defer cancel()
 	out, err := d.run(ctx, "-f", "tab", "mailbox", "status", "-u", user.String(), "messages uidnext uidvalidity highestmodseq", "*")
 	if err != nil {
 		return nil, err
@@ -124,7 +132,7 @@ func (d *Doveadm) run(ctx context.Context, args ...string) (string, error) {
 	case exitNoUser:
 		return "", fmt.Errorf("%w (%s)", ErrNoUser, said)
 	default:
-		return "", fmt.Errorf("doveadm %s: exit %d: %s", args[2], exit.ExitCode(), said)
+		return "", fmt.Errorf("doveadm %s: exit %d: %s", args[2], exit.ExitCode(), cmp.Or(said, "the log of Dovecot says why, here or there"))
 	}
 }
 
