@@ -376,8 +376,7 @@ func (w *world) approve() bool {
 		if h.Reason == "" || h.Handler != "target" {
 			w.errorf("held %+v", h)
 		}
-		_, err := w.listener.Approve(context.Background(), h.ID)
-		w.decided(h.ID, err)
+		w.decide(h.ID, w.listener.Approve)
 	}
 	return len(list) > 0
 }
@@ -387,14 +386,18 @@ func (w *world) reject() {
 	list, err := w.listener.Held(context.Background())
 	w.must(nil, err)
 	for _, h := range list {
-		_, err := w.listener.Reject(context.Background(), h.ID)
-		w.decided(h.ID, err)
+		w.decide(h.ID, w.listener.Reject)
 	}
 }
 
-// decided takes an error about a batch that is still there for wrong. One may have dissolved since it was listed: what is
-// decided about another one lets its changes go on.
-func (w *world) decided(batch string, err error) {
+// decide takes an error about a batch that is still there for wrong. One may have dissolved since it was listed: what is
+// decided about another one lets its changes go on. Who is told that a call is under way does what the message says.
+func (w *world) decide(batch string, way func(context.Context, string) (int, error)) {
+	_, err := way(context.Background(), batch)
+	if errors.Is(err, errEngaged) {
+		synctest.Wait()
+		_, err = way(context.Background(), batch)
+	}
 	list, err2 := w.listener.Held(context.Background())
 	w.must(nil, err2)
 	if err != nil && slices.ContainsFunc(list, func(h control.Held) bool { return h.ID == batch }) {

@@ -1,6 +1,7 @@
 package listener
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
@@ -181,12 +182,15 @@ func (e *edit) keepID(w *worker, m store.Mark) bool {
 	return true
 }
 
+// errEngaged says that a decision comes while it cannot be carried out, and stays open.
+var errEngaged = errors.New("decide when that has ended")
+
 // engaged reports whether the handler is being called for one side of a batch's pairs: what it has acknowledged is about to
 // change.
 func (v view) engaged(batch string) error {
 	for uuid := range v.w.busy {
 		if m, ok := v.h.Mark(uuid); ok && m.Batch == batch && !m.Pair.IsZero() {
-			return fmt.Errorf("handler %s is being called for %s: decide when that has ended", v.w.name, v.name(uuid))
+			return fmt.Errorf("handler %s is being called for %s: %w", v.w.name, v.name(uuid), errEngaged)
 		}
 	}
 	return nil
