@@ -8,7 +8,7 @@ GO_TEST = $(if $(filter bookworm,$(DIST)),CGO_ENABLED=0) go test -count=1 -timeo
 OTHER = $(if $(shell grep -s VERSION_CODENAME=trixie /etc/os-release),bookworm,trixie)
 # Whatever starts a Dovecot, Postfix or Cyrus, but not what is about the listener or the command, or has hosts of both
 # releases itself.
-ABOUT_SERVERS = $(filter-out $(patsubst %,./tests/%/,audit bench daemon external faults harness notice settings transfer),\
+ABOUT_SERVERS = $(filter-out $(patsubst %,./tests/%/,audit bench daemon external faults harness notice transfer),\
 	$(sort $(dir $(shell grep -rl --include='*_test.go' 'harness\.NewHost' ./tests))))
 
 .PHONY: build man test test-servers boot-test check soak lint bench demo servers

@@ -64,6 +64,10 @@ func (p *Postfix) Check(ctx context.Context, stage string) (warnings []string, e
 	if err := lookInside(stage, p.config(), "main.cf", "master.cf"); err != nil {
 		return nil, err
 	}
+	// Before any program runs: what one says about files that could not be prepared hides the cause.
+	if err := ageAll(stage); err != nil {
+		return nil, err
+	}
 	c.run(ctx, true, "postconf", "-c", stage, "-n")
 	if _, err := os.Stat(filepath.Join(stage, "master.cf")); err == nil {
 		c.run(ctx, true, "postconf", "-c", stage, "-M")
