@@ -1,7 +1,6 @@
 package swap_test
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -233,23 +232,6 @@ func TestForeignTemporaryFile(t *testing.T) {
 	p.write(".old.mailreg", "of another set")
 	p.recover()
 	p.want(after)
-}
-
-// TestFullDisk leaves nothing behind where the journal finds no room.
-func TestFullDisk(t *testing.T) {
-	p := newPlace(t)
-	if err := unix.Mount("tmpfs", p.journal, "tmpfs", 0, "size=16k"); err != nil {
-		if os.Geteuid() == 0 {
-			t.Fatalf("mounting a small file system: %v", err)
-		}
-		t.Skipf("only root can mount a small file system: %v", err)
-	}
-	t.Cleanup(func() { p.must(unix.Unmount(p.journal, unix.MNT_DETACH)) })
-	files := append(p.files(), p.file("large", strings.Repeat("x", 100_000), 0o644))
-	if _, err := swap.Stage(p.journal, files, nil); !errors.Is(err, unix.ENOSPC) {
-		t.Errorf("error %v", err)
-	}
-	p.want(before)
 }
 
 // TestUmask makes directories that the servers can read, whatever the caller keeps for himself.

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
 
+	"github.com/mailreg/mailreg/registry/swap"
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
@@ -25,6 +27,36 @@ func TestFullDisk(t *testing.T) {
 			t.Fatalf("filling %s: %v", dir, err)
 		}
 		refusedForNow(t, host, dir, "no space left on device", func() error { return os.Remove(fill) })
+	}
+}
+
+// TestFullJournal leaves nothing behind where the journal of a set of files finds no room.
+func TestFullJournal(t *testing.T) {
+	t.Parallel()
+	dir, journal := t.TempDir(), t.TempDir()
+	if err := unix.Mount("tmpfs", journal, "tmpfs", 0, "size=16k"); err != nil {
+		t.Fatalf("mounting a small file system: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(journal, unix.MNT_DETACH); err != nil {
+			t.Error(err)
+		}
+	})
+	old := filepath.Join(dir, "old")
+	if err := os.WriteFile(old, []byte("old content"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	before := fingerprint(t, dir)
+	files := []swap.File{
+		{Path: old, Data: []byte("new content"), Mode: 0o644},
+		{Path: filepath.Join(dir, "a/b/new"), Data: []byte("secret"), Mode: 0o600},
+		{Path: filepath.Join(dir, "large"), Data: make([]byte, 100_000), Mode: 0o644},
+	}
+	if _, err := swap.Stage(journal, files, nil); !errors.Is(err, unix.ENOSPC) {
+		t.Errorf("error %v", err)
+	}
+	if diff := cmp.Diff(before, fingerprint(t, dir)); diff != "" {
+		t.Errorf("files, -before +after:\n%s", diff)
 	}
 }
 

@@ -2,9 +2,6 @@ package sieve
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -53,44 +50,5 @@ func TestPlaces(t *testing.T) {
 		if got := script + " " + active; ok != (want != "") || ok && got != want {
 			t.Errorf("%q: %q, %v", path, got, ok)
 		}
-	}
-}
-
-// TestCompiled proves that the script is compiled once, and for each store as if it had been compiled there.
-func TestCompiled(t *testing.T) {
-	if _, err := exec.LookPath("sievec"); err != nil {
-		t.Skip("make test installs sievec; the tests on servers prove the rest")
-	}
-	root := t.TempDir()
-	config := filepath.Join(root, "etc/dovecot/dovecot.conf")
-	version, err := exec.Command("dovecot", "--version").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := ""
-	if !strings.HasPrefix(string(version), "2.3") {
-		text = "dovecot_config_version = 2.4.1\ndovecot_storage_version = 2.4.1\n"
-	}
-	if err := errors.Join(os.MkdirAll(filepath.Dir(config), 0o755), os.WriteFile(config, []byte(text), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-	i := &Installer{Root: root}
-	script, err := Script("Spam", "5")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, home := range []string{"/a", "/another/home"} {
-		if got := i.compiled(string(script), home+"/.dovecot.sieve"); !strings.Contains(string(got), home+"/.dovecot.sieve") {
-			t.Errorf("%s: %d bytes without its place", home, len(got))
-		}
-	}
-	if err := os.WriteFile(config, []byte("nonsense"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if i.compiled(string(script), "/third/.dovecot.sieve") == nil {
-		t.Error("compiled anew for each store")
-	}
-	if i.compiled("other", "/x/.dovecot.sieve") != nil {
-		t.Error("a script that sievec refuses was compiled")
 	}
 }
