@@ -1,10 +1,12 @@
 package harness
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 )
 
 // Program returns the path of a server's program on the host. It and Tree.Command are the places where programs are
@@ -14,8 +16,12 @@ func Program(t T, name string) string {
 	return (*Tree)(nil).find(t, name)
 }
 
-// binVariable tells the constructors where the built programs are.
+// binVariable tells the constructors where the built programs are. make sets it, for linking them takes longer than most
+// packages compute; without it each package builds its own.
 const binVariable = "MAILREG_TEST_BIN"
+
+// builderVariable holds the number of the process that has built them for itself, which it keeps in a tree.
+const builderVariable = "MAILREG_TEST_BUILDER"
 
 // Main builds the programs, runs the tests of a package, in the tree of the release that DIST names, and removes the
 // programs. It is the whole TestMain:
@@ -32,24 +38,30 @@ func Main(m interface{ Run() int }) {
 	m.Run()
 }
 
-// Prepare builds the programs and, when DIST names another release, starts the calling program anew in the tree of that
-// release, where it returns. The function that it returns removes the programs.
+// Prepare builds the programs unless that has been done and, when DIST names another release, starts the calling program anew
+// in the tree of that release, where it returns. The function that it returns removes the programs if this process has built
+// them.
 func Prepare() (clean func(), err error) {
 	dir := os.Getenv(binVariable)
 	if !Prepared() {
 		if dir, err = os.MkdirTemp("", "mr-bin-"); err != nil {
 			return func() {}, err
 		}
-		err = Build(dir)
+		err = errors.Join(os.Setenv(builderVariable, strconv.Itoa(os.Getpid())), Build(dir))
 	}
 	if err == nil {
 		err = enter()
 	}
-	return func() { _ = os.RemoveAll(dir) }, err // nothing to do about it at the end
+	return func() {
+		if os.Getenv(builderVariable) == strconv.Itoa(os.Getpid()) {
+			_ = os.RemoveAll(dir) // nothing to do about it at the end
+		}
+	}, err
 }
 
-// Prepared reports whether Prepare has built the programs already, outside of the tree that it has entered.
-func Prepared() bool { return os.Getenv(treeVariable) != "" && os.Getenv(binVariable) != "" }
+// Prepared reports whether the programs are built: by make, by Prepare outside of the tree that it has entered, or by the
+// process that has started this one.
+func Prepared() bool { return os.Getenv(binVariable) != "" }
 
 // Build builds mailreg and mailreg-listener into dir, and makes it the place where the constructors find them.
 func Build(dir string) error {
