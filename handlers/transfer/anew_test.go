@@ -71,7 +71,7 @@ func TestBegunAnew(t *testing.T) {
 		}
 	}
 	for what, err := range map[string]error{
-		"refused": &refusal{"mail2.x.test", "no"}, "unreachable": &unreachable{errors.New("no route")}, "changed": backend.ErrAgain,
+		"refused": &refusal{"mail2.x.test", "no", false}, "unreachable": &unreachable{errors.New("no route")}, "changed": backend.ErrAgain,
 	} {
 		before, _ := l.get(Out, l.m.UUID)
 		l.failed(t.Context(), err)

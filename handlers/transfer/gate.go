@@ -95,10 +95,11 @@ const firstLines = 8
 // fields, so that doveadm finds no copy there, and takes whatever line comes next.
 func forUser(r *bufio.Reader, w io.Writer, user string) error {
 	for range firstLines {
-		line, err := r.ReadString('\n')
+		slice, err := r.ReadSlice('\n') // no longer than the buffer
 		if err != nil {
 			return err
 		}
+		line := string(slice)
 		fields := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		command := fields[0] != "VERSION" && fields[0] != "PLAIN"
 		if command && (len(fields) != 4 || strings.Trim(fields[0], "Dv") != "" || fields[1] != user || fields[2] != "dsync-server" || fields[3] != "-u"+user) {

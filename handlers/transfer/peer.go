@@ -42,12 +42,17 @@ type answer struct {
 	Here bool `json:"here,omitempty"`
 	// Boxes are the mailboxes of the copy, where they were asked for.
 	Boxes map[string]backend.Box `json:"boxes,omitempty"`
-	// Error is why it cannot be done, "" when it has been.
+	// Error is why it cannot be done, "" when it has been; Later says that it can be when the target's replica has heard of
+	// what the source's has.
 	Error string `json:"error,omitempty"`
+	Later bool   `json:"later,omitempty"`
 }
 
 // refusal is an answer that says no: the host is there.
-type refusal struct{ peer, text string }
+type refusal struct {
+	peer, text string
+	later      bool
+}
 
 // Error tells who refused.
 func (r *refusal) Error() string { return r.peer + ": " + r.text }
@@ -133,7 +138,7 @@ func (p *peer) read(response *http.Response) (answer, error) {
 		return answer{}, fmt.Errorf("asking %s: status %d: %w", p.name, response.StatusCode, err)
 	}
 	if a.Error != "" {
-		return a, &refusal{p.name, a.Error}
+		return a, &refusal{p.name, a.Error, a.Later}
 	}
 	return a, nil
 }

@@ -74,6 +74,9 @@ func (s *Service) Notes() []string {
 		return []string{err.Error()}
 	}
 	var notes []string
+	if shut := s.shutBy(); shut != "" {
+		notes = append(notes, "no host can hand mail over to this one: "+shut)
+	}
 	for _, r := range all {
 		switch {
 		case r.Failing != "" && time.Since(r.Entered) > noteAfter:

@@ -58,22 +58,8 @@ func (s *Service) resume(ctx context.Context) error {
 		names = append(names, m.listed()...)
 	}
 	_, err = s.mover.Show(values(s.out), values(s.in))
-	s.flush, s.stale = names, len(names) > 0
+	s.flush, s.stale = append(s.flush, names...), s.stale || len(names) > 0
 	return err
-}
-
-// serveAlways serves other hosts; what is in the way is told and tried again.
-func (s *Service) serveAlways(ctx context.Context) error {
-	for {
-		err := s.serve(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		s.cfg.Logger.Error("cannot take mail over from other hosts", "handler", Name, "err", err)
-		if sleep(ctx, 10*time.Second) != nil {
-			return nil
-		}
-	}
 }
 
 // tell makes the mail server go by what it was shown, and forget its routes.

@@ -3,7 +3,6 @@ package transfer
 import (
 	"bufio"
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,57 +10,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"strconv"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/mailreg/mailreg/schema"
 )
-
-// serve takes mail over from other hosts until ctx ends. Without a port nobody can.
-func (s *Service) serve(ctx context.Context) error {
-	set, err := s.settings()
-	if err != nil {
-		return err
-	}
-	if !set.enabled || set.port == 0 || set.secret == "" {
-		<-ctx.Done()
-		return nil
-	}
-	config, err := s.keys.tls(set.secret)
-	if err != nil {
-		return err
-	}
-	addresses := set.listen
-	if len(addresses) == 0 {
-		addresses = []string{""}
-	}
-	tasks, ctx := errgroup.WithContext(ctx)
-	for _, address := range addresses {
-		listen := net.ListenConfig{KeepAlive: heartbeat, Control: watched}
-		l, err := listen.Listen(ctx, "tcp", net.JoinHostPort(address, strconv.Itoa(set.port)))
-		if err != nil {
-			return fmt.Errorf("listening for other hosts: %w", err)
-		}
-		tasks.Go(func() error { return s.serveOn(ctx, tls.NewListener(l, config)) })
-	}
-	return tasks.Wait()
-}
-
-func (s *Service) serveOn(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler: s.routes(), BaseContext: func(net.Listener) context.Context { return ctx },
-		ReadHeaderTimeout: 10 * time.Second, ErrorLog: slog.NewLogLogger(s.cfg.Logger.Handler(), slog.LevelDebug),
-		TLSNextProto: map[string]func(*http.Server, *tls.Conn, http.Handler){}, // HTTP/1.1 alone can be taken over
-	}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("serving other hosts: %w", err)
-	}
-	return nil
-}
 
 // routes is what the source may ask.
 func (s *Service) routes() http.Handler {
@@ -71,14 +23,14 @@ func (s *Service) routes() http.Handler {
 	} {
 		mux.HandleFunc("POST /v1/"+what, func(w http.ResponseWriter, r *http.Request) {
 			var o order
-			err := json.NewDecoder(io.LimitReader(r.Body, maxFile)).Decode(&o)
+			err := json.NewDecoder(io.LimitReader(r.Body, maxOrder)).Decode(&o)
 			var a answer
 			if err == nil {
 				a, err = s.obey(r.Context(), o, do)
 			}
 			if err != nil {
-				a.Error = err.Error()
-				s.cfg.Logger.Warn("another host asked in vain", "handler", Name, "op", what, "uuid", o.UUID, "peer", o.From, "err", err)
+				a.Error, a.Later = err.Error(), errors.As(err, new(*notYet))
+				s.refused(what, o, err)
 			}
 			w.Header().Set("Content-Type", "application/json")
 			_ = json.NewEncoder(w).Encode(a) // the caller may have gone
@@ -101,10 +53,26 @@ func (s *Service) obey(ctx context.Context, o order, do func(context.Context, or
 	if err := schema.CheckDomain(o.From); err != nil {
 		return answer{}, err
 	}
-	if o.UUID.IsZero() {
-		return answer{}, errors.New("no uuid")
+	if o.UUID.IsZero() || o.ID == "" {
+		return answer{}, errors.New("no uuid, or no move")
 	}
+	ctx, cancel := context.WithTimeout(ctx, callLimit)
+	defer cancel()
 	return do(ctx, o, address)
+}
+
+// refused tells a person why another host did not get what it asked for: once, and not more often than each second whatever
+// it asks.
+func (s *Service) refused(what string, o order, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	level, now := slog.LevelWarn, time.Now()
+	if text := what + " " + err.Error(); text == s.vain.text || now.Sub(s.vain.at) < time.Second {
+		level = slog.LevelDebug
+	} else {
+		s.vain.text, s.vain.at = text, now
+	}
+	s.cfg.Logger.Log(context.Background(), level, "another host asked in vain", "handler", Name, "op", what, "uuid", o.UUID, "peer", o.From, "err", err)
 }
 
 // pass leads a copy to the mail server of this host. One that makes equal is let in only as long as nothing but copies has reached its
@@ -159,9 +127,12 @@ func (s *Service) called(ctx context.Context, m Move) schema.Address {
 	return m.Address
 }
 
+// longestCopy ends a copy that would go on for ever; the next one goes on where it was.
+const longestCopy = 24 * time.Hour
+
 // lead joins a copy with the mail server.
 func lead(conn net.Conn, from *bufio.Reader, near Near) {
-	_ = conn.SetDeadline(time.Time{}) // fails only for a connection that has gone
+	_ = conn.SetDeadline(time.Now().Add(longestCopy)) // fails only for a connection that has gone
 	if _, err := io.WriteString(conn, "HTTP/1.1 200 OK\r\n\r\n"); err != nil {
 		_, _ = conn.Close(), near.Close()
 		return

@@ -59,6 +59,7 @@ type Service struct {
 	keys    keyring
 	tunnels tunnels
 	lines   lines
+	guests  guests
 
 	// mu guards what follows, and the writing of the journal.
 	mu      sync.Mutex
@@ -71,6 +72,12 @@ type Service struct {
 	sent    map[schema.UUID]*atomic.Int64
 	// away are the hosts that cannot be reached.
 	away map[string]trouble
+	// closed is why no host can hand mail over, "" when one can; vain is what was refused to one last.
+	closed string
+	vain   struct {
+		text string
+		at   time.Time
+	}
 	// flush are names for which what the mail server was shown is to take effect; stale says that routes are to be forgotten.
 	flush []string
 	stale bool

@@ -114,7 +114,7 @@ func (l *leg) copy(ctx context.Context) error {
 	}
 	a, err := l.peer.call(ctx, "prepare", l.order())
 	if err != nil {
-		return err
+		return l.refusedYet(err)
 	}
 	if a.State == Opened || a.State == Opening {
 		return l.to(Committing, nil)

@@ -25,10 +25,6 @@ func (s *Service) here(ctx context.Context, uuid schema.UUID, address schema.Add
 
 // prepare makes ready for the copy: the place for it, and that the mail server finds that place. Idempotent.
 func (s *Service) prepare(ctx context.Context, o order, address schema.Address) (answer, error) {
-	here, err := s.here(ctx, o.UUID, address)
-	if err != nil {
-		return answer{}, err
-	}
 	if _, leaves := s.get(Out, o.UUID); leaves {
 		return answer{}, fmt.Errorf("the mail of %s is still leaving this host", address)
 	}
@@ -36,11 +32,12 @@ func (s *Service) prepare(ctx context.Context, o order, address schema.Address) 
 	switch {
 	case !found:
 	case m.State == Opening, m.State == Opened && m.ID == o.ID:
-		return answer{State: m.State, Here: here}, s.finish(ctx, o.UUID)
+		return answer{State: m.State}, s.finish(ctx, o.UUID)
 	case m.State == Receiving && m.Peer != o.From:
 		return answer{}, fmt.Errorf("the mail of %s is just coming from %s", address, m.Peer)
 	}
-	if err := s.checkName(ctx, o.UUID, address); err != nil {
+	here, err := s.expected(ctx, o, address)
+	if err := errors.Join(err, s.checkName(o.UUID, address)); err != nil {
 		return answer{}, err
 	}
 	if !found {
@@ -62,16 +59,9 @@ func (s *Service) prepare(ctx context.Context, o order, address schema.Address) 
 	return answer{State: Receiving, Here: here}, nil
 }
 
-// checkName refuses a copy that comes for a user under the address of somebody else: the mail server here would then take the copy
-// for that one's mail. A replica that is behind has caught up at the next try.
-func (s *Service) checkName(ctx context.Context, uuid schema.UUID, address schema.Address) error {
-	known, err := s.cfg.Lookup(ctx, uuid)
-	if err != nil {
-		return err
-	}
-	if known != nil && known.Primary != address {
-		return fmt.Errorf("the user %s is %s here, not %s", uuid, known.Primary, address)
-	}
+// checkName refuses a copy under an address that somebody else has who is on the way: the mail server here would take the copy
+// for that one's mail.
+func (s *Service) checkName(uuid schema.UUID, address schema.Address) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, m := range append(values(s.in), values(s.out)...) {

@@ -110,6 +110,7 @@ func TestForUser(t *testing.T) {
 		version + "\ta@x.test\tfetch\t-ua@x.test\n":            false,
 		version + "\ta@x.test\texpunge\tmailbox\tINBOX\n":      false,
 		strings.Repeat(version, 20):                            false,
+		"VERSION" + strings.Repeat("\t", 1<<20):                false,
 		"":                                                     false,
 	} {
 		var passed bytes.Buffer
@@ -315,6 +316,7 @@ func TestOpenOnce(t *testing.T) {
 // TestPrepareForAnother proves that no copy comes for a user under the address of another one.
 func TestPrepareForAnother(t *testing.T) {
 	s, _ := newService(t.TempDir())
+	set(t, s, "hostname: mail1")
 	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) {
 		return &schema.Mailbox{Primary: address("ben@x.test")}, nil
 	}
@@ -322,7 +324,9 @@ func TestPrepareForAnother(t *testing.T) {
 	if _, err := s.prepare(t.Context(), o, address("anna@x.test")); err == nil || !strings.Contains(err.Error(), "anna@x.test") {
 		t.Errorf("a copy of ben comes as anna: %v", err)
 	}
-	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) { return nil, nil }
+	s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) {
+		return &schema.Mailbox{Primary: address("anna@x.test")}, nil
+	}
 	if err := s.Await(t.Context(), mailbox.Journey{UUID: schema.UUID{2}, To: address("anna@x.test"), Peer: "mail2.x.test"}); err != nil {
 		t.Fatal(err)
 	}
