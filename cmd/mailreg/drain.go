@@ -118,23 +118,8 @@ func (d *draining) run(ctx context.Context) error {
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
 	for {
-		moves, err := d.daemon().Moves(ctx)
-		if err != nil {
+		if over, err := d.look(ctx); err != nil || over {
 			return err
-		}
-		moves = slices.DeleteFunc(moves, func(m control.Move) bool {
-			return m.Direction != "out" || m.Peer != d.host || m.State == "committed"
-		})
-		for _, m := range moves {
-			if m.Ahead && m.Copied && !d.told[m.Address] && !time.Now().Before(d.next) {
-				d.tell(m)
-			}
-		}
-		if err := d.begin(ctx, len(moves)); err != nil {
-			return err
-		}
-		if len(moves) == 0 && len(d.waiting) == 0 {
-			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -142,6 +127,26 @@ func (d *draining) run(ctx context.Context) error {
 		case <-tick.C:
 		}
 	}
+}
+
+// look tells who can change over, and begins with others. It is over when nobody is on the way, and nobody had to begin.
+func (d *draining) look(ctx context.Context) (over bool, err error) {
+	moves, err := d.daemon().Moves(ctx)
+	if err != nil {
+		return false, err
+	}
+	moves = slices.DeleteFunc(moves, func(m control.Move) bool {
+		return m.Direction != "out" || m.Peer != d.host || m.State == "committed"
+	})
+	if len(moves) == 0 && len(d.waiting) == 0 {
+		return true, nil
+	}
+	for _, m := range moves {
+		if m.Ahead && m.Copied && !d.told[m.Address] && !time.Now().Before(d.next) {
+			d.tell(m)
+		}
+	}
+	return false, d.begin(ctx, len(moves))
 }
 
 // begin starts copies for as many as may be on their way. Who cannot be moved is told, and passed over.

@@ -129,7 +129,7 @@ func (s *site) serve(entries ...control.Entry) {
 }
 
 // serveAll is serve for a daemon that knows of more; what it returns ends the daemon.
-func (s *site) serveAll(d directory) (stop func()) {
+func (s *site) serveAll(d control.API) (stop func()) {
 	s.t.Helper()
 	l, err := server.Listen(filepath.Join(s.root, controlSocket))
 	s.must(err)

@@ -20,7 +20,7 @@ import (
 var (
 	messages = flag.Int("transfer.messages", 2000, "how many messages the user has who moves")
 	releases = flag.Bool("transfer.all", false, "have TestUnderLoad move between all releases, not only from the older to the newer one")
-	drains   = flag.Int("transfer.drains", 0, "how often TestDrain empties a host")
+	drains   = flag.Int("transfer.drains", 1, "how often TestDrain empties a host")
 	rounds   = flag.Int("transfer.rounds", 1, "how often TestKilled moves a user")
 	seed     = flag.Uint64("transfer.seed", uint64(time.Now().UnixNano()), "what TestKilled kills when")
 )

@@ -13,7 +13,7 @@ import (
 	"github.com/mailreg/mailreg/tests/harness"
 )
 
-// TestDrain plays a host that is emptied. Tests with many moves at once are for the soak.
+// TestDrain plays a host that is emptied.
 func TestDrain(t *testing.T) {
 	for range *drains {
 		p := newPair(t, [2]string{})
@@ -152,6 +152,8 @@ func drained(p *pair) {
 	if err != nil {
 		p.t.Fatal(err)
 	}
+	var said strings.Builder
+	drain.Stderr = &said
 	if err := drain.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -171,8 +173,8 @@ func drained(p *pair) {
 	if strings.TrimSpace(text) != "" {
 		p.t.Errorf("the last record is not whole: %q", text)
 	}
-	if err := drain.Wait(); err != nil {
-		p.t.Errorf("drain: %v", err)
+	if err := drain.Wait(); err != nil || said.Len() > 0 {
+		p.t.Errorf("drain: %v, %s", err, said.String())
 	}
 	for i := range 5 {
 		p.reads(1, mail(fmt.Sprintf("user%d", i)), "one")
