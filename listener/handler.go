@@ -98,6 +98,13 @@ type Reconciler interface {
 	Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error
 }
 
+// Sparer is a Reconciler that can leave single entries as they are on its target.
+type Sparer interface {
+	// Spare is called before each Reconcile with the entries about which a person has decided that nothing is to be done until
+	// they change.
+	Spare(ids map[schema.UUID]bool)
+}
+
 // Waker is a handler to which an entry means something else at a later time, without any event: an account that expires.
 type Waker interface {
 	// Wake returns the first moment after a time at which an entry that the handler has acknowledged is to be applied again,

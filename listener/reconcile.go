@@ -66,6 +66,9 @@ func (w *worker) reconcileAll(work context.Context) error {
 		return err
 	}
 	var broken error
+	if err := w.passOver(); err != nil {
+		return err
+	}
 	// It may take long, but each of the entries, and what follows the last, no longer than another call.
 	limit := w.limit()
 	work, cancel := context.WithCancelCause(work)
@@ -128,7 +131,7 @@ func (w *worker) matching(broken *error) iter.Seq[*schema.Entry] {
 				h := tx.Handler(w.name)
 				for e := range tx.Entries(behind) {
 					behind = e.UUID
-					if m, dirty := h.Mark(e.UUID); dirty && m.Generation > tx.State().Generation {
+					if m, dirty := h.Mark(e.UUID); dirty && (m.Generation > tx.State().Generation || m.Class == store.Held) {
 						e = h.Acked(e.UUID).Entry
 					}
 					if entries = append(entries, e); len(entries) == page {
@@ -155,6 +158,28 @@ func (w *worker) matching(broken *error) iter.Seq[*schema.Entry] {
 			}
 		}
 	}
+}
+
+// passOver tells the handler about which entries a person has decided.
+func (w *worker) passOver() error {
+	sparer, ok := w.handler.(Sparer)
+	if !ok {
+		return nil
+	}
+	waived := map[schema.UUID]bool{}
+	err := w.l.store.View(func(tx *store.Tx) error {
+		h := tx.Handler(w.name)
+		for uuid := range h.AckedIDs() {
+			if h.Acked(uuid).Waived {
+				waived[uuid] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return safely(func() error { sparer.Spare(waived); return nil })
 }
 
 // outsiders returns the entries that are out of reach as the handler has acknowledged them.

@@ -66,6 +66,8 @@ type Handler struct {
 	// working is held by whoever writes the table, or restarts saslauthd, which was last at restarted.
 	working   sync.Mutex
 	restarted time.Time
+	// spared are accounts of which a person has decided that nothing is to be done about them.
+	spared map[schema.UUID]bool
 
 	mu sync.Mutex
 	// noted collects changes until Flush, and when they came.

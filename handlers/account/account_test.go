@@ -283,6 +283,23 @@ func TestTakes(t *testing.T) {
 	}
 }
 
+// TestSpared: what a person has rejected stays as it was, whether that was open or closed.
+func TestSpared(t *testing.T) {
+	r := newRig(t)
+	anna, ben := entry(1, "anna", "anna@x.test", "shadowExpire", "1"), entry(2, "ben", "ben@x.test", "shadowExpire", "1")
+	r.do(change(nil, anna))
+	r.Spare(map[schema.UUID]bool{anna.UUID: true, ben.UUID: true})
+	if err := r.Reconcile(t.Context(), slices.Values([]*schema.Entry{entry(1, "anna", "anna@x.test"), ben})); err != nil {
+		t.Fatal(err)
+	}
+	r.table("anna@x.test", "anna")
+	r.Spare(nil)
+	if err := r.Reconcile(t.Context(), slices.Values([]*schema.Entry{entry(1, "anna", "anna@x.test"), ben})); err != nil {
+		t.Fatal(err)
+	}
+	r.table("ben@x.test", "ben")
+}
+
 // TestBadData proves that what can be read counts, and that the rest is told.
 func TestBadData(t *testing.T) {
 	r := newRig(t)

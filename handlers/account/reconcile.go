@@ -7,6 +7,13 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
+// Spare notes whose access a person has left as it was.
+func (h *Handler) Spare(ids map[schema.UUID]bool) {
+	h.working.Lock()
+	defer h.working.Unlock()
+	h.spared = ids
+}
+
 // Reconcile makes the table hold what the entries say and nothing else, and ends what sessions are left of blocked accounts.
 func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error {
 	s, err := h.settings()
@@ -21,6 +28,10 @@ func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]
 	}
 	now, after := h.cfg.Now(), blocked{}
 	for e := range entries {
+		if h.spared[e.UUID] {
+			after.set(e.UUID, before[e.UUID])
+			continue
+		}
 		u, _ := parse(e, s) // what is wrong with it the call for it tells
 		after.set(e.UUID, NewPlan(nil, u, s, now).Block)
 	}

@@ -158,13 +158,7 @@ func TestManyClosed(t *testing.T) {
 		host.Slapd.Set(harness.DN(uid), "shadowExpire", "1")
 	}
 	host.Wait()
-	open := 0
-	for _, uid := range uids {
-		if canLogin(host, uid) {
-			open++
-		}
-	}
-	if open != 2 {
+	if open := openOf(host, uids); open != 2 {
 		t.Errorf("%d of 4 accounts are open, want 2: the others are held", open)
 	}
 	var held []struct{ ID, Handler string }
@@ -172,9 +166,54 @@ func TestManyClosed(t *testing.T) {
 	if len(held) != 1 {
 		t.Fatalf("held: %+v", held)
 	}
+	// A start looks at all accounts: what is held stays so.
+	host.Listener.Stop()
+	host.Listener.Start()
+	host.Wait()
+	if n := openOf(host, uids); n != 2 {
+		t.Errorf("after a start %d of 4 accounts are open, want 2", n)
+	}
 	host.Must("listener", "approve", held[0].ID)
 	host.Wait()
 	for _, uid := range uids {
 		refused(t, host, uid, harness.Password)
 	}
+
+	// What was rejected stays open until the account changes again.
+	for _, uid := range uids {
+		host.Slapd.Set(harness.DN(uid), "shadowExpire")
+		host.Wait()
+		admitted(t, host, uid, harness.Password)
+	}
+	for _, uid := range uids {
+		host.Slapd.Set(harness.DN(uid), "shadowExpire", "1")
+	}
+	host.Wait()
+	before := openOf(host, uids)
+	host.JSON(&held, "listener", "held")
+	if before == 0 || len(held) != 1 {
+		t.Fatalf("%d open, held: %+v", before, held)
+	}
+	host.Must("listener", "reject", held[0].ID)
+	host.Listener.Stop()
+	host.Listener.Start()
+	host.Wait()
+	if n := openOf(host, uids); n != before {
+		t.Errorf("%d accounts are open, before the start %d", n, before)
+	}
+	for _, uid := range uids {
+		host.Slapd.Set(harness.DN(uid), "shadowExpire")
+		host.Wait()
+		admitted(t, host, uid, harness.Password)
+	}
+}
+
+// openOf counts who can log in.
+func openOf(host *harness.Host, uids []string) (open int) {
+	for _, uid := range uids {
+		if canLogin(host, uid) {
+			open++
+		}
+	}
+	return open
 }
