@@ -45,8 +45,8 @@ func want(t *testing.T, h *harness.Host, user, folder string, subjects ...string
 	}
 }
 
-// TestDefaultScript is the life of the script that a mailbox begins with: it files spam by the score of the day on which it
-// was made, from the first mail on, and is its owner's from then on.
+// TestDefaultScript is the life of the script that a mailbox begins with: it files spam by the score that is set, from the
+// first mail on, and is its owner's from the first change on.
 func TestDefaultScript(t *testing.T) {
 	t.Parallel()
 	h := harness.NewHost(t, harness.HostConfig{NoPostfix: true, Set: []string{"mail/dovecot/folder/spam=Unerwünscht 'und' \\ mehr", "mail/antispam/requiredhits=2.5"}})
@@ -65,20 +65,32 @@ func TestDefaultScript(t *testing.T) {
 		t.Errorf("Dovecot did not take what sievec had made: %s, then %s", before, after)
 	}
 
-	// A new score is for new mailboxes.
+	// A new score is for all whose script is still that, whether the daemon runs when it is set or not.
+	carl := h.Slapd.AddPerson(harness.Person{UID: "carl", Mail: "carl@example.test"})
+	h.Wait()
+	s := logIn(t, port, "carl@example.test")
+	s.put("default", "keep; # carl's")
+	h.Listener.Stop()
 	h.Must("set", "mail/antispam/requiredhits=7")
+	h.Listener.Start()
 	h.Slapd.AddPerson(harness.Person{UID: "ben", Mail: "ben@example.test"})
 	h.Wait()
-	h.Must("listener", "resync", "mailbox")
-	h.Wait()
-	for _, uid := range []string{"anna", "ben"} {
+	harness.Await(t, "the new score", func() bool { return strings.Contains(script(t, home), "*******\"") })
+	for _, uid := range []string{"anna", "ben", "carl"} {
 		deliver(t, h, uid+"@example.test", "five stars", 5)
+		deliver(t, h, uid+"@example.test", "seven stars", 7)
 	}
-	want(t, h, "anna@example.test", folder, "spam", "five stars")
+	want(t, h, "anna@example.test", "INBOX", "ham", "five stars")
+	want(t, h, "anna@example.test", folder, "spam", "seven stars")
 	want(t, h, "ben@example.test", "INBOX", "five stars")
+	want(t, h, "carl@example.test", "INBOX", "five stars", "seven stars")
+	carls := script(t, filepath.Join(h.Spool.Dir, harness.HomeByID(carl)))
+	if !strings.Contains(carls, "# carl's") {
+		t.Errorf("the script of carl became %q", carls)
+	}
 
 	// What a person makes of it stays, the script of the same name included.
-	s := logIn(t, port, "anna@example.test")
+	s = logIn(t, port, "anna@example.test")
 	if list := s.ask("LISTSCRIPTS"); !slices.Equal(list, []string{`"default" ACTIVE`}) {
 		t.Errorf("scripts: %q", list)
 	}
@@ -96,6 +108,16 @@ func TestDefaultScript(t *testing.T) {
 	if got := s.ask(`GETSCRIPT "default"`); !slices.Contains(got, "keep;") {
 		t.Errorf("the script default became %q", got)
 	}
+}
+
+// script returns the script that a home began with, as it is now.
+func script(t *testing.T, home string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(home, "sieve/default.sieve"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
 }
 
 // state tells which file the compiled script of a home is.

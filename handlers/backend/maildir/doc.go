@@ -26,7 +26,8 @@
 //
 //	{"version":1,"uuid":"4a1c...","address":"a@example.test","time":"2026-11-24T05:37:15Z"}
 //
-// A new home may hold .mailreg-welcome, the word "due" or "sending", until its owner has been sent the first mail.
+// A new home may hold .mailreg-welcome, the word "due" or "sending", until its owner has been sent the first mail,
+// and .mailreg-sieve, the SHA-256 of the Sieve script that we gave it: while the script has that, it is ours to replace.
 //
 // A Dovecot that serves the spool may deliver to a place after the store has left it, and so make a home there anew. So an
 // intent is on the disk before a store leaves a place where mail is delivered:

@@ -29,7 +29,7 @@ func Script(folder, hits string) ([]byte, error) {
 	}
 	stars := min(max(int(math.Ceil(min(score, mostStars))), 1), mostStars)
 	name := strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(folder) // RFC 5228 section 2.4.2
-	return fmt.Appendf(nil, `# Files what the spam filter is sure of. Made with the mailbox; from then on it is yours.
+	return fmt.Appendf(nil, `# Files what the spam filter is sure of. It follows the settings of the server until you change it; from then on it is yours.
 require ["fileinto", "mailbox"];
 
 if header :contains "X-Spam-Level" "%s" {

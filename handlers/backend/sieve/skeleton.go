@@ -43,11 +43,38 @@ func (i *Installer) Files(view *registry.View, home string) ([]maildir.File, err
 	if err != nil {
 		return nil, err
 	}
-	files := []maildir.File{{Name: script, Data: text}, {Name: active, Link: script}}
+	files := []maildir.File{maildir.OriginalFile(text), {Name: script, Data: text}, {Name: active, Link: script}}
 	if binary := i.compiled(string(text), filepath.Join(home, active)); binary != nil {
 		files = append(files, maildir.File{Name: strings.TrimSuffix(active, ".sieve") + ".svbin", Data: binary})
 	}
 	return files, nil
+}
+
+// Spool keeps stores as directories.
+type Spool interface {
+	// Refit gives stores whose script nobody has changed the one that files names; see maildir.Spool.
+	Refit(ctx context.Context, script, active string, files func(home string) ([]maildir.File, error)) (int, error)
+}
+
+// Wanted returns the script of a new store, "" when it has none.
+func (i *Installer) Wanted(view *registry.View) (string, error) {
+	files, err := i.Files(view, "/")
+	for _, f := range files {
+		if f.Link == "" && strings.HasSuffix(f.Name, ".sieve") {
+			return string(f.Data), err
+		}
+	}
+	return "", err
+}
+
+// Refresh gives the stores of a spool whose script is still the one that we gave them the one that a new store would have, and
+// returns their number. While new ones have none, the others keep theirs.
+func (i *Installer) Refresh(ctx context.Context, view *registry.View, spool Spool) (int, error) {
+	script, active, ok := places(view.String("mail/dovecot/sieve/path"))
+	if wanted, err := i.Wanted(view); err != nil || wanted == "" || !ok {
+		return 0, err
+	}
+	return spool.Refit(ctx, script, active, func(home string) ([]maildir.File, error) { return i.Files(view, home) })
 }
 
 // places returns where mail/dovecot/sieve/path, "file:~/sieve;active=~/.dovecot.sieve", has the script default and the link to

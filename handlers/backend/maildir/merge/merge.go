@@ -62,7 +62,7 @@ func (m *merger) directory(source, target *confine.Dir) error {
 // rebuilt tells the files of Dovecot that belong to the very directory they lie in, and ours. When somebody last logged in to
 // the target its own file knows better.
 func rebuilt(name string) bool {
-	return name == ".mailreg-owner" || name == ".mailreg-welcome" || name == "last-login" || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
+	return name == ".mailreg-owner" || name == ".mailreg-welcome" || name == ".mailreg-sieve" || name == "last-login" || name == "maildirfolder" || name == "maildirsize" || strings.HasSuffix(name, ".lock") ||
 		strings.HasPrefix(name, "dovecot.index") || strings.HasPrefix(name, "dovecot.list.index") ||
 		strings.HasPrefix(name, "dovecot-uid") || strings.HasPrefix(name, ".mailreg-tmp") || strings.HasSuffix(name, ".svbin")
 }
