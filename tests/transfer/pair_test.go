@@ -24,8 +24,14 @@ type pair struct {
 	hosts [2]*harness.Host
 }
 
-// newPair makes two hosts, each with the servers of a tree (see harness.HostConfig). set is for both.
+// newPair makes two hosts without Postfix, each with the servers of a tree (see harness.HostConfig). set is for both.
 func newPair(t *testing.T, trees [2]string, set ...string) *pair {
+	t.Helper()
+	return makePair(t, trees, harness.HostConfig{NoPostfix: true, Set: set})
+}
+
+// makePair makes two hosts that are as config says, with further settings.
+func makePair(t *testing.T, trees [2]string, config harness.HostConfig) *pair {
 	t.Helper()
 	p := &pair{t: t}
 	ports := [2]int{harness.Port(t), harness.Port(t)}
@@ -35,14 +41,12 @@ func newPair(t *testing.T, trees [2]string, set ...string) *pair {
 		fmt.Sprintf("mail/homeserver/transfer/peer/%s=127.0.0.1:%d", mail1, ports[0]),
 		fmt.Sprintf("mail/homeserver/transfer/peer/%s=127.0.0.1:%d", mail2, ports[1]),
 		"mail/dovecot/auth/cache_ttl=1 hour", "mail/dovecot/auth/cache_negative_ttl=1 hour",
-	}, set...)
-	var directory *harness.Slapd
+	}, config.Set...)
 	for i, name := range []string{"mail1", "mail2"} {
-		p.hosts[i] = harness.NewHost(t, harness.HostConfig{
-			NoPostfix: true, Directory: directory, Tree: trees[i],
-			Set: append([]string{"hostname=" + name, fmt.Sprintf("mail/homeserver/transfer/port=%d", ports[i])}, common...),
-		})
-		directory = p.hosts[0].Slapd
+		config.Tree = trees[i]
+		config.Set = append([]string{"hostname=" + name, fmt.Sprintf("mail/homeserver/transfer/port=%d", ports[i])}, common...)
+		p.hosts[i] = harness.NewHost(t, config)
+		config.Directory = p.hosts[0].Slapd
 	}
 	return p
 }
