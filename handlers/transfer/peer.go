@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -144,7 +145,7 @@ func (p *peer) read(response *http.Response) (answer, error) {
 }
 
 // tunnel opens a way to the other host's mail server for one copy.
-func (p *peer) tunnel(ctx context.Context, uuid schema.UUID, add bool) (net.Conn, error) {
+func (p *peer) tunnel(ctx context.Context, m Move, add bool) (net.Conn, error) {
 	conn, err := p.dial(ctx)
 	if err != nil {
 		return nil, err
@@ -154,7 +155,7 @@ func (p *peer) tunnel(ctx context.Context, uuid schema.UUID, add bool) (net.Conn
 		kind = "sync"
 	}
 	_ = conn.SetDeadline(time.Now().Add(dialLimit)) // fails only for a connection that has gone
-	_, err = fmt.Fprintf(conn, "POST /v1/copy/%s/%s HTTP/1.1\r\nHost: mailreg\r\nContent-Length: 0\r\n\r\n", kind, uuid)
+	_, err = fmt.Fprintf(conn, "POST /v1/copy/%s/%s/%s HTTP/1.1\r\nHost: mailreg\r\nContent-Length: 0\r\n\r\n", kind, m.UUID, url.PathEscape(m.ID))
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("asking %s: %w", p.name, err), conn.Close())
 	}

@@ -36,7 +36,7 @@ func (s *Service) routes() http.Handler {
 			_ = json.NewEncoder(w).Encode(a) // the caller may have gone
 		})
 	}
-	mux.HandleFunc("POST /v1/copy/{kind}/{uuid}", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc("POST /v1/copy/{kind}/{uuid}/{id}", func(w http.ResponseWriter, r *http.Request) {
 		if err := s.pass(w, r); err != nil {
 			_ = json.NewEncoder(w).Encode(answer{Error: err.Error()})
 		}
@@ -85,9 +85,9 @@ func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
 	m, found := s.get(In, uuid)
 	add := r.PathValue("kind") == "sync"
 	switch {
-	case !found:
+	case !found, m.ID != r.PathValue("id"): // only the host that has begun the move knows its ID
 		w.WriteHeader(http.StatusConflict)
-		return errors.New("nobody comes under this uuid")
+		return errors.New("nobody comes by this move")
 	case add && m.State != Opened, !add && m.State != Receiving:
 		w.WriteHeader(http.StatusConflict)
 		return fmt.Errorf("the mail is %s here", m.State)

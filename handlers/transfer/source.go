@@ -167,7 +167,7 @@ func (l *leg) copyOnce(ctx context.Context, add bool, sent *atomic.Int64) error 
 	defer l.progress(l.m.UUID, nil)
 	err := l.mover.Copy(ctx, Pass{
 		Move: l.m, Add: add, Sent: sent,
-		Far: func() (net.Conn, error) { return l.peer.tunnel(ctx, l.m.UUID, add) },
+		Far: func() (net.Conn, error) { return l.peer.tunnel(ctx, l.m, add) },
 	})
 	if err != nil {
 		return fmt.Errorf("copying to %s: %w", l.m.Peer, err)

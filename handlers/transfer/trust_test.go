@@ -185,3 +185,30 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 }
+
+// TestForeignCopy lets nobody but the host that has begun a move send the mail of it.
+func TestForeignCopy(t *testing.T) {
+	s, at, _, friend := besieged(t)
+	uuid := schema.UUID{1}
+	p := &peer{name: "mail2.x.test", address: at, config: friend}
+	for state, add := range map[State]bool{Receiving: false, Opened: true} {
+		s.mu.Lock()
+		err := errors.Join(s.load(), s.put(In, &Move{UUID: uuid, ID: "one", State: state, Address: address("anna@x.test"), Peer: "mail1.x.test"}))
+		s.mu.Unlock()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.cfg.Lookup = func(context.Context, schema.UUID) (*schema.Mailbox, error) { return nil, nil }
+		for id, want := range map[string]string{
+			"two": "nobody comes by this move", "": "", "../x/one": "nobody comes by this move", "one": "reaching the mail server",
+		} {
+			conn, err := p.tunnel(t.Context(), Move{UUID: uuid, ID: id}, add)
+			if conn != nil {
+				_ = conn.Close()
+			}
+			if err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s by %q: %v, want %q", state, id, err, want)
+			}
+		}
+	}
+}
