@@ -99,6 +99,7 @@ func changeOfMind(p *pair) {
 	p.hosts[1].Listener.Stop() // so that it does not get far
 	p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail2)
 	p.state(0, mail("anna"), "copying")
+	p.told(0, "leaving", "to "+mail2+": copying since ")
 	p.reads(0, mail("anna"), "one")
 	p.deliver(0, mail("anna"), "two")
 	p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail1)
@@ -109,6 +110,18 @@ func changeOfMind(p *pair) {
 	p.reads(0, mail("anna"), "one", "two")
 }
 
+// told demands that whoever looks at anna's mailbox sees that she is on the way, and how far.
+func (p *pair) told(host int, state, far string) {
+	p.t.Helper()
+	h := p.hosts[host]
+	for _, args := range [][]string{{"mailbox", "list"}, {"mailbox", "show", mail("anna")}, {"explain", mail("anna")}} {
+		text := h.Must(args...)
+		if !strings.Contains(text, far) || args[0] == "mailbox" && !strings.Contains(text, state) {
+			p.t.Errorf("%s does not tell that she is %s, %s:\n%s", strings.Join(args, " "), state, far, text)
+		}
+	}
+}
+
 // awayHost names a host as home whose former one is not there: a person lets the user in.
 func awayHost(p *pair) {
 	p.add("anna", mail1, "one")
@@ -116,6 +129,7 @@ func awayHost(p *pair) {
 	p.hosts[0].Slapd.SetHome(harness.DN("anna"), mail2)
 	p.hosts[1].Wait()
 	p.state(1, mail("anna"), "awaiting")
+	p.told(1, "coming", "from "+mail1+": awaiting since ")
 	if err := p.hosts[1].Dovecot.Deliver(mail("anna"), "early"); err == nil || strings.Contains(err.Error(), "550") {
 		p.t.Errorf("mail for who is awaited: %v", err)
 	}
