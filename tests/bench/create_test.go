@@ -162,14 +162,15 @@ func (c *creator) apply(n int) error {
 	return c.handler.Apply(c.b.Context(), schema.Change{UUID: e.UUID, New: e})
 }
 
-// recruit is a user of the n-th store.
-func recruit(n int) *schema.Entry {
+// recruit is the n-th user who gets a store, at home on no host by name.
+func recruit(n int) *schema.Entry { return member(n, fmt.Sprintf("recruit%06d@%s", n, harness.MailDomain)) }
+
+// member is the n-th user, with an address.
+func member(n int, address string, more ...schema.Attribute) *schema.Entry {
 	uid := fmt.Sprintf("recruit%06d", n)
-	attr := func(name string, values ...string) schema.Attribute {
-		return schema.Attribute{Name: name, Values: values}
-	}
-	return schema.NewEntry(schema.UUID{byte(n * 37), byte(n * 113), byte(n >> 8), byte(n), 1}, harness.DN(uid),
-		attr("objectClass", "inetOrgPerson", schema.ClassMail), attr("uid", uid), attr(schema.AttrPrimaryAddress, uid+"@"+harness.MailDomain))
+	attr := func(name string, values ...string) schema.Attribute { return schema.Attribute{Name: name, Values: values} }
+	return schema.NewEntry(schema.UUID{byte(n * 37), byte(n * 113), byte(n >> 8), byte(n), 1}, harness.DN(uid), append(more,
+		attr("objectClass", "inetOrgPerson", schema.ClassMail), attr("uid", uid), attr(schema.AttrPrimaryAddress, address))...)
 }
 
 // floor makes what the handler has made by plain calls: the tree under another name, all of it on the disk, then the rename.
