@@ -69,19 +69,25 @@ func (w *work) setMark(mailbox string, m mark) error {
 // list returns the mailboxes that match a pattern.
 func (w *work) list(pattern string) (names []string, err error) {
 	err = w.do(func(s *session) error {
-		found, err := s.List("", pattern, nil).Collect()
-		for _, mailbox := range found {
-			if !slices.Contains(mailbox.Attrs, imap.MailboxAttrNonExistent) && !slices.Contains(mailbox.Attrs, imap.MailboxAttrNoSelect) {
-				names = append(names, mailbox.Mailbox)
-			}
-		}
+		names, err = selectable(s.List("", pattern, nil))
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("listing mailboxes: %w", err)
 	}
-	slices.Sort(names)
 	return names, nil
+}
+
+// selectable returns the mailboxes of an answer, sorted, without levels that are none.
+func selectable(listing *imapclient.ListCommand) (names []string, err error) {
+	found, err := listing.Collect()
+	for _, mailbox := range found {
+		if !slices.Contains(mailbox.Attrs, imap.MailboxAttrNonExistent) && !slices.Contains(mailbox.Attrs, imap.MailboxAttrNoSelect) {
+			names = append(names, mailbox.Mailbox)
+		}
+	}
+	slices.Sort(names)
+	return names, err
 }
 
 // folders returns the folders of an inbox.

@@ -70,6 +70,8 @@ type store struct {
 	found  bool
 	marked bool
 	mark   mark
+	// followed says that no folder is left where it came from.
+	followed bool
 	// wrong says why the mark cannot be read.
 	wrong error
 }

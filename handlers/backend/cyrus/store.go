@@ -190,16 +190,33 @@ func (w *work) move(st store, to string) (store, error) {
 			return st, err
 		}
 	}
-	if err := w.rename(st.name, to); err != nil {
+	left, err := w.renameAll(st.name, to)
+	if err != nil {
 		return st, err
 	}
 	w.remember(st, to)
 	st.name = to
-	return st, w.follow(st)
+	err = w.fetch(st, left)
+	st.followed = err == nil
+	return st, err
 }
 
 func (w *work) rename(from, to string) error {
 	return w.change("moving", from, func(s *session) error { return s.Rename(from, to, nil).Wait() })
+}
+
+// renameAll is rename for an inbox; with the same round trip it returns the folders that have stayed behind.
+func (w *work) renameAll(from, to string) (left []string, err error) {
+	err = w.change("moving", from, func(s *session) error {
+		moving, listing := s.Rename(from, to, nil), s.List("", folder(from, "*"), nil)
+		if err := moving.Wait(); err != nil {
+			_, _ = listing.Collect()
+			return err
+		}
+		left, err = selectable(listing)
+		return err
+	})
+	return left, err
 }
 
 // remember notes where an owner's store is from now on.
@@ -219,13 +236,22 @@ func (w *work) remember(st store, place string) {
 // now, they are that one's.
 func (w *work) follow(st store) error {
 	from := st.mark.Moving
-	if from == "" || from == st.name {
+	if from == "" || from == st.name || st.followed {
 		return nil
 	}
 	folders, err := w.folders(from)
-	if err != nil || len(folders) == 0 {
+	if err != nil {
 		return err
 	}
+	return w.fetch(st, folders)
+}
+
+// fetch is follow for folders that are known.
+func (w *work) fetch(st store, folders []string) error {
+	if len(folders) == 0 {
+		return nil
+	}
+	from := st.mark.Moving
 	there, err := w.look(from)
 	if err != nil || there.found {
 		return err
