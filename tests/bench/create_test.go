@@ -163,12 +163,16 @@ func (c *creator) apply(n int) error {
 }
 
 // recruit is the n-th user who gets a store, at home on no host by name.
-func recruit(n int) *schema.Entry { return member(n, fmt.Sprintf("recruit%06d@%s", n, harness.MailDomain)) }
+func recruit(n int) *schema.Entry {
+	return member(n, fmt.Sprintf("recruit%06d@%s", n, harness.MailDomain))
+}
 
 // member is the n-th user, with an address.
 func member(n int, address string, more ...schema.Attribute) *schema.Entry {
 	uid := fmt.Sprintf("recruit%06d", n)
-	attr := func(name string, values ...string) schema.Attribute { return schema.Attribute{Name: name, Values: values} }
+	attr := func(name string, values ...string) schema.Attribute {
+		return schema.Attribute{Name: name, Values: values}
+	}
 	return schema.NewEntry(schema.UUID{byte(n * 37), byte(n * 113), byte(n >> 8), byte(n), 1}, harness.DN(uid), append(more,
 		attr("objectClass", "inetOrgPerson", schema.ClassMail), attr("uid", uid), attr(schema.AttrPrimaryAddress, address))...)
 }
