@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
@@ -71,6 +72,8 @@ type Handler struct {
 	vacated chan struct{}
 	// filters gives new stores their Sieve script.
 	filters *sieve.Installer
+	// greeting are the owners whom somebody is sending the first mail.
+	greeting sync.Map
 	// queue is for the lock of the spool.
 	queue maildir.Queue
 }

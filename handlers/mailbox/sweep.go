@@ -41,6 +41,7 @@ func (h *Handler) Run(ctx context.Context) error {
 			due.Reset(sweepSoon)
 		case <-due.C:
 			now, wait := h.now(), sweepIdle
+			h.tidy(ctx, "welcoming new users", h.welcomeLeft)
 			h.tidy(ctx, "renewing Sieve scripts", h.refilter)
 			h.tidy(ctx, "sweeping vacated places", func(ctx context.Context) error {
 				at, err := h.sweep(ctx, swept)

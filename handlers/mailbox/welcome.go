@@ -23,7 +23,35 @@ type Welcomer interface {
 // welcomes reports whether new users get a first mail.
 func welcomes(view *registry.View) bool { return len(view.List("mail/mailbox/welcome/languages")) > 0 }
 
-// welcome sends the owner of a new store the first mail, once. While the server does not run it waits for the next call.
+// welcomeLeft sends the first mail to those who could not have it when their stores were made, because Dovecot did not run, or
+// the daemon ended.
+func (h *Handler) welcomeLeft(ctx context.Context) error {
+	view, err := h.cfg.View()
+	if err != nil || !welcomes(view) {
+		return err
+	}
+	keeper, err := h.Keeper(view)
+	if err != nil {
+		return err
+	}
+	server, can := keeper.(interface {
+		Welcomer
+		Unwelcomed(ctx context.Context) ([]backend.Owner, error)
+	})
+	if !can {
+		return nil
+	}
+	if running, err := server.Running(); err != nil || !running {
+		return err
+	}
+	left, err := server.Unwelcomed(ctx)
+	for _, o := range left {
+		err = errors.Join(err, h.greet(ctx, server, view, o))
+	}
+	return err
+}
+
+// welcome sends the owner of a new store the first mail, once. While the server does not run it waits for welcomeLeft.
 func (h *Handler) welcome(ctx context.Context, keeper Backend, o backend.Owner) error {
 	server, can := keeper.(Welcomer)
 	view, err := h.cfg.View()
@@ -36,6 +64,15 @@ func (h *Handler) welcome(ctx context.Context, keeper Backend, o backend.Owner) 
 	if running, err := server.Running(); err != nil || !running {
 		return err
 	}
+	return h.greet(ctx, server, view, o)
+}
+
+// greet sends the first mail, unless somebody is at it.
+func (h *Handler) greet(ctx context.Context, server Welcomer, view *registry.View, o backend.Owner) error {
+	if _, busy := h.greeting.LoadOrStore(o.UUID, nil); busy {
+		return nil
+	}
+	defer h.greeting.Delete(o.UUID)
 	l, err := h.firstLetter(view, o)
 	if err != nil {
 		return err

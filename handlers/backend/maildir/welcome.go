@@ -2,6 +2,7 @@ package maildir
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -57,6 +58,32 @@ func (s *Spool) Welcome(ctx context.Context, o backend.Owner, id string, send fu
 		return err
 	}
 	return home.Sync()
+}
+
+// Unwelcomed returns the owners of stores in place who are still to be sent the first mail. It looks into each home.
+func (s *Spool) Unwelcomed(ctx context.Context) (owners []backend.Owner, err error) {
+	w, found, err := s.read(ctx)
+	if err != nil || !found {
+		return nil, err
+	}
+	defer w.end()
+	for h, err := range w.all() {
+		if err != nil || ctx.Err() != nil {
+			return owners, cmp.Or(err, ctx.Err())
+		}
+		if !h.marked {
+			continue
+		}
+		home, err := w.base.Walk(h.rel)
+		if err != nil {
+			continue // moved meanwhile
+		}
+		if _, due, err := home.Stat(welcomeName); err == nil && due {
+			owners = append(owners, backend.Owner{UUID: h.mark.UUID, Address: h.mark.address})
+		}
+		home.Close()
+	}
+	return owners, nil
 }
 
 // unwelcomed opens the home of an owner who is still to be welcomed, nil when there is none.
