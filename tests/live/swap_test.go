@@ -15,6 +15,7 @@ import (
 
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/tests/harness"
+	"github.com/mailreg/mailreg/tests/harness/child"
 )
 
 var stride = flag.Int("live.stride", 17, "TestSwapUnderLoad kills the daemon before every so manieth change of the disk")
@@ -49,7 +50,7 @@ func TestSwapUnderLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	host.Listener = harness.StandIn(t, host.Sandbox, program, childFlag)
+	host.Listener = harness.StandIn(t, host.Sandbox, program, child.Flag)
 	s := &swaps{
 		t: t, host: host, senders: map[string]*sender{},
 		control: control.NewClient(filepath.Join(host.Root(), "run/mailreg/control.sock")),

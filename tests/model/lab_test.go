@@ -10,6 +10,7 @@ import (
 	"github.com/mailreg/mailreg/listener/control"
 	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
+	"github.com/mailreg/mailreg/tests/harness/child"
 )
 
 // The directory of the model: what is below inside is followed.
@@ -129,7 +130,7 @@ func newLab(t harness.T, slapd *harness.Slapd, setup setup) *lab {
 		if err != nil {
 			t.Fatalf("finding our own program: %v", err)
 		}
-		program = []string{self, childFlag}
+		program = []string{self, child.Flag}
 	}
 	if len(setup.strace) > 0 {
 		l.trace = filepath.Join(sandbox.Dir, "log/trace")

@@ -57,21 +57,21 @@ func TestLeaks(t *testing.T) {
 	}
 	l.settle()
 	l.daemon.Stop()
-	child, end, err := newChild(l.root, slog.New(slog.DiscardHandler))
+	parts, daemon, err := newChild(l.root, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- child.Run(ctx) }()
+	go func() { ended <- daemon.Run(ctx) }()
 	var limit counts
 	for n := range *reconnects {
 		breakConnection(l, people, n)
 		if n == *reconnects/10 {
-			limit = rested(l, child, nil)
+			limit = rested(l, daemon, nil)
 		}
 	}
-	now := rested(l, child, &limit)
+	now := rested(l, daemon, &limit)
 	t.Logf("%d connections; at first %s; now %s", l.proxy.Accepted(), limit, now)
 	if !now.fits(limit) {
 		t.Errorf("grown from %s to %s", limit, now)
@@ -83,7 +83,7 @@ func TestLeaks(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
-	if err := end(); err != nil {
+	if err := parts.Close(); err != nil {
 		t.Error(err)
 	}
 	l.t.end()
