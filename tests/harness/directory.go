@@ -35,16 +35,30 @@ type Directory struct {
 // NewDirectory binds as the administrator at a URI.
 func NewDirectory(t T, uri string) *Directory {
 	t.Helper()
-	conn, err := ldap.DialURL(uri)
-	if err != nil {
+	d := &Directory{t: t}
+	if err := d.connect(uri, AdminDN, AdminPassword); err != nil {
 		t.Fatalf("connecting to the directory: %v", err)
 	}
-	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.Bind(AdminDN, AdminPassword); err != nil {
-		t.Fatalf("binding as the administrator: %v", err)
-	}
-	return &Directory{t: t, Conn: conn}
+	t.Cleanup(d.disconnect)
+	return d
 }
+
+// connect binds as the administrator who has this name.
+func (d *Directory) connect(uri, dn, password string) error {
+	conn, err := ldap.DialURL(uri)
+	if err != nil {
+		return err
+	}
+	if err := conn.Bind(dn, password); err != nil {
+		_ = conn.Close() // the error that counts is the bind's
+		return err
+	}
+	d.Conn = conn
+	return nil
+}
+
+// disconnect closes the administrator's connection; that the server did so before is as good.
+func (d *Directory) disconnect() { _ = d.Conn.Close() }
 
 // Person is a mail user to add.
 type Person struct {

@@ -10,8 +10,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-ldap/ldap/v3"
-
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -202,23 +200,9 @@ func (s *DS389) Start() {
 	s.t.Helper()
 	cmd := exec.Command(Program(s.t, "ns-slapd"), "-D", s.etc(), "-i", filepath.Join(s.Dir, "run", "pid"), "-d", "0")
 	s.process = start(s.t, "ns-slapd", filepath.Join(filepath.Dir(s.Dir), "log", "ds389.log"), cmd)
-	s.process.await(func() error {
-		conn, err := ldap.DialURL(s.URL())
-		if err != nil {
-			return err
-		}
-		if err := conn.Bind(AdminDN, AdminPassword); err != nil {
-			_ = conn.Close() // the error that counts is the bind's
-			return err
-		}
-		s.Conn = conn
-		return nil
-	})
+	s.process.await(func() error { return s.connect(s.URL(), AdminDN, AdminPassword) })
 	s.t.Cleanup(s.disconnect)
 }
-
-// disconnect closes the administrator's connection; that the server did so before is as good.
-func (s *DS389) disconnect() { _ = s.Conn.Close() }
 
 // Stop ends the server in good order.
 func (s *DS389) Stop() {

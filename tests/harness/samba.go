@@ -12,8 +12,6 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/go-ldap/ldap/v3"
-
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -149,23 +147,9 @@ func (s *Samba) Start() {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	cmd.Env = append(os.Environ(), noSync)
 	s.process = start(s.t, "samba", s.log, cmd)
-	s.process.await(func() error {
-		conn, err := ldap.DialURL(s.URLI())
-		if err != nil {
-			return err
-		}
-		if err := conn.Bind(SambaAdminDN, SambaPassword); err != nil {
-			_ = conn.Close() // the error that counts is the bind's
-			return err
-		}
-		s.Conn = conn
-		return nil
-	})
+	s.process.await(func() error { return s.connect(s.URLI(), SambaAdminDN, SambaPassword) })
 	s.t.Cleanup(s.disconnect)
 }
-
-// disconnect closes the administrator's connection; that the server did so before is as good.
-func (s *Samba) disconnect() { _ = s.Conn.Close() }
 
 // Stop ends the server in good order.
 func (s *Samba) Stop() {

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/go-ldap/ldap/v3"
-
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -105,23 +103,9 @@ func (s *Slapd) Start() {
 	urls := strings.Join([]string{s.URL(), s.URLS(), s.URLI()}, " ")
 	args := []string{"-f", s.conf(), "-d", or(s.Config.LogLevel, "none"), "-h", urls}
 	s.process = start(s.t, "slapd", s.log, exec.Command(Program(s.t, "slapd"), args...))
-	s.process.await(func() error {
-		conn, err := ldap.DialURL(s.URL())
-		if err != nil {
-			return err
-		}
-		if err := conn.Bind(AdminDN, AdminPassword); err != nil {
-			_ = conn.Close() // the error that counts is the bind's
-			return err
-		}
-		s.Conn = conn
-		return nil
-	})
+	s.process.await(func() error { return s.connect(s.URL(), AdminDN, AdminPassword) })
 	s.t.Cleanup(s.disconnect)
 }
-
-// disconnect closes the administrator's connection; that the server did so before is as good.
-func (s *Slapd) disconnect() { _ = s.Conn.Close() }
 
 // Process is the running server, or the one that ran last.
 func (s *Slapd) Process() *Process { return s.process }

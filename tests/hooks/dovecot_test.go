@@ -55,7 +55,7 @@ func TestSieve(t *testing.T) {
 	deliver("this is ham", "INBOX")
 	s.Must("set", "my/word=ham")
 	deliver("ham again", "Junk")
-	s.refused("/var/lib/dovecot-sieve/first.sieve: line 2: error: unknown command 'fly'", "set", "my/action=fly;")
+	s.Refused("/var/lib/dovecot-sieve/first.sieve: line 2: error: unknown command 'fly'", "set", "my/action=fly;")
 	deliver("still ham", "Junk")
 	log, err := os.ReadFile(s.path("/var/log/dovecot.log"))
 	if err != nil || strings.Contains(string(log), "svbin") {
@@ -77,24 +77,24 @@ func TestDovecotThatWouldFail(t *testing.T) {
 	t.Parallel()
 	h, s := newMailHost(t)
 	ca, other := s.CA(), harness.NewCA(t, filepath.Join(s.Dir, "other"))
-	s.refused("the key "+other.ServerKeyFile+" is not that of the certificate "+ca.ServerCertFile,
+	s.Refused("the key "+other.ServerKeyFile+" is not that of the certificate "+ca.ServerCertFile,
 		"set", "mail/dovecot/ssl/certificate="+ca.ServerCertFile, "mail/dovecot/ssl/key="+other.ServerKeyFile)
-	s.refused("holds no certificate in PEM form",
+	s.Refused("holds no certificate in PEM form",
 		"set", "mail/dovecot/ssl/certificate="+other.ServerKeyFile, "mail/dovecot/ssl/key="+other.ServerKeyFile)
-	s.refused("the key "+other.ServerKeyFile+" is not that of the certificate "+ca.ServerCertFile,
+	s.Refused("the key "+other.ServerKeyFile+" is not that of the certificate "+ca.ServerCertFile,
 		"set", "mail/postfix/ssl/certificate="+ca.ServerCertFile, "mail/postfix/ssl/key="+other.ServerKeyFile)
 	variable := map[bool]string{true: "mail_home = /x/%d/%n", false: "mail_home = /x/%{user | domain}"}[dovecotIs24(t)]
 	s.write("/etc/dovecot/local.conf", variable+"\n")
-	s.refused("/etc/dovecot/dovecot.conf: mail_home: %", "set", "mail/dovecot/auth/cache_ttl=1m")
+	s.Refused("/etc/dovecot/dovecot.conf: mail_home: %", "set", "mail/dovecot/auth/cache_ttl=1m")
 	if err := os.Remove(s.path("/etc/dovecot/local.conf")); err != nil {
 		t.Fatal(err)
 	}
 	former := s.Must("get", "mail/dovecot/lmtp/socket/path")
-	s.refused("the LMTP socket /nonexistent/folder/lmtp: stat /nonexistent/folder: no such file", "set", "mail/dovecot/lmtp/socket/path=/nonexistent/folder/lmtp")
+	s.Refused("the LMTP socket /nonexistent/folder/lmtp: stat /nonexistent/folder: no such file", "set", "mail/dovecot/lmtp/socket/path=/nonexistent/folder/lmtp")
 	// A folder stands in the place of the socket: 2.3 goes on without it, the master of 2.4 dies. Both come back, by a master
 	// that the harness has not started.
 	t.Cleanup(func() { s.kill("/run/dovecot/master.pid") })
-	s.run(1, "", "dovecot.service does not work with the new settings: ", "set", "mail/dovecot/lmtp/socket/path="+s.path("/run/dovecot"))
+	s.Expect(1, "", "dovecot.service does not work with the new settings: ", "set", "mail/dovecot/lmtp/socket/path="+s.path("/run/dovecot"))
 	if now := s.Must("get", "mail/dovecot/lmtp/socket/path"); now != former {
 		t.Errorf("the path is %s, was %s", now, former)
 	}

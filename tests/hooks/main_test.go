@@ -2,10 +2,8 @@ package hooks_test
 
 import (
 	"bufio"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -16,8 +14,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/mailreg/mailreg/tests/harness"
 )
@@ -83,46 +79,6 @@ func (s scene) folders(account string, paths ...string) {
 			s.t.Fatal(err)
 		}
 	}
-}
-
-// run compares exit code, standard output and a part of standard error of a command.
-func (s scene) run(code int, stdout, stderr string, args ...string) {
-	s.t.Helper()
-	r := s.Run(args...)
-	if r.Code != code || r.Stdout != stdout || !strings.Contains(r.Stderr, stderr) || stderr == "" && r.Stderr != "" {
-		s.t.Errorf("mailreg %s: %s\nwant exit %d, %q, ...%s...", strings.Join(args, " "), r, code, stdout, stderr)
-	}
-}
-
-// refused runs a command that must fail and change no byte.
-func (s scene) refused(stderr string, args ...string) {
-	s.t.Helper()
-	before := s.written()
-	s.run(1, "", stderr, args...)
-	if diff := cmp.Diff(before, s.written()); diff != "" {
-		s.t.Errorf("mailreg %s has changed files:\n%s", strings.Join(args, " "), diff)
-	}
-}
-
-// written returns a hash of each file below /etc and /var/lib/mailreg.
-func (s scene) written() map[string]string {
-	s.t.Helper()
-	files := map[string]string{}
-	for _, dir := range []string{"/etc", "/var/lib/mailreg"} {
-		err := filepath.WalkDir(s.path(dir), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() {
-				return err
-			}
-			data, err := os.ReadFile(path)
-			info, _ := d.Info()
-			files[path] = fmt.Sprintf("%s %s %x", info.Mode(), info.ModTime(), sha256.Sum256(data))
-			return err
-		})
-		if err != nil {
-			s.t.Fatal(err)
-		}
-	}
-	return files
 }
 
 // daemon starts a server that puts itself into the background, waits until it answers, and sees to its end.

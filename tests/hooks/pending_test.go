@@ -37,11 +37,11 @@ func TestReloadThatFails(t *testing.T) {
 		t.Errorf("status: %s", r)
 	}
 	failed("commit")
-	s.run(0, "Create my/key\n", "", "set", "my/key=1") // what needs no Postfix goes on
+	s.Expect(0, "Create my/key\n", "", "set", "my/key=1") // what needs no Postfix goes on
 	away("/var/spool/postfix/away", "/var/spool/postfix/active")
-	s.run(0, "Reload: postfix.service\n", "", "commit")
+	s.Expect(0, "Reload: postfix.service\n", "", "commit")
 	if now := h.Postfix.Reloads(); now != reloads+1 {
 		t.Errorf("%d reloads, want 1", now-reloads)
 	}
-	s.run(0, "", "", "commit")
+	s.Expect(0, "", "", "commit")
 }

@@ -23,9 +23,9 @@ func TestProgramThatSets(t *testing.T) {
 	mailreg := s.Command().Path
 	s.program("10-reads", mailreg+` get my/key >`+s.path("/read-$1"))
 	s.program("20-sets", `[ "$1" = pre ] || exit 0; `+mailreg+` set my/other=1`)
-	s.refused("20-sets refuses: exit status 1: mailreg: refused: this was called by a commit that is still running", "set", "my/key=2")
+	s.Refused("20-sets refuses: exit status 1: mailreg: refused: this was called by a commit that is still running", "set", "my/key=2")
 	s.program("20-sets", `[ "$1" = post ] || exit 0; `+mailreg+` set my/other=1 || exit 1`)
-	s.run(3, "Setting my/key\n", "post of /etc/mailreg/commit.d/20-sets: exit status 1: mailreg: refused", "set", "my/key=2")
+	s.Expect(3, "Setting my/key\n", "post of /etc/mailreg/commit.d/20-sets: exit status 1: mailreg: refused", "set", "my/key=2")
 	for stage, want := range map[string]string{"pre": "1\n", "post": "2\n"} {
 		if got, err := os.ReadFile(s.path("/read-" + stage)); err != nil || string(got) != want {
 			t.Errorf("%s: the program has read %q, %v, want %q", stage, got, err, want)
@@ -41,7 +41,7 @@ func TestProgramThatSets(t *testing.T) {
 	if err := os.Remove(s.path("/etc/mailreg/commit.d/20-sets")); err != nil {
 		t.Fatal(err)
 	}
-	s.run(0, "", "", "commit")
+	s.Expect(0, "", "", "commit")
 	if r := s.Run("status"); strings.Contains(r.Stdout, "Pending") {
 		t.Errorf("status: %s", r)
 	}

@@ -35,9 +35,9 @@ http {
 	s.Must("set", "my/answer=one", "my/size=1m", fmt.Sprintf("my/port=%d", port))
 	s.Must("commit")
 	s.daemon("/run/nginx.pid", address, get, "one", "nginx", "-c", s.path("/etc/nginx/nginx.conf"), "-e", "stderr")
-	s.run(0, "Setting my/answer\nFile: /etc/nginx/sites/answer\nReload: nginx.service\n", "", "set", "my/answer=two")
+	s.Expect(0, "Setting my/answer\nFile: /etc/nginx/sites/answer\nReload: nginx.service\n", "", "set", "my/answer=two")
 	s.answers(address, get, "two")
-	s.refused(`"client_max_body_size" directive invalid value in /etc/nginx/sites/answer:3`, "set", "my/size=many")
+	s.Refused(`"client_max_body_size" directive invalid value in /etc/nginx/sites/answer:3`, "set", "my/size=many")
 	// The port of another is found only when the workers are to be replaced; nginx goes on as before then.
 	other, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -45,11 +45,11 @@ http {
 	}
 	defer other.Close()
 	_, taken, _ := net.SplitHostPort(other.Addr().String())
-	s.run(1, "", "nginx.service does not work with the new settings: it goes on with its former settings; the former settings and files are back",
+	s.Expect(1, "", "nginx.service does not work with the new settings: it goes on with its former settings; the former settings and files are back",
 		"set", "my/port="+taken)
 	s.answers(address, get, "two")
 	s.end("/run/nginx.pid")
-	s.run(0, "Setting my/answer\nFile: /etc/nginx/sites/answer\nSkipped: nginx.service (not running)\n", "", "set", "my/answer=three")
+	s.Expect(0, "Setting my/answer\nFile: /etc/nginx/sites/answer\nSkipped: nginx.service (not running)\n", "", "set", "my/answer=three")
 }
 
 func TestRspamd(t *testing.T) {
@@ -70,9 +70,9 @@ func TestRspamd(t *testing.T) {
 	s.daemon("/run/rspamd/rspamd.pid", address, "GET /ping HTTP/1.0\r\n\r\n", "pong", "rspamd", "-u", "_rspamd", "-g", "_rspamd",
 		"-p", s.path("/run/rspamd/rspamd.pid"), "--var=LOCAL_CONFDIR="+s.path("/etc/rspamd"), "--var=DBDIR="+s.path("/var/lib/rspamd"),
 		"--var=RUNDIR="+s.path("/run/rspamd"), "--var=LOGDIR="+s.path("/var/log/rspamd"), "-c", "/etc/rspamd/rspamd.conf")
-	s.run(0, "Setting my/reject\nFile: /etc/rspamd/local.d/actions.conf\nReload: rspamd.service\n", "", "set", "my/reject=12.5")
+	s.Expect(0, "Setting my/reject\nFile: /etc/rspamd/local.d/actions.conf\nReload: rspamd.service\n", "", "set", "my/reject=12.5")
 	s.answers(address, "GET /actions HTTP/1.0\r\n\r\n", `"value":12.5`)
-	s.refused("rspamd refuses its new files: ", "set", "my/normal=x:y:z")
+	s.Refused("rspamd refuses its new files: ", "set", "my/normal=x:y:z")
 	s.answers(address, "GET /actions HTTP/1.0\r\n\r\n", `"value":12.5`)
 }
 
@@ -95,11 +95,11 @@ func TestSpamAssassin(t *testing.T) {
 	s.daemon("/run/spamd.pid", address, "PING SPAMC/1.5\r\n\r\n", "PONG", "spamd", "--daemonize", "--pidfile="+s.path("/run/spamd.pid"),
 		"--siteconfigpath="+s.path("/etc/spamassassin"), "--listen=127.0.0.1", fmt.Sprintf("--port=%d", port), "--local",
 		"--max-children=1", "--username=nobody", "--nouser-config", "--syslog="+s.path("/var/log/spamd.log"))
-	s.run(0, "Setting my/score\nFile: /etc/spamassassin/local.cf\nRestart: spamd.service\n", "", "set", "my/score=7.5")
+	s.Expect(0, "Setting my/score\nFile: /etc/spamassassin/local.cf\nRestart: spamd.service\n", "", "set", "my/score=7.5")
 	mail := "Subject: x\r\n\r\nhello\r\n"
 	check := fmt.Sprintf("CHECK SPAMC/1.5\r\nContent-length: %d\r\n\r\n%s", len(mail), mail)
 	s.answers(address, check, "/ 7.5")
-	s.refused("invalid 'required_score' value in /etc/spamassassin/local.cf (line 1)", "set", "my/score=high")
+	s.Refused("invalid 'required_score' value in /etc/spamassassin/local.cf (line 1)", "set", "my/score=high")
 	s.answers(address, check, "/ 7.5")
 }
 
@@ -118,12 +118,12 @@ StreamMaxLength {{get "my/size"}}
 	s.Must("commit")
 	s.daemon("/run/clamav/clamd.pid", socket, "nPING\n", "PONG", "clamd", "--config-file="+s.path("/etc/clamav/clamd.conf"))
 	former := s.pid("/run/clamav/clamd.pid")
-	s.run(0, "Setting my/size\nFile: /etc/clamav/clamd.conf\nRestart: clamav-daemon.service\n", "", "set", "my/size=2M")
+	s.Expect(0, "Setting my/size\nFile: /etc/clamav/clamd.conf\nRestart: clamav-daemon.service\n", "", "set", "my/size=2M")
 	if now := s.pid("/run/clamav/clamd.pid"); now == former || now == 0 {
 		t.Errorf("clamd is process %d, was %d", now, former)
 	}
 	s.answers(socket, "nINSTREAM\n\x00\x00\x00\x1cthis is no virus, but a test\x00\x00\x00\x00", "Test.Own")
-	s.refused("Incorrect argument format for option StreamMaxLength", "set", "my/size=much")
+	s.Refused("Incorrect argument format for option StreamMaxLength", "set", "my/size=much")
 	s.answers(socket, "nPING\n", "PONG")
 }
 
@@ -145,13 +145,13 @@ func TestCyrus(t *testing.T) {
 	s.daemon("/run/cyrus-master.pid", address, "", `"IMPLEMENTATION"`, "cyrmaster", "-d", "-C", s.path("/etc/imapd.conf"),
 		"-M", s.path("/etc/cyrus.conf"), "-p", s.path("/run/cyrus-master.pid"))
 	former := s.pid("/run/cyrus-master.pid")
-	s.run(0, "Setting my/value\nFile: /etc/imapd.conf\nRestart: cyrus-imapd.service\n", "", "set", "my/value=50m")
+	s.Expect(0, "Setting my/value\nFile: /etc/imapd.conf\nRestart: cyrus-imapd.service\n", "", "set", "my/value=50m")
 	if now := s.pid("/run/cyrus-master.pid"); now == former || now == 0 {
 		t.Errorf("Cyrus is process %d, was %d", now, former)
 	}
 	s.answers(address, "", `"IMPLEMENTATION"`)
-	s.refused("/etc/imapd.conf: unknown option tls_cert_file", "set", "my/option=tls_cert_file")
-	s.refused("unparsable duration 'soon' for timeout", "set", "my/value=soon")
+	s.Refused("/etc/imapd.conf: unknown option tls_cert_file", "set", "my/option=tls_cert_file")
+	s.Refused("unparsable duration 'soon' for timeout", "set", "my/value=soon")
 }
 
 // TestMissingPrograms proves that a check whose program is not there is left out, and says so.
