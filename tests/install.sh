@@ -87,7 +87,11 @@ fi
 # Each package that brings a service, with the service where it has another name.
 for pair in slapd dovecot-core:dovecot postfix cyrus-common:cyrus-imapd rspamd nginx spamd clamav-daemon clamav-freshclam fetchmail; do
 	if grep -q "^Inst ${pair%:*} (" "$scratch/plan"; then
-		update-rc.d "${pair#*:}" disable
+		# It calls a service without a unit, which it disables all the same, a failure.
+		update-rc.d "${pair#*:}" disable >"$scratch/disable" 2>&1 || {
+			cat "$scratch/disable" >&2
+			fail "${pair#*:} may start at the next boot: it could not be disabled"
+		}
 	fi
 done
 # Those of a domain controller; which package brings them depends on the release, and nmbd may be missing.
