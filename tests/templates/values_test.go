@@ -75,6 +75,19 @@ func (r renderer) render(t *testing.T, value string) (text string, ok bool) {
 	return string(data), true
 }
 
+// each tries the file with each hostile value that the writer takes, and returns those.
+func (r renderer) each(t *testing.T, try func(value, text string)) (taken map[string]bool) {
+	t.Helper()
+	taken = map[string]bool{}
+	for _, value := range hostile {
+		if text, ok := r.render(t, value); ok {
+			taken[value] = true
+			try(value, text)
+		}
+	}
+	return taken
+}
+
 // write writes a file that looks a minute old: Postfix waits until a configuration file is no longer new.
 func write(t *testing.T, path, text string) {
 	t.Helper()
@@ -151,18 +164,12 @@ func TestPostfixMain(t *testing.T) {
 	whole := newRenderer(t, "postfix-main", "", host+"smtpd_banner = {{get \"k\"}}\nmail_name = end\n")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "master.cf"), "")
-	taken := map[string]bool{}
-	for _, value := range hostile {
-		text, ok := whole.render(t, value)
-		if !ok {
-			continue
-		}
-		taken[value] = true
+	taken := whole.each(t, func(value, text string) {
 		write(t, filepath.Join(dir, "main.cf"), text)
 		if got, want := ask(t, "postconf", "-c", dir, "-h", "smtpd_banner", "mail_name"), dollars(value)+"\nend\n"; got != want {
 			t.Errorf("postconf reads %q, want %q", got, want)
 		}
-	}
+	})
 	mustTake(t, taken, "plain", "a b", "a, b", "$myhostname", "${myhostname}", "$$", "%s", "# x", "{a}", "\"a\"", "ü€ 日本")
 }
 
@@ -170,19 +177,13 @@ func TestPostfixMainList(t *testing.T) {
 	list := newRenderer(t, "postfix-main", "", host+"mynetworks = {{list \"k\"}}, hash:{{get \"k\"}}\nmail_name = end\n")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "master.cf"), "")
-	taken := map[string]bool{}
-	for _, value := range hostile {
-		text, ok := list.render(t, value)
-		if !ok {
-			continue
-		}
-		taken[value] = true
+	taken := list.each(t, func(value, text string) {
 		write(t, filepath.Join(dir, "main.cf"), text)
 		want := dollars(value) + ", hash:" + dollars(value) + "\nend\n"
 		if got := ask(t, "postconf", "-c", dir, "-h", "mynetworks", "mail_name"); got != want {
 			t.Errorf("postconf reads %q, want %q", got, want)
 		}
-	}
+	})
 	mustTake(t, taken, "plain", "a;b", "$myhostname")
 }
 
@@ -191,19 +192,13 @@ func TestPostfixMaster(t *testing.T) {
 		"smtp inet n - n - - smtpd\n  -o { smtpd_banner = {{get \"k\"}} }\n  -o { mail_name = end }\n")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "main.cf"), host)
-	taken := map[string]bool{}
-	for _, value := range hostile {
-		text, ok := master.render(t, value)
-		if !ok {
-			continue
-		}
-		taken[value] = true
+	taken := master.each(t, func(value, text string) {
 		write(t, filepath.Join(dir, "master.cf"), text)
 		want := "smtp/inet/mail_name = end\nsmtp/inet/smtpd_banner = " + dollars(value) + "\n"
 		if got := ask(t, "postconf", "-c", dir, "-P"); strings.TrimSpace(got) != strings.TrimSpace(want) {
 			t.Errorf("postconf reads %q, want %q", got, want)
 		}
-	}
+	})
 	mustTake(t, taken, "plain", "a b", "a, b", "$myhostname", "{a}", "=")
 }
 
@@ -211,19 +206,13 @@ func TestPostfixMasterService(t *testing.T) {
 	master := newRenderer(t, "postfix-master", "", "{{get \"k\"}}:25 inet n - n - - smtpd\nlast unix - - n - - error\n")
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "main.cf"), host)
-	taken := map[string]bool{}
-	for _, value := range hostile {
-		text, ok := master.render(t, value)
-		if !ok {
-			continue
-		}
-		taken[value] = true
+	taken := master.each(t, func(value, text string) {
 		write(t, filepath.Join(dir, "master.cf"), text)
 		lines := strings.Split(strings.TrimSpace(ask(t, "postconf", "-c", dir, "-M")), "\n")
 		if len(lines) != 2 || strings.Fields(lines[0])[0] != value+":25" || strings.Fields(lines[0])[7] != "smtpd" {
 			t.Errorf("postconf reads %q for %q", lines, value)
 		}
-	}
+	})
 	mustTake(t, taken, "plain")
 }
 
@@ -242,13 +231,7 @@ func checkTable(t *testing.T, format, text, program string, record func(value st
 	dir := t.TempDir()
 	write(t, filepath.Join(dir, "main.cf"), host)
 	file := filepath.Join(dir, "table")
-	taken := map[string]bool{}
-	for _, value := range hostile {
-		text, ok := table.render(t, value)
-		if !ok {
-			continue
-		}
-		taken[value] = true
+	taken := table.each(t, func(value, text string) {
 		write(t, file, text)
 		if err := os.RemoveAll(file + ".db"); err != nil {
 			t.Fatal(err)
@@ -262,7 +245,7 @@ func checkTable(t *testing.T, format, text, program string, record func(value st
 		if got != want || strings.Count(got, "\n") != 1 {
 			t.Errorf("%s reads %q, want %q", program, got, want)
 		}
-	}
+	})
 	mustTake(t, taken, "plain")
 }
 
@@ -329,17 +312,11 @@ func quoted(value string) string {
 func checkDovecot(t *testing.T, r renderer, setting string, want func(value string) string, harmless ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "dovecot.conf")
-	taken := map[string]bool{}
-	for _, value := range hostile {
-		text, ok := r.render(t, value)
-		if !ok {
-			continue
-		}
-		taken[value] = true
+	taken := r.each(t, func(value, text string) {
 		write(t, file, text)
 		if got, want := ask(t, "doveconf", "-c", file, "-h", setting, "login_trusted_networks"), want(value)+"\nend\n"; got != want {
 			t.Errorf("doveconf reads %q, want %q", got, want)
 		}
-	}
+	})
 	mustTake(t, taken, harmless...)
 }
