@@ -17,16 +17,18 @@ func TestLimitsThatDoveconfCounts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		imap, lmtp, sieve  string
-		limit, auth, anvil int
+		imap, pop3, lmtp, sieve string
+		limit, auth, anvil      int
 	}{
-		{imap: "yes", lmtp: "yes", sieve: "no", limit: 1000, auth: 3000, anvil: 2003},
-		{imap: "yes", lmtp: "no", sieve: "no", limit: 1500, auth: 3000, anvil: 3003},
-		{imap: "no", lmtp: "yes", sieve: "no", limit: 2001, auth: 2001, anvil: 3},
-		{imap: "yes", lmtp: "yes", sieve: "yes", limit: 1000, auth: 4000, anvil: 3003},
+		{imap: "yes", pop3: "no", lmtp: "yes", sieve: "no", limit: 1000, auth: 3000, anvil: 2003},
+		{imap: "yes", pop3: "no", lmtp: "no", sieve: "no", limit: 1500, auth: 3000, anvil: 3003},
+		{imap: "no", pop3: "no", lmtp: "yes", sieve: "no", limit: 2001, auth: 2001, anvil: 3},
+		{imap: "yes", pop3: "no", lmtp: "yes", sieve: "yes", limit: 1000, auth: 4000, anvil: 3003},
+		{imap: "yes", pop3: "yes", lmtp: "yes", sieve: "yes", limit: 1000, auth: 5000, anvil: 4003},
 	} {
 		for _, less := range []int{0, 1} {
-			r := h.Run("set", "--dry-run", "mail/dovecot/imap="+test.imap, "mail/dovecot/lmtp/enabled="+test.lmtp, "mail/dovecot/sieve/enabled="+test.sieve,
+			r := h.Run("set", "--dry-run", "mail/dovecot/imap="+test.imap, "mail/dovecot/pop3="+test.pop3,
+				"mail/dovecot/lmtp/enabled="+test.lmtp, "mail/dovecot/sieve/enabled="+test.sieve,
 				fmt.Sprintf("mail/dovecot/limits/default_process_limit=%d", test.limit),
 				fmt.Sprintf("mail/dovecot/limits/auth/client_limit=%d", test.auth-less),
 				fmt.Sprintf("mail/dovecot/limits/anvil/client_limit=%d", test.anvil-less))
