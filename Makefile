@@ -15,7 +15,7 @@ LONGEST = $(patsubst %,./tests/%,mailbox transfer live model settings account re
 OTHER = $(if $(shell grep -s VERSION_CODENAME=trixie /etc/os-release),bookworm,trixie)
 # Whatever starts a Dovecot, Postfix or Cyrus, but not what is about the listener or the command, or has hosts of both
 # releases itself.
-ABOUT_SERVERS = $(filter-out $(patsubst %,./tests/%/,audit bench daemon external faults harness notice transfer),\
+ABOUT_SERVERS = $(filter-out $(patsubst %,./tests/%/,audit bench cyrus daemon external faults harness notice transfer),\
 	$(sort $(dir $(shell grep -rl --include='*_test.go' 'harness\.NewHost' ./tests))))
 
 .PHONY: build man test test-servers boot-test check soak lint bench demo servers

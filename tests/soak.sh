@@ -36,6 +36,9 @@ echo "== mail moves to another home server under load, and while servers die"
 go test -count=1 -timeout 30m ./tests/transfer -run '^(TestUnderLoad|TestKilled)$' -transfer.all -transfer.messages 10000 -transfer.rounds 12
 go test -count=1 -timeout 30m ./tests/transfer -run '^TestDrain$' -transfer.drains 10
 
+echo "== a Cyrus that refuses, ends sessions, hangs, and a daemon that is killed, at every step"
+go test -count=1 -timeout 60m ./tests/cyrus -run '^TestBroken$' -cyrus.every
+
 echo "== a slow handler with much before it"
 go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000
 

@@ -174,7 +174,8 @@ func (w *work) items(tail string) (all []store, err error) {
 }
 
 // returning finds the newest store that comes back to an owner who has none: any that left because the owner was gone or
-// somebody else got the address, and one left behind by rename=no when the owner takes its address again.
+// somebody else got the address, and one left behind by rename=no when the owner takes its address again. One that holds only
+// early mail comes when there is no other; else it is merged into that.
 func (w *work) returning(o backend.Owner) (best store, found bool, err error) {
 	all, err := w.items("-" + o.UUID.String()[:8] + "%")
 	if err != nil {
@@ -182,7 +183,7 @@ func (w *work) returning(o backend.Owner) (best store, found bool, err error) {
 	}
 	for _, st := range all {
 		back := st.mark.Aside.Cause != backend.Renamed || st.mark.address == o.Address
-		if st.belongs(o.UUID) && back {
+		if st.belongs(o.UUID) && back && !(found && st.early(o.UUID)) {
 			best, found = st, true
 		}
 	}
@@ -196,13 +197,13 @@ func (w *work) takeBack(kept store, want string, o backend.Owner) error {
 		return err
 	}
 	kept.mark.Moving, kept.mark.Left = "", false
-	kept.mark.UUID = o.UUID
+	kept.mark.UUID, kept.mark.Lifted = o.UUID, 0
 	moved, err := w.move(kept, want)
 	if err != nil {
 		return err
 	}
 	w.cfg.Logger.Info("store brought back", "uuid", o.UUID, "id", id)
-	return w.label(moved, o)
+	return w.arrive(moved, o)
 }
 
 // discard removes a store that was moved aside.

@@ -5,7 +5,7 @@
 //
 //	user/a@example.test                                     a store in place, with folders user/a/Spam@example.test
 //	user/.deleted-20261124t053715z-4a1c9e02@mailreg.invalid      in the trash, until mail/mailbox/trash/keep is over
-//	user/.quarantined-20261124t053715z-4a1c9e02@mailreg.invalid  out of reach until a person decides
+//	user/.quarantined-20261124t053715z-4a1c9e02@mailreg.invalid  out of reach until a person decides, or early mail on its way
 //	user/.aside-<entryUUID>@mailreg.invalid                  on its way from one address to another
 //
 // A store is renamed as a whole, which takes its folders, rights of the owner, quota, subscriptions and scripts along. Cyrus
@@ -14,7 +14,7 @@
 //
 // The owner mark is the annotation /private/comment of the inbox (RFC 5464): what is private to the administrator no user
 // can read or write, it needs no definition in imapd.conf, and it moves along. That of the server itself holds the time of
-// the first store. The mark is written last: a store that was made half-way has none, and is young enough to be adopted.
+// the first store. A new store is marked at once, as one whose folders may be missing.
 //
 //	{"mailreg":1,"uuid":"4a1c...","address":"a@example.test","time":"2026-11-24T05:37:15Z"}
 //

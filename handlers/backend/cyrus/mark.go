@@ -19,10 +19,14 @@ type mark struct {
 	Time    time.Time   `json:"time"`
 	// Left says that the owner has another store: this one stayed behind when rename=no.
 	Left bool `json:"left,omitempty"`
+	// Making says that the store is new, and that folders may be missing.
+	Making bool `json:"making,omitempty"`
 	// Moving is where the store came from, as long as folders may still be there.
 	Moving string `json:"moving,omitempty"`
 	// Aside tells why the store was moved aside.
 	Aside *info `json:"aside,omitempty"`
+	// Lifted is the limit in KB that the store had into which this one is being merged, until that is done.
+	Lifted int64 `json:"lifted,omitempty"`
 
 	address schema.Address
 }
@@ -36,6 +40,11 @@ type info struct {
 
 func newMark(o backend.Owner, now time.Time) mark {
 	return mark{Version: 1, UUID: o.UUID, Address: o.Address.String(), Time: now.UTC().Truncate(time.Second), address: o.Address}
+}
+
+// settled reports whether a mark says nothing but that its owner has an address.
+func (m mark) settled(a schema.Address) bool {
+	return m.address == a && !m.Left && !m.Making && m.Moving == "" && m.Aside == nil
 }
 
 // bytes prints a mark, which always marshals.
@@ -78,4 +87,9 @@ type store struct {
 
 func (s store) belongs(uuid schema.UUID) bool {
 	return s.marked && s.mark.UUID == uuid && !uuid.IsZero()
+}
+
+// early reports whether a store holds only what was delivered to an owner before the store of theirs came.
+func (s store) early(uuid schema.UUID) bool {
+	return s.belongs(uuid) && s.mark.Aside != nil && s.mark.Aside.Cause == backend.Early
 }

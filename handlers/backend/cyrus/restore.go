@@ -106,9 +106,14 @@ func (w *work) restoreOwn(kept store, asked schema.Address) (string, error) {
 	}
 }
 
-// merge moves what a store that was moved aside holds into another one, and removes it.
+// merge moves what a store that was moved aside holds into another one, and removes it. It does so whatever the other one may
+// hold: the mail is there already, and a user whose quota is used up could never have it back.
 func (w *work) merge(kept store, into string) error {
 	if err := w.follow(kept); err != nil {
+		return err
+	}
+	limit, err := w.lift(&kept, into)
+	if err != nil {
 		return err
 	}
 	folders, err := w.folders(kept.name)
@@ -129,9 +134,30 @@ func (w *work) merge(kept store, into string) error {
 			return err
 		}
 	}
+	if err := w.limit(into, limit); err != nil {
+		return err
+	}
 	_, id, _ := item(kept.name)
 	w.cfg.Logger.Info("store merged", "uuid", kept.mark.UUID, "id", id)
 	return w.discard(kept.name)
+}
+
+// lift takes the limit of a store away while another one is merged into it, and returns what to set afterwards. The mark of
+// the other one remembers it; that of a folder, which can have no such mark, does not.
+func (w *work) lift(kept *store, into string) (limit int64, err error) {
+	limit = kept.mark.Lifted
+	if limit == 0 {
+		if limit, err = w.limitOf(into); err != nil || limit == 0 {
+			return 0, err
+		}
+		kept.mark.Lifted = limit
+		if strings.HasPrefix(kept.name, "user/") {
+			if err := w.setMark(kept.name, kept.mark); err != nil {
+				return 0, err
+			}
+		}
+	}
+	return limit, w.limit(into, 0)
 }
 
 // pour moves all messages of a mailbox into another one, flags and all. Cyrus moves each of them once.

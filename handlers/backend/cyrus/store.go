@@ -2,6 +2,7 @@ package cyrus
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func (w *work) ensure(o backend.Owner, follow bool) error {
 	case has.name != want:
 		return w.bring(has, want, o)
 	default:
-		return w.label(has, o)
+		return w.arrive(has, o)
 	}
 }
 
@@ -85,18 +86,20 @@ func (w *work) provide(want string, o backend.Owner) error {
 		return err
 	}
 	switch {
-	case kept && theirs:
-		// Mail was delivered to a new store before the old one came back.
-		err = w.merge(back, want)
-	case kept:
+	case kept && !theirs:
 		return w.takeBack(back, want, o)
 	case !theirs:
 		return w.create(want, o)
 	}
-	if err != nil {
+	if err := w.furnish(want, false); err != nil {
 		return err
 	}
-	return w.mark(want, o)
+	if kept { // mail was delivered to a new store before the old one came back
+		if err := w.merge(back, want); err != nil {
+			return err
+		}
+	}
+	return w.label(store{name: want, found: true}, o)
 }
 
 // vacate makes a place free, or finds that the store there is the owner's to have.
@@ -105,14 +108,15 @@ func (w *work) vacate(want string, o backend.Owner) (theirs bool, err error) {
 	if err != nil || !st.found || st.belongs(o.UUID) {
 		return st.found, err
 	}
-	// The place is somebody else's, or nobody knows whose.
-	if st.marked && w.cfg.Reuse == backend.AdoptForeign {
+	// The place is somebody else's, or nobody knows whose: so it is with one that was about to be put aside for that.
+	known := st.marked && !st.mark.UUID.IsZero()
+	if known && w.cfg.Reuse == backend.AdoptForeign {
 		w.cfg.Logger.Warn("store of another owner handed over", "uuid", o.UUID, "from", st.mark.UUID)
 		delete(w.host.owners, st.mark.UUID)
 		return true, nil
 	}
 	cause := backend.Foreign
-	if !st.marked {
+	if !known {
 		adopt, err := w.adoptable(want, o)
 		if err != nil || adopt {
 			return adopt, err
@@ -147,12 +151,13 @@ func (w *work) bring(has store, want string, o backend.Owner) error {
 	if err != nil {
 		return err
 	}
-	var early *store
 	switch {
+	case there.early(o.UUID):
+		_, err = w.put(quarantine, there, backend.Early)
 	case there.belongs(o.UUID): // left there by an earlier rename=no
 		_, err = w.put(quarantine, there, backend.Renamed)
 	case there.found:
-		early, err = w.early(there, o)
+		err = w.makeWay(there, o)
 	}
 	if err != nil {
 		return err
@@ -161,22 +166,40 @@ func (w *work) bring(has store, want string, o backend.Owner) error {
 	if err != nil {
 		return err
 	}
-	if early != nil {
-		if err := w.merge(*early, want); err != nil {
-			return err
-		}
-	}
-	return w.label(moved, o)
+	return w.arrive(moved, o)
 }
 
-// early takes what lies at a new place out of the way. It returns the item to merge when that is the owner's.
-func (w *work) early(there store, o backend.Owner) (*store, error) {
+// makeWay takes what lies at a new place out of the way. When that is the owner's, its mark says so, and that it is not the
+// owner's store.
+func (w *work) makeWay(there store, o backend.Owner) error {
 	theirs, err := w.vacate(there.name, o)
 	if err != nil || !theirs {
-		return nil, err
+		return err
 	}
-	kept, err := w.put(quarantine, there, backend.Unmarked)
-	return &kept, err
+	there.marked, there.mark = true, newMark(o, w.cfg.Now())
+	there.mark.Left = true
+	_, err = w.put(quarantine, there, backend.Early)
+	return err
+}
+
+// arrive ends the way of a store that has come to its place: what was delivered there before is merged into it. Its mark
+// says until then where it came from, so that whoever finds it goes on here.
+func (w *work) arrive(st store, o backend.Owner) error {
+	if st.mark.Moving == "" && st.mark.Aside == nil {
+		return w.label(st, o)
+	}
+	all, err := w.items("-" + o.UUID.String()[:8] + "%")
+	if err != nil {
+		return err
+	}
+	for _, kept := range all {
+		if kept.name != st.name && kept.early(o.UUID) {
+			if err := w.merge(kept, st.name); err != nil {
+				return err
+			}
+		}
+	}
+	return w.label(st, o)
 }
 
 // move renames a store with all that belongs to it. The mark says from where until the folders have followed.
@@ -265,44 +288,49 @@ func (w *work) fetch(st store, folders []string) error {
 	return nil
 }
 
-// create makes a new store. The mark comes last: then all is there.
+// create makes a new store. Its mark goes to Cyrus with the same breath, and says that it is not furnished yet.
 func (w *work) create(want string, o backend.Owner) error {
-	err := w.change("making", want, func(s *session) error { return s.Create(want, nil).Wait() })
+	m := newMark(o, w.cfg.Now())
+	m.Making = true
+	data := m.bytes()
+	err := w.change("making", want, func(s *session) error {
+		made := s.Create(want, nil)
+		marked := s.SetMetadata(want, map[string]*[]byte{comment: &data})
+		return errors.Join(made.Wait(), marked.Wait())
+	})
 	if err != nil {
 		return err
 	}
-	return w.mark(want, o)
+	return w.label(store{name: want, found: true, marked: true, mark: m}, o)
 }
 
-// mark furnishes a store that has no mark of its owner yet, and marks it.
-func (w *work) mark(name string, o backend.Owner) error {
-	if err := w.furnish(name); err != nil {
-		return err
-	}
-	return w.label(store{name: name, found: true}, o)
-}
-
-// label brings the mark in line with the owner.
+// label brings the mark in line with the owner, once all is there.
 func (w *work) label(st store, o backend.Owner) error {
 	if err := w.follow(st); err != nil {
 		return err
 	}
+	if st.mark.Making {
+		if err := w.furnish(st.name, true); err != nil {
+			return err
+		}
+	}
 	w.host.owners[o.UUID] = st.name
-	if st.belongs(o.UUID) && st.mark.address == o.Address && !st.mark.Left && st.mark.Moving == "" && st.mark.Aside == nil {
+	if st.belongs(o.UUID) && st.mark.settled(o.Address) {
 		return nil
 	}
 	return w.setMark(st.name, newMark(o, w.cfg.Now()))
 }
 
-// furnish makes the folders of a new store, and subscribes its owner to those that were not there.
-func (w *work) furnish(name string) error {
+// furnish makes the folders of a store, and subscribes its owner to those that were not there; in a new store to all of them,
+// for an earlier call may have made some.
+func (w *work) furnish(name string, fresh bool) error {
 	var made []string
 	for _, f := range w.cfg.Folders {
 		err := w.change("making", folder(name, f), func(s *session) error { return s.Create(folder(name, f), nil).Wait() })
 		if err != nil && !exists(err) {
 			return err
 		}
-		if err == nil {
+		if err == nil || fresh {
 			made = append(made, f)
 		}
 	}
