@@ -37,7 +37,7 @@ go test -count=1 -timeout 30m ./tests/transfer -run '^(TestUnderLoad|TestKilled)
 go test -count=1 -timeout 30m ./tests/transfer -run '^TestDrain$' -transfer.drains 10
 
 echo "== a Cyrus that refuses, ends sessions, hangs, and a daemon that is killed, at every step"
-go test -count=1 -timeout 60m ./tests/cyrus -run '^TestBroken$' -cyrus.every
+go test -count=1 -timeout 90m ./tests/cyrus -run '^TestBroken$' -cyrus.every
 
 echo "== a slow handler with much before it"
 go test -count=1 -timeout 30m ./listener -run '^TestSlowHandler$' -backlog 100000

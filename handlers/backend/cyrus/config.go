@@ -21,6 +21,9 @@ type Config struct {
 	Proc string
 	// Folders are made in each new store and subscribed to, such as Spam; a slash parts levels.
 	Folders []string
+	// Script is the Sieve script of a new store, none when it is empty; Sieve is the path of the socket by which Cyrus takes it.
+	Script []byte
+	Sieve  string
 	// Reuse is backend.QuarantineForeign when empty.
 	Reuse backend.Reuse
 	// Keep is how long the trash keeps a store; 0 removes it at once.

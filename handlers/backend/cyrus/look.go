@@ -90,8 +90,14 @@ func selectable(listing *imapclient.ListCommand) (names []string, err error) {
 	return names, err
 }
 
-// folders returns the folders of an inbox.
-func (w *work) folders(inbox string) ([]string, error) { return w.list(folder(inbox, "*")) }
+// folders returns the folders of an inbox, but for those in which Cyrus keeps other things than mail, such as scripts.
+func (w *work) folders(inbox string) ([]string, error) {
+	names, err := w.list(folder(inbox, "*"))
+	return slices.DeleteFunc(names, func(mailbox string) bool {
+		name, _ := folderName(inbox, mailbox)
+		return inner(name)
+	}), err
+}
 
 // locate finds the store that an owner has: the one that is marked so, and was not left behind.
 func (w *work) locate(uuid schema.UUID) (store, bool, error) {

@@ -60,6 +60,9 @@ func folderName(inbox, mailbox string) (name string, ok bool) {
 	return name, ok && of == domain && name != ""
 }
 
+// inner reports whether a folder holds other things than mail: #sieve, #calendars, #addressbooks.
+func inner(name string) bool { return strings.HasPrefix(name, "#") }
+
 // addressOf returns the address that an inbox stands for, zero when it stands for none.
 func addressOf(mailbox string) schema.Address {
 	user, ok := strings.CutPrefix(mailbox, "user/")

@@ -85,19 +85,23 @@ func (w *work) provide(want string, o backend.Owner) error {
 	if err != nil {
 		return err
 	}
+	if kept && theirs { // mail was delivered to a new store before the old one came back
+		there, err := w.look(want)
+		if err != nil {
+			return err
+		}
+		if err := w.makeWay(there, o); err != nil {
+			return err
+		}
+	}
 	switch {
-	case kept && !theirs:
+	case kept:
 		return w.takeBack(back, want, o)
 	case !theirs:
 		return w.create(want, o)
 	}
 	if err := w.furnish(want, false); err != nil {
 		return err
-	}
-	if kept { // mail was delivered to a new store before the old one came back
-		if err := w.merge(back, want); err != nil {
-			return err
-		}
 	}
 	return w.label(store{name: want, found: true}, o)
 }
@@ -262,7 +266,7 @@ func (w *work) follow(st store) error {
 	if from == "" || from == st.name || st.followed {
 		return nil
 	}
-	folders, err := w.folders(from)
+	folders, err := w.list(folder(from, "*"))
 	if err != nil {
 		return err
 	}
@@ -281,7 +285,8 @@ func (w *work) fetch(st store, folders []string) error {
 	}
 	for _, name := range folders {
 		rest, _ := folderName(from, name)
-		if err := w.rename(name, folder(st.name, rest)); err != nil && !absent(err) && !exists(err) {
+		err := w.rename(name, folder(st.name, rest))
+		if err != nil && !absent(err) && !exists(err) && !(inner(rest) && answered(err) != nil) {
 			return err
 		}
 	}
@@ -311,6 +316,9 @@ func (w *work) label(st store, o backend.Owner) error {
 	}
 	if st.mark.Making {
 		if err := w.furnish(st.name, true); err != nil {
+			return err
+		}
+		if err := w.filter(st.name); err != nil {
 			return err
 		}
 	}
