@@ -33,7 +33,7 @@ echo "== renames and swaps under load"
 go test -count=1 -timeout 30m ./tests/live -run '^Test(Rename|Swap)UnderLoad$' -live.rounds 20 -live.stride 1
 
 echo "== mail moves to another home server under load, and while servers die"
-go test -count=1 -timeout 30m ./tests/transfer -run '^(TestUnderLoad|TestKilled)$' -transfer.all -transfer.messages 10000 -transfer.rounds 12
+go test -count=1 -timeout 30m ./tests/transfer -run '^(TestUnderLoad|TestKilled|TestCyrus)$' -transfer.all -transfer.cyrus 2000 -transfer.messages 10000 -transfer.rounds 12
 go test -count=1 -timeout 30m ./tests/transfer -run '^TestDrain$' -transfer.drains 10
 
 echo "== a Cyrus that refuses, ends sessions, hangs, and a daemon that is killed, at every step"

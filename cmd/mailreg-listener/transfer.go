@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/mailreg/mailreg/handlers/backend/cyrus"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
 	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/handlers/transfer"
@@ -16,15 +17,30 @@ import (
 
 // makeTransfer makes what moves mail between hosts.
 func (p *parts) makeTransfer(context.Context) error {
-	p.transfers = transfer.New(transfer.Config{
-		Root: p.root, View: p.reg.View, Logger: p.logger,
-		Backend: func() (transfer.Backend, error) {
+	stores := func() (transfer.Backend, error) {
+		view, err := p.reg.View()
+		if err != nil {
+			return nil, err
+		}
+		return dovecot.Open(mailbox.SpoolConfig(p.root, view, p.logger))
+	}
+	var mover transfer.Mover
+	view, err := p.reg.View()
+	if err != nil {
+		return err
+	}
+	if name, err := mailbox.BackendName(p.root, view); err == nil && name == mailbox.Cyrus {
+		server := transfer.NewCyrus(func() (*cyrus.Backend, error) {
 			view, err := p.reg.View()
 			if err != nil {
 				return nil, err
 			}
-			return dovecot.Open(mailbox.SpoolConfig(p.root, view, p.logger))
-		},
+			return p.cyrus.Backend(cyrus.FromSettings(p.root, view, p.logger)), nil
+		})
+		stores, mover = server.Backend, server
+	}
+	p.transfers = transfer.New(transfer.Config{
+		Root: p.root, View: p.reg.View, Logger: p.logger, Backend: stores, Mover: mover,
 		Lookup: p.lookup,
 		Moved:  func(freeze time.Duration) { p.outlook.counted.Froze(freeze) },
 		Reroute: func(ctx context.Context) error {

@@ -117,6 +117,8 @@ type Box struct {
 	UIDValidity uint32 `json:"uidvalidity"`
 	// Modseq grows with every change.
 	Modseq uint64 `json:"modseq"`
+	// Sum is one of all UIDs and flags, 0 where the server makes none.
+	Sum uint32 `json:"sum,omitempty"`
 }
 
 // ErrAgain says that a copy of a store has to be repeated: something has changed while it was made.

@@ -122,7 +122,7 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 	case was || old == nil && new == nil:
 		stores = s.remove(old, new)
 	}
-	if is && s.Named {
+	if is && s.Named && stores[0].Op != Await { // the limit comes with the mail
 		limit := Action{Op: Limit, To: new.Primary}
 		if s.Limits {
 			limit.Quota = new.Quota * 1024
@@ -143,13 +143,13 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 }
 
 // comes reports whether the mail of a user who is at home here now comes from another host. leaves reports whether it goes to
-// one.
+// one. Where only a home server counts that is named, nobody without has mail.
 func (s Settings) comes(old *schema.Mailbox) bool {
-	return s.Transfer && old != nil && !old.Primary.IsZero()
+	return s.Transfer && old != nil && !old.Primary.IsZero() && (!s.Named || old.HomeServer != "")
 }
 
 func (s Settings) leaves(new *schema.Mailbox) bool {
-	return s.Transfer && new != nil && !new.Primary.IsZero()
+	return s.Transfer && new != nil && !new.Primary.IsZero() && (!s.Named || new.HomeServer != "")
 }
 
 // readdress is the table of docs/architecture.md, "Stores".

@@ -222,6 +222,29 @@ func TestPlanMoves(t *testing.T) {
 	}
 }
 
+// TestPlanMovesOnCyrus plans the same there, where nobody has mail who names no home server. The quota comes with the mail.
+func TestPlanMovesOnCyrus(t *testing.T) {
+	s := Settings{Homes: Homes{Host: "mail1.x.test", Named: true}, Transfer: true, Rename: true, Limits: true, Layout: backend.ByAddress}
+	at := func(home string) *schema.Mailbox { return user("a@x.test", home) }
+	for _, test := range []struct{ from, to, want string }{
+		{"mail1.x.test", "mail2.x.test", "hand over a@x.test to host mail2.x.test"},
+		{"mail2.x.test", "mail1.x.test", "await a@x.test from host mail2.x.test"},
+		{"", "mail1.x.test", "ensure a@x.test, limit a@x.test"},
+		{"mail1.x.test", "", "leave a@x.test"},
+		{"", "mail2.x.test", ""},
+	} {
+		var got []string
+		for _, a := range Plan(at(test.from), at(test.to), s) {
+			if a.Op != Flush && a.Op != Kick {
+				got = append(got, a.String())
+			}
+		}
+		if text := strings.Join(got, ", "); text != test.want {
+			t.Errorf("from %q to %q: %s, want %s", test.from, test.to, text, test.want)
+		}
+	}
+}
+
 // TestPlanMovesNobodyElse gives a user on the way no name that another may have: the former address, or the uid as an address.
 func TestPlanMovesNobodyElse(t *testing.T) {
 	s := Settings{Homes: Homes{Host: "mail1.x.test"}, Transfer: true, Layout: backend.ByUUID}

@@ -19,13 +19,14 @@ func settings(root string, view *registry.View) (s Settings, err error) {
 	if s.Homes, err = HomesOf(root, view); err != nil {
 		return Settings{}, err
 	}
+	s.Transfer = view.Bool("mail/homeserver/transfer")
 	if s.Named {
 		s.Rename, s.Delete = view.Bool("mail/cyrus/mailbox/rename"), view.Bool("mail/cyrus/mailbox/delete")
 		s.Layout, s.Limits = backend.ByAddress, view.Bool("mail/cyrus/imap/quota")
 		return s, nil
 	}
 	s.Rename, s.Delete = view.Bool("mail/dovecot/mailbox/rename"), view.Bool("mail/dovecot/mailbox/delete")
-	s.Layout, s.Transfer = layout(view), view.Bool("mail/homeserver/transfer")
+	s.Layout = layout(view)
 	return s, nil
 }
 
@@ -39,10 +40,10 @@ func HomesOf(root string, view *registry.View) (Homes, error) {
 	return Homes{Host: host, Named: name == Cyrus}, err
 }
 
-// settings leaves out what nobody is there for: stores of a server other than Dovecot are not moved between hosts.
+// settings leaves out what nobody is there for: stores that no server serves are not moved between hosts.
 func (h *Handler) settings(view *registry.View) (Settings, error) {
 	s, err := settings(h.cfg.Root, view)
-	if name, _ := BackendName(h.cfg.Root, view); h.cfg.Transfer == nil || name != Dovecot {
+	if name, _ := BackendName(h.cfg.Root, view); h.cfg.Transfer == nil || name != Dovecot && name != Cyrus {
 		s.Transfer = false
 	}
 	return s, err

@@ -54,5 +54,5 @@ func (s *Service) clear(ctx context.Context, o order) error {
 	if err != nil {
 		return err
 	}
-	return b.Withdraw(ctx, o.UUID)
+	return b.Withdraw(ctx, m.owner())
 }

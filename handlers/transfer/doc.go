@@ -29,9 +29,13 @@
 //	moving-PROTOCOL   whoever gets a temporary error
 //	incoming-doveadm  where doveadm finds the copy of whoever comes
 //
+// Cyrus's (NewCyrus) copies by the commands of Cyrus's replication (handlers/backend/cyrus/replica) into the user's own place, and
+// keeps users out by cyr_deny. An inbox is reserved there for whoever comes, since mail without one gets 550.
+//
 // The hosts speak HTTP over TLS 1.3. Both sides prove by their certificate that they hold the key that is made of
 // mail/homeserver/transfer/secret. The copy goes through such a connection as well: doveadm here talks to a unix socket
 // of ours, which leads to the doveadm socket there, for the users alone who are on their way; the mail server needs no port.
 //
-// Registry keys: mail/homeserver/transfer and those below it, mail/dovecot/mailbox/delete, mail/dovecot/location/*.
+// Registry keys: mail/homeserver/transfer and those below it, mail/{dovecot,cyrus}/mailbox/delete,
+// mail/dovecot/location/*.
 package transfer

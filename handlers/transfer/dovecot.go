@@ -26,11 +26,17 @@ func NewDovecot(root string, backend func() (Backend, error)) Mover {
 	return &viaDovecot{root, dovecot.NewTables(root), dovecot.NewDoveadm(root), backend}
 }
 
+// Server returns the name.
+func (d *viaDovecot) Server() string { return "Dovecot" }
+
 // Imminent waits for the end of a second: Dovecot looks once in each.
 func (d *viaDovecot) Imminent(ctx context.Context) error { return d.tables.BeforeTurn(ctx) }
 
 // Effective waits until Dovecot has seen the tables, and makes it forget what it knew of the names before.
 func (d *viaDovecot) Effective(ctx context.Context, names []string) error {
+	if len(names) == 0 {
+		return nil
+	}
 	if err := d.tables.AfterTurn(ctx); err != nil {
 		return err
 	}
@@ -75,7 +81,7 @@ func (d *viaDovecot) Copy(ctx context.Context, p Pass) error {
 }
 
 // Near reaches the doveadm of this host.
-func (d *viaDovecot) Near(ctx context.Context, user string) (Near, error) {
+func (d *viaDovecot) Near(ctx context.Context, user string, _ bool) (Near, error) {
 	var dialer net.Dialer
 	conn, err := dialer.DialContext(ctx, "unix", filepath.Join(d.root, "run/dovecot/doveadm-server"))
 	if err != nil {

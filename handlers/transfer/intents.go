@@ -130,6 +130,10 @@ func (s *Service) cancelIn(ctx context.Context, uuid schema.UUID) error {
 // withdraw ends a move to this host, and removes the copy.
 func (s *Service) withdraw(ctx context.Context, uuid schema.UUID) error {
 	s.tunnels.close(uuid)
+	m, found := s.get(In, uuid)
+	if !found {
+		return nil
+	}
 	if err := s.drop(In, uuid); err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (s *Service) withdraw(ctx context.Context, uuid schema.UUID) error {
 	if err != nil {
 		return err
 	}
-	return b.Withdraw(ctx, uuid)
+	return b.Withdraw(ctx, m.owner())
 }
 
 // want makes a move, or brings one that there is in line with the directory.

@@ -109,6 +109,11 @@ func (m *Move) changed() time.Time {
 	return m.Changed
 }
 
+// owner returns whose the mail is.
+func (m *Move) owner() backend.Owner {
+	return backend.Owner{UUID: m.UUID, Address: m.Address, Changed: m.changed()}
+}
+
 // clone returns a copy that shares nothing with the move.
 func (m *Move) clone() Move {
 	c := *m

@@ -13,12 +13,15 @@ import (
 // Mover has the mail server of this host do what a move needs: keep users out for a moment, and copy their mail. What a move is,
 // when it freezes, and what happens after a crash is not its concern.
 type Mover interface {
+	// Server is what the mail server is called: mail moves between two of the same name only.
+	Server() string
 	// Show says which moves there are from now on: who is served, who gets a temporary error, whose copy comes. It reports
 	// whether that makes a difference, and is called anew after a restart. It must not wait for the server.
 	Show(out, in []Move) (changed bool, err error)
 	// Imminent waits for the moment from which on what is shown next takes effect soonest.
 	Imminent(ctx context.Context) error
-	// Effective makes the server go by what was shown, as far as it concerns these names, and returns when it does.
+	// Effective makes the server go by what was shown, as far as it concerns these names, and returns when it does. The first
+	// call also undoes what an earlier process has left.
 	Effective(ctx context.Context, names []string) error
 	// Receives checks that a copy gets to its place at m.Home and nowhere else. ErrElsewhere says that it would not.
 	Receives(ctx context.Context, m Move) error
@@ -26,8 +29,8 @@ type Mover interface {
 	Boxes(ctx context.Context, m Move) (map[string]backend.Box, error)
 	// Copy makes a pass. backend.ErrAgain says that the store has changed meanwhile.
 	Copy(ctx context.Context, p Pass) error
-	// Near opens the server here for a copy that another host makes of a user.
-	Near(ctx context.Context, user string) (Near, error)
+	// Near opens the server here for a copy that another host makes of a user; add is that of its Pass.
+	Near(ctx context.Context, user string, add bool) (Near, error)
 }
 
 // ErrElsewhere says that a copy would not get to its place.

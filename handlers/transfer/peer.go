@@ -33,6 +33,8 @@ type order struct {
 	Ahead bool `json:"ahead,omitempty"`
 	// Attempt grows when the copy that is there is to be thrown away.
 	Attempt int `json:"attempt,omitempty"`
+	// Server is the source's mail server, Dovecot when empty.
+	Server string `json:"server,omitempty"`
 }
 
 // answer is what the target says.

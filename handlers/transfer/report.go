@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
 )
 
@@ -177,7 +176,7 @@ func (s *Service) WithoutMail(ctx context.Context, address schema.Address) error
 		return err
 	}
 	s.cfg.Logger.Warn("let in without the mail of the former host", "handler", Name, "uuid", uuid, "peer", m.Peer)
-	if err := b.Arrive(ctx, backend.Owner{UUID: uuid, Address: m.Address, Changed: m.changed()}, true); err != nil {
+	if err := b.Arrive(ctx, m.owner(), true); err != nil {
 		return err
 	}
 	return s.effective(ctx, m.listed())

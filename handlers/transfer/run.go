@@ -58,7 +58,7 @@ func (s *Service) resume(ctx context.Context) error {
 		names = append(names, m.listed()...)
 	}
 	_, err = s.mover.Show(values(s.out), values(s.in))
-	s.flush, s.stale = append(s.flush, names...), s.stale || len(names) > 0
+	s.flush, s.stale, s.fresh = append(s.flush, names...), s.stale || len(names) > 0, true
 	return err
 }
 
@@ -69,8 +69,8 @@ func (s *Service) tell(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		s.mu.Lock()
-		names := s.flush
-		s.flush = nil
+		names, fresh := s.flush, s.fresh
+		s.flush, s.fresh = nil, false
 		stale := s.stale && time.Since(routed) > routesEvery
 		if stale {
 			s.stale = false
@@ -84,11 +84,11 @@ func (s *Service) tell(ctx context.Context) error {
 			}
 			cancel()
 		}
-		if len(names) > 0 {
+		if len(names) > 0 || fresh {
 			slices.Sort(names)
 			if err := s.effective(ctx, slices.Compact(names)); err != nil {
 				s.mu.Lock()
-				s.flush = append(s.flush, names...)
+				s.flush, s.fresh = append(s.flush, names...), s.fresh || fresh
 				s.mu.Unlock()
 			}
 		}

@@ -92,7 +92,7 @@ func (s *Service) pass(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusConflict)
 		return fmt.Errorf("the mail is %s here", m.State)
 	}
-	near, err := s.mover.Near(r.Context(), s.called(r.Context(), m).String())
+	near, err := s.mover.Near(r.Context(), s.called(r.Context(), m).String(), add)
 	if err != nil {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return fmt.Errorf("reaching the mail server: %w", err)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mailreg/mailreg/handlers/backend"
+	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -23,8 +24,8 @@ type Backend interface {
 	Place(ctx context.Context, owner schema.UUID, hints ...schema.Address) (string, bool, error)
 	HasMail(ctx context.Context, owner schema.UUID, hints ...schema.Address) (bool, error)
 	Account() (uid, gid int)
-	Incoming(ctx context.Context, owner schema.UUID) (string, error)
-	Withdraw(ctx context.Context, owner schema.UUID) error
+	Incoming(ctx context.Context, o backend.Owner) (string, error)
+	Withdraw(ctx context.Context, o backend.Owner) error
 	Arrive(ctx context.Context, o backend.Owner, join bool) error
 	Retire(ctx context.Context, a backend.Away, remove bool) error
 	Flush(ctx context.Context, names ...string) error
@@ -79,8 +80,9 @@ type Service struct {
 		at   time.Time
 	}
 	// flush are names for which what the mail server was shown is to take effect; stale says that routes are to be forgotten.
-	flush []string
-	stale bool
+	// fresh says that the mail server has not been told of anything yet.
+	flush        []string
+	stale, fresh bool
 	// wake is told that there is something to do.
 	wake chan struct{}
 }
@@ -265,12 +267,20 @@ func (s *Service) settings() (settings, error) {
 		return settings{}, err
 	}
 	return settings{
-		enabled: view.Bool("mail/homeserver/transfer"), remove: view.Bool("mail/dovecot/mailbox/delete"), host: host,
+		enabled: view.Bool("mail/homeserver/transfer"), remove: removes(s.cfg.Root, view), host: host,
 		listen: view.Split("mail/homeserver/transfer/listen"), port: int(view.Int("mail/homeserver/transfer/port")),
 		secret:   view.String("mail/homeserver/transfer/secret"),
 		parallel: max(1, int(view.Int("mail/homeserver/transfer/parallel"))),
 		linger:   view.Duration("mail/homeserver/transfer/linger"), view: view,
 	}, nil
+}
+
+// removes reports whether the store of who has left goes to the trash.
+func removes(root string, view *registry.View) bool {
+	if name, err := mailbox.BackendName(root, view); err == nil && name == mailbox.Cyrus {
+		return view.Bool("mail/cyrus/mailbox/delete")
+	}
+	return view.Bool("mail/dovecot/mailbox/delete")
 }
 
 // address returns where the other host takes mail over.

@@ -80,7 +80,7 @@ func (s *Service) advance(ctx context.Context, m Move) error {
 func (l *leg) order() order {
 	return order{
 		UUID: l.m.UUID, ID: l.m.ID, Address: l.m.Address.String(), Names: l.m.Names, From: l.set.host, Ahead: l.m.Ahead,
-		Attempt: l.m.Attempt,
+		Attempt: l.m.Attempt, Server: l.mover.Server(),
 	}
 }
 
@@ -250,7 +250,8 @@ func missing(here, there map[string]backend.Box) string {
 		other, found := there[name]
 		switch {
 		case !found && box.Messages == 0:
-		case !found, other.Messages != box.Messages, box.Messages > 0 && (other.UIDValidity != box.UIDValidity || other.UIDNext != box.UIDNext):
+		case !found, other.Messages != box.Messages, other.Sum != box.Sum,
+			box.Messages > 0 && (other.UIDValidity != box.UIDValidity || other.UIDNext != box.UIDNext):
 			return name
 		}
 	}
@@ -380,7 +381,7 @@ func (l *leg) welcome(ctx context.Context) error {
 	if !found || m.State != Awaiting {
 		return nil
 	}
-	if err := l.b.Arrive(ctx, backend.Owner{UUID: m.UUID, Address: m.Address, Changed: m.changed()}, true); err != nil {
+	if err := l.b.Arrive(ctx, m.owner(), true); err != nil {
 		return err
 	}
 	return l.drop(In, m.UUID)

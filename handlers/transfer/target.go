@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,10 @@ func (s *Service) here(ctx context.Context, uuid schema.UUID, address schema.Add
 
 // prepare makes ready for the copy: the place for it, and that the mail server finds that place. Idempotent.
 func (s *Service) prepare(ctx context.Context, o order, address schema.Address) (answer, error) {
+	if from, to := cmp.Or(o.Server, "Dovecot"), s.mover.Server(); from != to {
+		return answer{}, fmt.Errorf("mail does not move from %s to %s: move it over IMAP, then mailreg mailbox move --without-mail %s here",
+			from, to, address)
+	}
 	if _, leaves := s.get(Out, o.UUID); leaves {
 		return answer{}, fmt.Errorf("the mail of %s is still leaving this host", address)
 	}
@@ -89,7 +94,7 @@ func (s *Service) receive(ctx context.Context, o order, address schema.Address) 
 	if err != nil {
 		return err
 	}
-	place, err := b.Incoming(ctx, o.UUID)
+	place, err := b.Incoming(ctx, backend.Owner{UUID: o.UUID, Address: address})
 	if err != nil {
 		return err
 	}
@@ -171,7 +176,7 @@ func (s *Service) finish(ctx context.Context, uuid schema.UUID) error {
 	if err != nil {
 		return err
 	}
-	if err := b.Arrive(ctx, backend.Owner{UUID: uuid, Address: m.Address, Changed: m.changed()}, !m.Awaited); err != nil {
+	if err := b.Arrive(ctx, m.owner(), !m.Awaited); err != nil {
 		return err
 	}
 	arrived := m.Address
@@ -223,7 +228,7 @@ func (s *Service) abort(ctx context.Context, o order, _ schema.Address) (answer,
 	if err != nil {
 		return answer{}, err
 	}
-	return answer{State: m.State}, b.Withdraw(ctx, o.UUID)
+	return answer{State: m.State}, b.Withdraw(ctx, m.owner())
 }
 
 // done forgets a user who has arrived and of whom the other host has nothing left.

@@ -205,12 +205,12 @@ func (s *spool) Arrive(_ context.Context, o backend.Owner, _ bool) error {
 	}
 	return nil
 }
-func (s *spool) Account() (int, int)                                   { return 5000, 5000 }
-func (s *spool) Incoming(context.Context, schema.UUID) (string, error) { return "/in/anna", nil }
-func (s *spool) Withdraw(context.Context, schema.UUID) error           { s.withdrawn++; return nil }
-func (s *spool) Retire(context.Context, backend.Away, bool) error      { return nil }
-func (s *spool) Flush(context.Context, ...string) error                { return nil }
-func (s *spool) Kick(context.Context, ...string) error                 { return nil }
+func (s *spool) Account() (int, int)                                     { return 5000, 5000 }
+func (s *spool) Incoming(context.Context, backend.Owner) (string, error) { return "/in/anna", nil }
+func (s *spool) Withdraw(context.Context, backend.Owner) error           { s.withdrawn++; return nil }
+func (s *spool) Retire(context.Context, backend.Away, bool) error        { return nil }
+func (s *spool) Flush(context.Context, ...string) error                  { return nil }
+func (s *spool) Kick(context.Context, ...string) error                   { return nil }
 
 func newService(root string) (*Service, *spool) {
 	b := &spool{}

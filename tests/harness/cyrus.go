@@ -59,6 +59,10 @@ func (c *Cyrus) prepare() {
 	if err != nil {
 		c.t.Fatalf("preparing Cyrus: %v", err)
 	}
+	if c.directory.hasCyrus { // another host's, which shares the directory
+		return
+	}
+	c.directory.hasCyrus = true
 	c.directory.Add("uid="+CyrusAdmin+","+BaseDN, map[string][]string{
 		"objectClass": {"inetOrgPerson"}, "uid": {CyrusAdmin}, "cn": {CyrusAdmin}, "sn": {CyrusAdmin}, "userPassword": {Password},
 	})

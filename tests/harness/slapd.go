@@ -26,6 +26,8 @@ type Slapd struct {
 	t       T
 	log     string
 	process *Process
+	// hasCyrus says that it has the administrator of Cyrus.
+	hasCyrus bool
 }
 
 // NewSlapd starts a directory in a sandbox of its own. Each change edits the configuration.

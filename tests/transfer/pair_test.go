@@ -3,6 +3,7 @@ package transfer
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,12 +44,23 @@ func makePair(t *testing.T, trees [2]string, config harness.HostConfig) *pair {
 		"mail/dovecot/auth/cache_ttl=1 hour", "mail/dovecot/auth/cache_negative_ttl=1 hour",
 	}, config.Set...)
 	for i, name := range []string{"mail1", "mail2"} {
-		config.Tree = trees[i]
+		config.Tree, config.Cyrus = trees[i], ""
+		if of, is := strings.CutSuffix(trees[i], "-cyrus"); is {
+			config.Tree, config.Cyrus = "", of
+		}
 		config.Set = append([]string{"hostname=" + name, fmt.Sprintf("mail/homeserver/transfer/port=%d", ports[i])}, common...)
 		p.hosts[i] = harness.NewHost(t, config)
 		config.Directory = p.hosts[0].Slapd
 	}
 	return p
+}
+
+// server returns the mail server of a host.
+func server(host *harness.Host) *harness.Server {
+	if host.Cyrus != nil {
+		return &host.Cyrus.Server
+	}
+	return &host.Dovecot.Server
 }
 
 func (p *pair) wait() {
@@ -71,7 +83,7 @@ func mail(uid string) string { return uid + "@" + harness.MailDomain }
 func (p *pair) deliver(host int, address string, subjects ...string) {
 	p.t.Helper()
 	for _, subject := range subjects {
-		if err := p.hosts[host].Dovecot.Deliver(address, subject); err != nil {
+		if err := server(p.hosts[host]).Deliver(address, subject); err != nil {
 			p.t.Fatalf("delivering %s to %s: %v", subject, address, err)
 		}
 	}
@@ -81,7 +93,7 @@ func (p *pair) deliver(host int, address string, subjects ...string) {
 func (p *pair) reads(host int, address string, subjects ...string) {
 	p.t.Helper()
 	until(p.t, patience, address, func() error {
-		got := p.hosts[host].Dovecot.Subjects(address, harness.Password)
+		got := server(p.hosts[host]).Subjects(address, harness.Password)
 		slices.Sort(got)
 		if want := slices.Sorted(slices.Values(subjects)); !slices.Equal(got, want) {
 			return fmt.Errorf("reads %q, want %q", got, want)

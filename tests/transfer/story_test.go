@@ -25,6 +25,7 @@ func TestDrain(t *testing.T) {
 // TestStories plays what people do with home servers: there and back, with another address at once, from everywhere to one
 // host, a change of mind, and a host that is away.
 func TestStories(t *testing.T) {
+	t.Parallel()
 	for name, play := range map[string]func(*pair){
 		"back": back, "address": otherAddress, "everywhere": everywhere, "mind": changeOfMind, "away": awayHost, "at-once": backAtOnce,
 		"cut-off": cutOff,

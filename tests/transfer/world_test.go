@@ -51,18 +51,22 @@ type box struct {
 
 // look logs in and returns what the user sees.
 func look(host *harness.Host, user string) (picture, error) {
-	client, err := host.Dovecot.Login(user, harness.Password)
+	client, err := server(host).Login(user, harness.Password)
 	if err != nil {
 		return nil, err
 	}
 	defer client.Close()
 	p := picture{}
-	for _, folder := range []string{"INBOX", "Work"} {
+	folders := []string{"INBOX", "Work"}
+	if host.Cyrus != nil {
+		folders = []string{"INBOX", "INBOX/Spam", "INBOX/Work"}
+	}
+	for _, folder := range folders {
 		selected, err := client.Select(folder, &imap.SelectOptions{ReadOnly: true}).Wait()
 		if err != nil {
 			return nil, err
 		}
-		messages, err := host.Dovecot.Messages(user, harness.Password, folder)
+		messages, err := server(host).Messages(user, harness.Password, folder)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +114,7 @@ func (s *sender) run(every time.Duration) {
 		case <-tick.C:
 		}
 		subject := fmt.Sprintf("live.%d", n)
-		err := s.p.hosts[s.home.Load()].Dovecot.Deliver(s.to, subject)
+		err := server(s.p.hosts[s.home.Load()]).Deliver(s.to, subject)
 		answer := (*textproto.Error)(nil)
 		s.mu.Lock()
 		switch {
@@ -170,7 +174,7 @@ func (f *flagger) run() {
 		case <-time.After(20 * time.Millisecond):
 		}
 		if client == nil {
-			c, err := f.p.hosts[host].Dovecot.Login(f.user, harness.Password)
+			c, err := server(f.p.hosts[host]).Login(f.user, harness.Password)
 			if err != nil {
 				host = 1 - host
 				continue

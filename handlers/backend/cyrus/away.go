@@ -182,7 +182,8 @@ func (w *work) returning(o backend.Owner) (best store, found bool, err error) {
 		return store{}, false, err
 	}
 	for _, st := range all {
-		back := st.mark.Aside.Cause != backend.Renamed || st.mark.address == o.Address
+		cause := st.mark.Aside.Cause
+		back := cause != backend.Moved && (cause != backend.Renamed || st.mark.address == o.Address)
 		if st.belongs(o.UUID) && back && !(found && st.early(o.UUID)) {
 			best, found = st, true
 		}

@@ -19,6 +19,8 @@ type Config struct {
 	User, Secret string
 	// Proc is the directory in which Cyrus notes its processes (imapd.conf: proc_path); without one no session is ended.
 	Proc string
+	// Conf is the path of imapd.conf, for Cyrus's own programs.
+	Conf string
 	// Folders are made in each new store and subscribed to, such as Spam; a slash parts levels.
 	Folders []string
 	// Script is the Sieve script of a new store, none when it is empty; Sieve is the path of the socket by which Cyrus takes it.

@@ -25,6 +25,7 @@ func FromSettings(root string, view *registry.View, logger *slog.Logger) Config 
 		User:    view.String("mail/cyrus/admin/user"),
 		Secret:  view.String("mail/cyrus/admin/secret"),
 		Proc:    below("/run/cyrus/proc"),
+		Conf:    below("/etc/imapd.conf"),
 		Folders: folders(view),
 		Reuse:   backend.Reuse(view.String("mail/mailbox/reuse")),
 		Keep:    view.Duration("mail/mailbox/trash/keep"),

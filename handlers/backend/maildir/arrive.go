@@ -34,7 +34,8 @@ func (w *work) incomingPlace(uuid schema.UUID) string {
 
 // Incoming makes ready for the copy of a store that comes from another host, and returns the path of it. Mail does not get
 // there, so the copy may be made equal to its source again and again. Idempotent.
-func (s *Spool) Incoming(ctx context.Context, uuid schema.UUID) (string, error) {
+func (s *Spool) Incoming(ctx context.Context, o backend.Owner) (string, error) {
+	uuid := o.UUID
 	w, err := s.begin(ctx)
 	if err != nil {
 		return "", err
@@ -53,7 +54,8 @@ func (s *Spool) Incoming(ctx context.Context, uuid schema.UUID) (string, error) 
 }
 
 // Withdraw removes the copy that Incoming was for. Idempotent.
-func (s *Spool) Withdraw(ctx context.Context, uuid schema.UUID) error {
+func (s *Spool) Withdraw(ctx context.Context, o backend.Owner) error {
+	uuid := o.UUID
 	w, err := s.begin(ctx)
 	if err != nil {
 		return err
