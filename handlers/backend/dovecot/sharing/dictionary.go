@@ -7,9 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/confine"
@@ -19,9 +23,11 @@ const (
 	// boxesName is the file of Dovecot's list of who has been given something by whom: lines in pairs, a key and a value.
 	boxesName = "boxes"
 	boxesLock = boxesName + ".lock"
+	// boxesClaim is the lock before it is in its place. Only the daemon makes one, and one at a time.
+	boxesClaim = boxesLock + ".mailreg"
 	// boxesLimit bounds what is read of it.
 	boxesLimit = 256 << 20
-	// A lock of Dovecot's is held for milliseconds. One as old as staleLock was left by a process that was killed.
+	// A lock is held for milliseconds. One as old as staleLock was left behind, whoever it names.
 	staleLock = 2 * time.Minute
 	lockRetry = 10 * time.Millisecond
 )
@@ -101,17 +107,24 @@ func editBoxes(ctx context.Context, dir *confine.Dir, owner confine.Owner, edit 
 	return dir.Replace(boxesName, printBoxes(boxes, others), owner)
 }
 
+// lockBoxes takes the lock as Dovecot does: the file says who has it, and comes to its place whole.
 func lockBoxes(ctx context.Context, dir *confine.Dir, owner confine.Owner) error {
+	if err := dir.Remove(boxesClaim); err != nil {
+		return err
+	}
+	if err := dir.Create(boxesClaim, []byte(claim()), owner); err != nil {
+		return err
+	}
 	for {
-		err := dir.Create(boxesLock, nil, owner)
+		err := dir.Move(boxesClaim, dir, boxesLock)
 		if !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		st, found, err := dir.Stat(boxesLock)
+		left, err := abandoned(dir)
 		if err != nil {
 			return err
 		}
-		if found && time.Since(time.Unix(st.Mtim.Unix())) > staleLock {
+		if left {
 			if err := dir.Remove(boxesLock); err != nil {
 				return err
 			}
@@ -123,4 +136,34 @@ func lockBoxes(ctx context.Context, dir *confine.Dir, owner confine.Owner) error
 		case <-time.After(lockRetry):
 		}
 	}
+}
+
+// claim is what Dovecot's lock files say: the process and its host (file_dotlock in its sources).
+func claim() string {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "localhost"
+	}
+	return fmt.Sprintf("%d:%s", os.Getpid(), host)
+}
+
+// abandoned reports whether whoever took the lock is gone: its process has ended, or had this one's number before a restart, or
+// the lock is too old.
+func abandoned(dir *confine.Dir) (bool, error) {
+	data, err := dir.Read(boxesLock, 4096)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	number, host, named := strings.Cut(strings.TrimSpace(string(data)), ":")
+	pid, err := strconv.Atoi(number)
+	if own, ownHost, _ := strings.Cut(claim(), ":"); named && err == nil && pid > 0 && host == ownHost {
+		if number == own || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+			return true, nil
+		}
+	}
+	st, found, err := dir.Stat(boxesLock)
+	return found && time.Since(time.Unix(st.Mtim.Unix())) > staleLock, err
 }

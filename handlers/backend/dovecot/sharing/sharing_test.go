@@ -3,8 +3,10 @@ package sharing
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -211,6 +213,41 @@ func TestBoxes(t *testing.T) {
 	old := time.Now().Add(-time.Hour)
 	if err := errors.Join(os.Chtimes(lock, old, old), editBoxes(t.Context(), d, confine.Caller(), func(map[box]bool) {})); err != nil {
 		t.Errorf("a lock that was left: %v", err)
+	}
+}
+
+// TestLockOfTheDead takes a lock at once whose process was killed, also one that had this process's number.
+func TestLockOfTheDead(t *testing.T) {
+	dir := tree(t)
+	d := open(t, dir, nil)
+	dead := exec.Command("true")
+	if err := dead.Run(); err != nil {
+		t.Fatal(err)
+	}
+	_, host, _ := strings.Cut(claim(), ":")
+	for _, c := range []struct {
+		says string
+		free bool
+	}{
+		{claim(), true},
+		{fmt.Sprintf("%d:%s\n", dead.Process.Pid, host), true},
+		{fmt.Sprintf("%d:%s.elsewhere", dead.Process.Pid, host), false},
+		{fmt.Sprintf("%d:%s", os.Getppid(), host), false},
+		{"-1:" + host, false},
+		{"", false},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, boxesLock), []byte(c.says), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		patience := time.Minute
+		if !c.free {
+			patience = 20 * time.Millisecond
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		if err := editBoxes(ctx, d, confine.Caller(), func(map[box]bool) {}); (err == nil) != c.free {
+			t.Errorf("the lock of %q: %v", c.says, err)
+		}
+		cancel()
 	}
 }
 
