@@ -134,6 +134,7 @@ func TestCyrus(t *testing.T) {
 	s.write("/etc/mailreg/templates/cyrus/cyrus.conf/30-services.tmpl", `SERVICES {
   sieve cmd="timsieved -C {{path "/etc/imapd.conf"}}" listen="127.0.0.1:{{get "my/port"}}" prefork=0
   imapadmin cmd="timsieved -C {{path "/etc/imapd.conf"}}" listen="{{path "/run/cyrus/socket/imap"}}" prefork=0
+  sieveadmin cmd="timsieved -C {{path "/etc/imapd.conf"}}" listen="{{path "/run/cyrus/socket/sieve"}}" prefork=0
 }
 `) // imapd is in a package that excludes Dovecot's
 	s.folders("cyrus", "/var/lib/cyrus/socket", "/var/lib/cyrus/log", "/var/lib/cyrus/db", "/var/lib/cyrus", "/var/spool/cyrus/mail",

@@ -38,24 +38,23 @@ func TestWarningSocket(t *testing.T) {
 // ask speaks to Dovecot's service as an account does, and returns its answer. It waits for the end of the command.
 func ask(t *testing.T, socket string, uid int) string {
 	t.Helper()
-	answer := make(chan string)
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with its account
-		defer close(answer)
-		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(uid), ^uintptr(0)); errno != 0 {
-			answer <- errno.Error()
-			return
+	// The thread must be root's again: one that ends would take the servers that it has started along.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	become := func(effective int) {
+		if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, ^uintptr(0), uintptr(effective), ^uintptr(0)); errno != 0 {
+			t.Fatalf("becoming account %d: %v", effective, errno)
 		}
-		conn, err := net.DialTimeout("unix", socket, 10*time.Second)
-		if err != nil {
-			answer <- err.Error()
-			return
-		}
-		defer conn.Close()
-		_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
-		fmt.Fprint(conn, "VERSION\tscript\t4\t0\n-\n80\nanna@example.test\n\n") // 2.3 and 2.4, which wait for the end
-		text, err := io.ReadAll(conn)
-		answer <- strings.TrimSpace(string(text)) + fmt.Sprint(err)
-	}()
-	return <-answer
+	}
+	become(uid)
+	conn, err := net.DialTimeout("unix", socket, 10*time.Second)
+	become(0)
+	if err != nil {
+		return err.Error()
+	}
+	defer conn.Close()
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	fmt.Fprint(conn, "VERSION\tscript\t4\t0\n-\n80\nanna@example.test\n\n") // 2.3 and 2.4, which wait for the end
+	text, err := io.ReadAll(conn)
+	return strings.TrimSpace(string(text)) + fmt.Sprint(err)
 }
