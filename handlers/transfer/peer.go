@@ -76,6 +76,8 @@ const (
 type peer struct {
 	name, address string
 	config        *tls.Config
+	// reached hears of each connection, unless it is nil.
+	reached func()
 }
 
 func (s *Service) peer(set settings, name string) (*peer, error) {
@@ -87,7 +89,7 @@ func (s *Service) peer(set settings, name string) (*peer, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &peer{name: name, address: address, config: config}, nil
+	return &peer{name: name, address: address, config: config, reached: func() { s.reached(name) }}, nil
 }
 
 func withPort(address string, port int) string {
@@ -105,6 +107,9 @@ func (p *peer) dial(ctx context.Context) (net.Conn, error) {
 	conn, err := dialer.DialContext(ctx, "tcp", p.address)
 	if err != nil {
 		return nil, &unreachable{fmt.Errorf("reaching %s: %w", p.name, err)}
+	}
+	if p.reached != nil {
+		p.reached()
 	}
 	return conn, nil
 }

@@ -207,10 +207,8 @@ func (s *Service) due() []track {
 	var all []track
 	now := time.Now()
 	places, large := 0, 0
-	tried := map[string]bool{}
 	for t := range s.running {
 		if m := s.side(t.d)[t.uuid]; t.d == Out && m != nil && m.State != Committed {
-			tried[m.Peer] = true
 			places++
 			if m.large() {
 				large++
@@ -222,14 +220,16 @@ func (s *Service) due() []track {
 		if s.running[t] || s.troubles[t].next.After(now) {
 			continue
 		}
-		if away, is := s.away[m.Peer]; is && (away.next.After(now) || tried[m.Peer]) {
+		full := places >= set.parallel || m.large() && large >= max(1, set.parallel-1)
+		away, is := s.away[m.Peer]
+		if is && away.next.After(now) || full && m.State == Copying {
 			continue
 		}
-		tried[m.Peer] = true
+		if is { // one at a time, until it has an answer: a copy that runs says nothing for hours
+			away.next = now.Add(dialLimit)
+			s.away[m.Peer] = away
+		}
 		if m.State == Copying {
-			if places >= set.parallel || m.large() && large >= max(1, set.parallel-1) {
-				continue
-			}
 			places++
 			if m.large() {
 				large++
@@ -246,6 +246,13 @@ func (s *Service) due() []track {
 		}
 	}
 	return all
+}
+
+// reached notes that a host is there.
+func (s *Service) reached(peer string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.away, peer)
 }
 
 // idle reports whether nobody is on the way.
