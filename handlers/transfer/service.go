@@ -190,7 +190,8 @@ func (s *Service) put(d Direction, m *Move) error {
 	return s.show(m.listed())
 }
 
-// drop ends a move. The mail server hears of it first: should a crash follow, the file brings it back into both.
+// drop ends a move. The mail server hears of it first: should a crash follow, the file brings it back into both. What fails may
+// be repeated: the move is there until its file is gone.
 func (s *Service) drop(d Direction, uuid schema.UUID) error {
 	return s.dropIf(d, uuid, func(*Move) bool { return true })
 }
@@ -204,11 +205,16 @@ func (s *Service) dropIf(d Direction, uuid schema.UUID, still func(*Move) bool) 
 		return nil
 	}
 	delete(s.side(d), uuid)
-	delete(s.troubles, track{d, uuid})
-	if err := s.show(m.listed()); err != nil {
+	err := s.show(m.listed())
+	if err == nil {
+		err = s.journal.remove(d, uuid)
+	}
+	if err != nil {
+		s.side(d)[uuid] = m
 		return err
 	}
-	return s.journal.remove(d, uuid)
+	delete(s.troubles, track{d, uuid})
+	return nil
 }
 
 // show brings the mail server in line, and notes the names for the next flush.

@@ -36,8 +36,10 @@ func (s *Service) prepare(ctx context.Context, o order, address schema.Address) 
 	m, found := s.get(In, o.UUID)
 	switch {
 	case !found:
-	case m.State == Opening, m.State == Opened && m.ID == o.ID:
+	case m.ID == o.ID && (m.State == Opening || m.State == Opened):
 		return answer{State: m.State}, s.finish(ctx, o.UUID)
+	case m.State == Opening:
+		return answer{}, fmt.Errorf("the mail of %s is just arriving from %s", address, m.Peer)
 	case m.State == Receiving && m.Peer != o.From:
 		return answer{}, fmt.Errorf("the mail of %s is just coming from %s", address, m.Peer)
 	}
@@ -152,7 +154,7 @@ func (s *Service) open(ctx context.Context, o order, address schema.Address) (an
 	}
 	s.tunnels.close(o.UUID)
 	_, err = s.update(In, o.UUID, func(m *Move) error {
-		if m.State != Receiving {
+		if m.State != Receiving || m.ID != o.ID { // a question that comes late must not open the copy of a newer move
 			return fmt.Errorf("the mail of %s is %s here", address, m.State)
 		}
 		m.State = Opening
@@ -166,12 +168,12 @@ func (s *Service) open(ctx context.Context, o order, address schema.Address) (an
 
 // finish puts the mail of a user who has been opened into place and lets everybody in. Idempotent.
 func (s *Service) finish(ctx context.Context, uuid schema.UUID) error {
-	m, found := s.get(In, uuid)
+	s.lines.lock(uuid)
+	defer s.lines.unlock(uuid)
+	m, found := s.get(In, uuid) // by now: who came before has perhaps done it
 	if !found || m.State != Opening {
 		return nil
 	}
-	s.lines.lock(uuid)
-	defer s.lines.unlock(uuid)
 	b, err := s.cfg.Backend()
 	if err != nil {
 		return err
@@ -216,7 +218,10 @@ func (s *Service) abort(ctx context.Context, o order, _ schema.Address) (answer,
 	}
 	s.tunnels.close(o.UUID)
 	m, err := s.update(In, o.UUID, func(m *Move) error {
-		if m.State == Receiving {
+		switch {
+		case m.ID != o.ID:
+			return fmt.Errorf("the mail of %s is on its way anew", m.Address)
+		case m.State == Receiving:
 			m.State = Awaiting
 		}
 		return nil
