@@ -12,11 +12,17 @@ import (
 // numbers "backup" can only be rid by deleting it, which for INBOX is refused. So a copy that fails twice without having
 // grown is thrown away and begun anew. Nothing but the copy is ever there.
 
+// unsent says that a pass has failed before anything was sent: the mail server here may just be restarting.
+type unsent struct{ error }
+
+// Unwrap returns the cause.
+func (u *unsent) Unwrap() error { return u.error }
+
 // failed notes that a pass has failed, and whether the copy has grown since one failed before. What says nothing about the
 // copy does not count.
 func (l *leg) failed(ctx context.Context, err error) {
-	refused, away := (*refusal)(nil), (*unreachable)(nil)
-	if ctx.Err() != nil || errors.Is(err, backend.ErrAgain) || errors.As(err, &refused) || errors.As(err, &away) {
+	refused, away, unsent := (*refusal)(nil), (*unreachable)(nil), (*unsent)(nil)
+	if ctx.Err() != nil || errors.Is(err, backend.ErrAgain) || errors.As(err, &refused) || errors.As(err, &away) || errors.As(err, &unsent) {
 		return
 	}
 	there, err := l.peer.call(ctx, "boxes", l.order())

@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -23,6 +24,19 @@ func fakeDoveadm(t *testing.T, messages int) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", dir+":"+os.Getenv("PATH"))
+}
+
+// sending is a mover whose passes send something before they end, when it is true.
+type sending struct {
+	Mover
+	sends bool
+}
+
+func (s *sending) Copy(ctx context.Context, p Pass) error {
+	if s.sends {
+		p.Sent.Add(1)
+	}
+	return s.Mover.Copy(ctx, p)
 }
 
 // coming makes two services, between which a user is on the way whose copy has begun.
@@ -51,6 +65,8 @@ func coming(t *testing.T) (l *leg, there *Service, b *spool) {
 // TestBegunAnew has a copy fail again and again: one that does not grow is thrown away, once, and one that grows is not.
 func TestBegunAnew(t *testing.T) {
 	l, there, b := coming(t)
+	copies := &sending{l.mover, true}
+	l.mover = copies
 	for _, step := range []struct{ messages, attempt int }{
 		{5, 0}, {7, 0}, {7, 1}, {0, 1}, {3, 1}, {3, 2},
 	} {
@@ -69,6 +85,14 @@ func TestBegunAnew(t *testing.T) {
 		if l.m.Attempt != step.attempt || b.withdrawn != step.attempt {
 			t.Errorf("with %d messages: attempt %d, %d copies thrown away; want %d", step.messages, l.m.Attempt, b.withdrawn, step.attempt)
 		}
+	}
+	copies.sends = false // the mail server here is away
+	for range 3 {
+		_, err := l.pass(t.Context(), false)
+		l.failed(t.Context(), err)
+	}
+	if l.m, _ = l.get(Out, l.m.UUID); l.m.Attempt != 2 {
+		t.Errorf("nothing was sent, and the copy is begun anew: attempt %d", l.m.Attempt)
 	}
 	for what, err := range map[string]error{
 		"refused": &refusal{"mail2.x.test", "no", false}, "unreachable": &unreachable{errors.New("no route")}, "changed": backend.ErrAgain,

@@ -169,10 +169,13 @@ func (l *leg) copyOnce(ctx context.Context, add bool, sent *atomic.Int64) error 
 		Move: l.m, Add: add, Sent: sent,
 		Far: func() (net.Conn, error) { return l.peer.tunnel(ctx, l.m, add) },
 	})
-	if err != nil {
-		return fmt.Errorf("copying to %s: %w", l.m.Peer, err)
+	switch {
+	case err == nil:
+		return nil
+	case sent.Load() == 0:
+		err = &unsent{err}
 	}
-	return nil
+	return fmt.Errorf("copying to %s: %w", l.m.Peer, err)
 }
 
 // freeze lets nobody in, makes the last pass, and compares. Whatever goes wrong, everybody is let in again.

@@ -47,8 +47,9 @@ func (t *tunnels) close(uuid schema.UUID) {
 	}
 }
 
-// silence is how long a copy may stand still: nothing is sent either way. doveadm gives up itself after ten minutes.
-const silence = 5 * time.Minute
+// silence is how long a copy may stand still: nothing is sent either way. doveadm gives up itself after ten minutes, and one
+// that needs nearly as long to look at a large mailbox for the first time is to come to its end.
+const silence = 11 * time.Minute
 
 // join copies both ways between two connections until both are over, or silent for too long, and counts what goes from a to
 // b. a is read by from.
