@@ -83,8 +83,28 @@ func Dial(ctx context.Context, l Login) (*Session, error) {
 	return s, nil
 }
 
-// Over returns a session over a connection that is logged in. It ends with the context.
+// silence is how long the other end may say nothing, or take nothing.
+const silence = 11 * time.Minute
+
+// patient is a connection that ends when the other end is silent for too long: one that hangs would hold a move up for ever.
+type patient struct{ net.Conn }
+
+// Read waits no longer than silence. A deadline cannot be set for a connection only that has gone.
+func (p patient) Read(b []byte) (int, error) {
+	_ = p.SetReadDeadline(time.Now().Add(silence))
+	return p.Conn.Read(b)
+}
+
+// Write is the same the other way.
+func (p patient) Write(b []byte) (int, error) {
+	_ = p.SetWriteDeadline(time.Now().Add(silence))
+	return p.Conn.Write(b)
+}
+
+// Over returns a session over a connection that is logged in. It ends with the context, or when the other end is silent for too
+// long.
 func Over(ctx context.Context, conn net.Conn) *Session {
+	conn = patient{conn}
 	context.AfterFunc(ctx, func() { _ = conn.Close() })
 	return &Session{conn: conn, in: parser{bufio.NewReaderSize(conn, 64<<10)}}
 }
