@@ -71,8 +71,11 @@ func (s *Service) Await(_ context.Context, j mailbox.Journey) error {
 
 // await is Await. The caller has the lock.
 func (s *Service) await(j mailbox.Journey) error {
+	if m, found := s.in[j.UUID]; found && m.State == Opened {
+		s.tunnels.close(j.UUID) // nothing may be added to what comes anew
+	}
 	return s.wantLocked(In, j, func(m *Move) error {
-		if m.State == "" || m.State == Opened {
+		if m.State == "" {
 			m.State = Awaiting
 		}
 		if j.Peer != "" {
@@ -115,11 +118,12 @@ func (s *Service) Cancel(ctx context.Context, uuid schema.UUID) error {
 	return s.cancelIn(ctx, uuid)
 }
 
-// cancelIn ends the waiting for a user.
+// cancelIn ends the waiting for a user. Of one who has arrived the other host may have mail to add yet: it says when it is done,
+// and until then keeps the user from coming back to it.
 func (s *Service) cancelIn(ctx context.Context, uuid schema.UUID) error {
 	m, found := s.get(In, uuid)
 	switch {
-	case !found:
+	case !found, m.State == Opened:
 		return nil
 	case m.State == Opening:
 		return fmt.Errorf("the mail of %s is just arriving", m.Address)
@@ -157,7 +161,7 @@ func (s *Service) wantLocked(d Direction, j mailbox.Journey, change func(*Move) 
 	}
 	now := time.Now().UTC()
 	next := Move{UUID: j.UUID, Since: now, Entered: now}
-	if m, found := s.side(d)[j.UUID]; found {
+	if m, found := s.side(d)[j.UUID]; found && m.State != Opened { // that one is over
 		next = m.clone()
 	}
 	if next.Former.IsZero() {

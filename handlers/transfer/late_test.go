@@ -76,3 +76,52 @@ func TestDropAgain(t *testing.T) {
 		t.Errorf("after a restart: comes %v, %v", comes, err)
 	}
 }
+
+// TestOnward sends a user on who has just arrived: the host that the user came from may still add what came late there, until
+// it says that it is done. A user who is awaited anew is not taken for the one who had arrived.
+func TestOnward(t *testing.T) {
+	s, _ := newService(t.TempDir())
+	set(t, s, "hostname: mail2")
+	uuid := schema.UUID{1}
+	journey := mailbox.Journey{UUID: uuid, From: address("a@x.test"), To: address("a@x.test"), Peer: "mail1.x.test"}
+	if err := s.Await(t.Context(), journey); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.update(In, uuid, func(m *Move) error { m.ID, m.State, m.Passes = "one", Opened, 3; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	onward := journey
+	onward.Peer = "mail3.x.test"
+	if err := s.HandOver(t.Context(), onward); err != nil {
+		t.Fatal(err)
+	}
+	if m, found := s.get(In, uuid); !found || m.State != Opened || m.ID != "one" {
+		t.Errorf("what has arrived is forgotten: %v %+v", found, m)
+	}
+	if m, found := s.get(Out, uuid); !found || m.Peer != "mail3.x.test" {
+		t.Errorf("the user does not leave: %v %+v", found, m)
+	}
+	if leaves, comes, err := s.Engaged(uuid); !leaves || comes || err != nil {
+		t.Errorf("leaves %v, comes %v, %v", leaves, comes, err)
+	}
+	if _, err := s.done(t.Context(), order{UUID: uuid, ID: "one", From: "mail1.x.test"}, address("a@x.test")); err != nil {
+		t.Fatal(err)
+	}
+	if _, found := s.get(In, uuid); found {
+		t.Error("it is not forgotten when the other host is done")
+	}
+
+	again, _ := newService(t.TempDir())
+	if err := again.Await(t.Context(), journey); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := again.update(In, uuid, func(m *Move) error { m.ID, m.State, m.Passes = "one", Opened, 3; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.Await(t.Context(), onward); err != nil {
+		t.Fatal(err)
+	}
+	if m, _ := again.get(In, uuid); m.State != Awaiting || m.ID != "" || m.Passes != 0 || m.Peer != "mail3.x.test" {
+		t.Errorf("awaited anew: %+v", m)
+	}
+}
