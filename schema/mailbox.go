@@ -2,7 +2,6 @@ package schema
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -31,8 +30,6 @@ type Mailbox struct {
 	HomeServer string
 	// Login is the uid in lower case.
 	Login string
-	// Quota is in megabytes, 0 for none; what is no number counts as none.
-	Quota int64
 	// OtherLogins are the further values of the uid and of the primary address in lower case, unchecked: a directory may hold
 	// several, and a server that searches for one finds the entry by each.
 	OtherLogins []string
@@ -68,9 +65,6 @@ func ParseMailbox(e *Entry) (Mailbox, error) {
 			return Mailbox{}, Invalidf("%s: %s: %w", e.DN, AttrPrimaryAddress, err)
 		}
 		m.Primary = address
-	}
-	if quota, err := strconv.ParseInt(strings.TrimSpace(e.First(AttrUserQuota)), 10, 32); err == nil && quota > 0 {
-		m.Quota = quota
 	}
 	if m.HomeServer != "" {
 		if err := CheckDomain(m.HomeServer); err != nil {

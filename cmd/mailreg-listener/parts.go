@@ -102,15 +102,20 @@ func (p *parts) findDirectory(context.Context) (err error) {
 
 // makeListener makes the handlers, the listener that drives them, and what looks at it.
 func (p *parts) makeListener(context.Context) (err error) {
+	quotas := quota.New(quota.Config{
+		Root: p.root, View: p.reg.View,
+		Cyrus: func(view *registry.View) quota.Stores {
+			return p.cyrus.Backend(cyrus.FromSettings(p.root, view, p.logger))
+		},
+	})
 	p.mailboxes = mailbox.New(mailbox.Config{
-		Root: p.root, View: p.reg.View, Transfer: p.transfers, Logger: p.logger,
+		Root: p.root, View: p.reg.View, Transfer: p.transfers, Limits: quotas, Logger: p.logger,
 		Cyrus: func(view *registry.View) mailbox.CyrusBackend {
 			return p.cyrus.Backend(cyrus.FromSettings(p.root, view, p.logger))
 		},
 	})
 	p.policies = policy.New(policy.Config{Registry: p.reg, Scope: p.set.scope, Logger: p.logger})
 	folders := folder.New(folder.Config{Root: p.root, View: p.reg.View, Server: p.folderServer, Logger: p.logger})
-	quotas := quota.New(quota.Config{Root: p.root, View: p.reg.View})
 	domains := domain.New(domain.Config{Registry: p.reg, Logger: p.logger})
 	fetching, err := p.makeFetching()
 	if err != nil {

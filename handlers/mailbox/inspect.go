@@ -2,7 +2,6 @@ package mailbox
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/schema"
@@ -24,31 +23,7 @@ func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Differ
 			return nil, err
 		}
 	}
-	found, err := keeper.Inspect(ctx, backend.Owner{UUID: e.UUID, Address: m.Primary})
-	if err != nil || len(found) > 0 { // a store that is missing has no quota either
-		return found, err
-	}
-	return limits(ctx, keeper, Plan(m, m, s))
-}
-
-// limits compares the quotas of a plan with those of the server; where there are none in it, they are not for us to set.
-func limits(ctx context.Context, keeper Backend, plan []Action) (found []schema.Difference, err error) {
-	limiter, ok := keeper.(interface {
-		Quota(ctx context.Context, a schema.Address) (limit int64, found bool, err error)
-	})
-	for _, a := range plan {
-		if a.Op != Limit || !ok {
-			continue
-		}
-		have, there, err := limiter.Quota(ctx, a.To)
-		if err != nil {
-			return nil, err
-		}
-		if there && have != a.Quota {
-			found = append(found, schema.Difference{What: "quota in KB", Want: strconv.FormatInt(a.Quota, 10), Have: strconv.FormatInt(have, 10)})
-		}
-	}
-	return found, nil
+	return keeper.Inspect(ctx, backend.Owner{UUID: e.UUID, Address: m.Primary})
 }
 
 // Survey finds stores that nobody has: of owners whom the directory does not know, when delete=yes would have taken them, and

@@ -74,7 +74,11 @@ func (s Settings) takeBack(m *schema.Mailbox) []Action {
 	if s.Layout == backend.ByUUID {
 		return plan
 	}
-	return append([]Action{flush, {Op: Kick, Names: []string{m.Primary.String()}}}, plan...)
+	plan = append([]Action{flush, {Op: Kick, Names: []string{m.Primary.String()}}}, plan...)
+	if s.Named {
+		plan = append(plan, Action{Op: Limit, To: m.Primary})
+	}
+	return plan
 }
 
 // journey returns what a step of a plan says about a user who changes the home server. Await without a host keeps the one

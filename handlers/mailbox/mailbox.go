@@ -46,6 +46,12 @@ type CyrusBackend interface {
 	Purge(ctx context.Context) ([]string, error)
 }
 
+// Limiter decides about the limits of stores, and sets them, where the server itself reads none.
+type Limiter interface {
+	// Limit limits the store of a mail user as the entry says, or else policies. Idempotent.
+	Limit(ctx context.Context, e *schema.Entry) error
+}
+
 // Config is what the handler works with.
 type Config struct {
 	// Root is the directory below which the spool lies; "/" when empty.
@@ -54,6 +60,8 @@ type Config struct {
 	View func() (*registry.View, error)
 	// Transfer moves mail between hosts; nil leaves it where it is.
 	Transfer Transfer
+	// Limits limits stores on Cyrus; nil leaves them without.
+	Limits Limiter
 	// Cyrus returns the keeper of stores on the Cyrus that the settings describe. It keeps a connection, so it is the daemon's;
 	// nil where the program has none.
 	Cyrus func(view *registry.View) CyrusBackend
@@ -216,7 +224,7 @@ func (h *Handler) apply(ctx context.Context, c schema.Change, old, new *schema.M
 		return err
 	}
 	r := run{backend: keeper, follow: s.Rename, owner: backend.Owner{UUID: c.UUID, Changed: changed(c.New)}}
-	r.transfer, r.dn = h.cfg.Transfer, c.DN()
+	r.transfer, r.dn, r.limits, r.entry = h.cfg.Transfer, c.DN(), h.cfg.Limits, c.New
 	plan, err := h.reconsider(ctx, c.UUID, Plan(old, new, s), new, s)
 	if err != nil {
 		return err
@@ -354,9 +362,12 @@ func changed(e *schema.Entry) time.Time {
 type run struct {
 	backend  Backend
 	transfer Transfer
+	limits   Limiter
 	dn       string
 	follow   bool
 	owner    backend.Owner
+	// entry is the new one.
+	entry *schema.Entry
 	// extra is an address under which the store is known since an attempt that was not acknowledged, "" when there is none.
 	extra string
 }
@@ -410,12 +421,10 @@ func (r *run) do(ctx context.Context, a Action) error {
 	case Leave:
 		return r.backend.Leave(ctx, away)
 	case Limit:
-		if limiter, ok := r.backend.(interface {
-			SetQuota(ctx context.Context, a schema.Address, limit int64) error
-		}); ok {
-			return limiter.SetQuota(ctx, a.To, a.Quota)
+		if r.limits == nil {
+			return nil
 		}
-		return nil
+		return r.limits.Limit(ctx, r.entry)
 	case HandOver:
 		if err := r.makeRoom(ctx, a); err != nil {
 			return err

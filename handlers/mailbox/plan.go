@@ -27,7 +27,7 @@ const (
 	Quarantine Op = "quarantine"
 	// Trash moves the store of From to the trash.
 	Trash Op = "trash"
-	// Limit lets the store of To hold so much and no more.
+	// Limit lets the store of To hold as much as its owner's quota says.
 	Limit Op = "limit"
 	// Leave lets the store of From lie where it is, out of its owner's reach. Only one that was set aside has no place to
 	// lie in and is quarantined.
@@ -48,8 +48,6 @@ type Action struct {
 	// owner has had one on each host.
 	Peer   string
 	Shared bool
-	// Quota is the limit in KB, 0 for none.
-	Quota int64
 	// Names are login names.
 	Names []string
 }
@@ -97,8 +95,6 @@ type Settings struct {
 	Transfer bool
 	// Rename and Delete are mail/dovecot/mailbox/{rename,delete}, or those of mail/cyrus.
 	Rename, Delete bool
-	// Limits says that stores have quotas (mail/cyrus/imap/quota). Those of Dovecot are its own matter.
-	Limits bool
 	// Layout is how the spool names its homes.
 	Layout backend.Layout
 }
@@ -123,11 +119,7 @@ func Plan(old, new *schema.Mailbox, s Settings) []Action {
 		stores = s.remove(old, new)
 	}
 	if is && s.Named && stores[0].Op != Await { // the limit comes with the mail
-		limit := Action{Op: Limit, To: new.Primary}
-		if s.Limits {
-			limit.Quota = new.Quota * 1024
-		}
-		stores = append(stores, limit)
+		stores = append(stores, Action{Op: Limit, To: new.Primary})
 	}
 	names := logins(old, new)
 	if !was && !is || len(names) == 0 || !slices.ContainsFunc(stores, Action.vacates) {

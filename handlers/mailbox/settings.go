@@ -22,7 +22,7 @@ func settings(root string, view *registry.View) (s Settings, err error) {
 	s.Transfer = view.Bool("mail/homeserver/transfer")
 	if s.Named {
 		s.Rename, s.Delete = view.Bool("mail/cyrus/mailbox/rename"), view.Bool("mail/cyrus/mailbox/delete")
-		s.Layout, s.Limits = backend.ByAddress, view.Bool("mail/cyrus/imap/quota")
+		s.Layout = backend.ByAddress
 		return s, nil
 	}
 	s.Rename, s.Delete = view.Bool("mail/dovecot/mailbox/rename"), view.Bool("mail/dovecot/mailbox/delete")

@@ -12,9 +12,9 @@ import (
 // Beside says that quotas are a part of what people know as mailboxes.
 func (h *Handler) Beside() string { return "mailbox" }
 
-// Inspect compares the megabytes that a user is to have with those that Dovecot would give at a login: by the list that it
-// was told, by its cache, and by the directory that it asks. One who is at home elsewhere has none here, and one whom Dovecot
-// does not know is the matter of others.
+// Inspect compares the megabytes that a user is to have with the limit of the store on Cyrus, or with those that Dovecot would
+// give at a login: by the list that it was told, by its cache, and by the directory that it asks. One who is at home elsewhere
+// has none here, and one whom Dovecot does not know is the matter of others.
 func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Difference, error) {
 	if !schema.IsMailbox(e) {
 		return nil, nil
@@ -23,17 +23,17 @@ func (h *Handler) Inspect(ctx context.Context, e *schema.Entry) ([]schema.Differ
 	if err != nil {
 		return nil, err
 	}
-	view, err := h.cfg.View()
-	if err != nil {
-		return nil, &schema.TargetDown{Target: "registry", Err: err}
-	}
-	h.mu.Lock()
-	host, err := h.recollect()
-	policy, found := h.told[m.Primary.String()]
-	h.mu.Unlock()
-	if err != nil || m.HomeServer != "" && m.HomeServer != host {
+	view, homes, err := h.home()
+	if err != nil || !homes.Here(&m) {
 		return nil, err
 	}
+	if homes.Named && h.cfg.Cyrus != nil {
+		return h.compare(ctx, view, e)
+	}
+	h.mu.Lock()
+	h.recollect(homes.Host)
+	policy, found := h.told[m.Primary.String()]
+	h.mu.Unlock()
 	fields, err := h.cfg.Server.Fields(ctx, m.Primary.String())
 	if err != nil || fields == nil {
 		return nil, err

@@ -6,29 +6,15 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/schema"
 )
 
 // Plan returns the megabytes that policies give, by each name under which Dovecot may ask about a user: those of the users of
 // a host, named in full and in lower case, whose own entries say nothing. 0 is no limit.
 func Plan(entries iter.Seq[*schema.Entry], host string) map[string]int64 {
-	policies := schema.NewQuotaPolicies(entries)
 	quotas, others := map[string]int64{}, map[string]int64{}
-	if policies.None() {
-		return quotas
-	}
-	for e := range entries {
-		if !schema.IsMailbox(e) || e.First(schema.AttrUserQuota) != "" {
-			continue
-		}
-		m, err := schema.ParseMailbox(e)
-		if err != nil || m.HomeServer != "" && m.HomeServer != host {
-			continue
-		}
-		megabytes, found := policies.Of(e)
-		if !found {
-			continue
-		}
+	for m, megabytes := range granted(entries, mailbox.Homes{Host: host}) {
 		if plain(m.Primary.String()) {
 			quotas[m.Primary.String()] = megabytes
 		}
@@ -44,6 +30,37 @@ func Plan(entries iter.Seq[*schema.Entry], host string) map[string]int64 {
 		}
 	}
 	return quotas
+}
+
+// Owners is Plan for Cyrus, by the owners of stores.
+func Owners(entries iter.Seq[*schema.Entry], homes mailbox.Homes) map[schema.UUID]int64 {
+	quotas := map[schema.UUID]int64{}
+	for m, megabytes := range granted(entries, homes) {
+		quotas[m.UUID] = megabytes
+	}
+	return quotas
+}
+
+// granted yields the users of a host whose own entries say nothing, with the megabytes that policies give them.
+func granted(entries iter.Seq[*schema.Entry], homes mailbox.Homes) iter.Seq2[schema.Mailbox, int64] {
+	policies := schema.NewQuotaPolicies(entries)
+	return func(yield func(schema.Mailbox, int64) bool) {
+		if policies.None() {
+			return
+		}
+		for e := range entries {
+			if !schema.IsMailbox(e) || e.First(schema.AttrUserQuota) != "" {
+				continue
+			}
+			m, err := schema.ParseMailbox(e)
+			if err != nil || !homes.Here(&m) {
+				continue
+			}
+			if megabytes, found := policies.Of(e); found && !yield(m, megabytes) {
+				return
+			}
+		}
+	}
 }
 
 // plain reports whether a name is itself in a line of a passwd-file.
@@ -65,8 +82,8 @@ func Lines(quotas map[string]int64) []string {
 	return lines
 }
 
-// Changed returns the names whose quota differs, sorted.
-func Changed(before, after map[string]int64) (names []string) {
+// Changed returns the users whose quota differs, in any order.
+func Changed[K comparable](before, after map[K]int64) (names []K) {
 	for name, megabytes := range after {
 		if was, had := before[name]; !had || was != megabytes {
 			names = append(names, name)
@@ -77,6 +94,5 @@ func Changed(before, after map[string]int64) (names []string) {
 			names = append(names, name)
 		}
 	}
-	slices.Sort(names)
 	return names
 }

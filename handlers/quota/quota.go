@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
+	"github.com/mailreg/mailreg/handlers/mailbox"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 )
@@ -18,7 +19,7 @@ const Name = "quota"
 // Table is the name of Dovecot's table.
 const Table = "quota"
 
-// Server is what the handler needs of Dovecot.
+// Server is what the handler needs of Dovecot; Stores is that of Cyrus.
 type Server interface {
 	// Write replaces a table, and reports whether it differed.
 	Write(name string, lines []string, keep bool) (changed bool, err error)
@@ -38,6 +39,8 @@ type Config struct {
 	View func() (*registry.View, error)
 	// Server stands in for the Dovecot of the root; nil takes that.
 	Server Server
+	// Cyrus returns the keeper of stores on the Cyrus that the settings describe; nil where the program has none.
+	Cyrus func(view *registry.View) Stores
 }
 
 // Handler is the quota handler.
@@ -52,6 +55,16 @@ type Handler struct {
 	again []string
 	// told are the quotas that Dovecot was told; nil in the beginning.
 	told map[string]int64
+
+	// The rest is for Cyrus. given is what told is, policies those of known, nil until somebody asks.
+	given    map[schema.UUID]int64
+	policies *schema.QuotaPolicies
+	// repeated are users whose entries came again as they were; everyone says that of what is not a user.
+	repeated []schema.UUID
+	everyone bool
+	// recalled is closed when the policies are known.
+	recalled chan struct{}
+	once     sync.Once
 }
 
 // New returns the handler.
@@ -62,7 +75,9 @@ func New(cfg Config) *Handler {
 			*dovecot.Client
 		}{dovecot.NewTables(cfg.Root), dovecot.NewClient(cfg.Root)}
 	}
-	return &Handler{cfg: cfg, known: map[schema.UUID]*schema.Entry{}, noted: map[schema.UUID]*schema.Entry{}}
+	return &Handler{
+		cfg: cfg, known: map[schema.UUID]*schema.Entry{}, noted: map[schema.UUID]*schema.Entry{}, recalled: make(chan struct{}),
+	}
 }
 
 // Name returns "quota".
@@ -101,6 +116,8 @@ func (h *Handler) Recall(entries iter.Seq[*schema.Entry]) {
 	for e := range entries {
 		h.known[e.UUID] = cut(e)
 	}
+	h.policies = nil
+	h.once.Do(func() { close(h.recalled) })
 }
 
 // Apply notes what Flush is to bring about.
@@ -108,8 +125,15 @@ func (h *Handler) Apply(_ context.Context, c schema.Change) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.noted[c.UUID] = cut(c.New)
-	if c.Old != nil && c.New != nil && cut(c.Old).Equal(cut(c.New)) {
+	switch {
+	case c.Old == nil && c.New == nil:
+		h.everyone = true
+	case c.Old == nil || c.New == nil || !cut(c.Old).Equal(cut(c.New)):
+	case schema.IsMailbox(c.New):
 		h.again = append(h.again, names(c.New)...)
+		h.repeated = append(h.repeated, c.UUID)
+	default:
+		h.everyone = true
 	}
 	return nil
 }
@@ -126,41 +150,60 @@ func names(e *schema.Entry) []string {
 	return m.Names()
 }
 
-// Flush brings the table in line. What was noted is forgotten also when that fails: the listener applies each entry again.
+// Flush brings the server in line. What was noted is forgotten also when that fails: the listener applies each entry again.
 func (h *Handler) Flush(ctx context.Context) error {
 	h.mu.Lock()
-	defer h.mu.Unlock()
-	noted, again := h.noted, h.again
-	h.noted, h.again = map[schema.UUID]*schema.Entry{}, nil
+	noted, b := h.noted, burst{again: h.again, repeated: h.repeated, everyone: h.everyone}
+	h.noted, h.again, h.repeated, h.everyone = map[schema.UUID]*schema.Entry{}, nil, nil, false
+	b.next = maps.Clone(h.known)
+	h.mu.Unlock()
 	if len(noted) == 0 {
 		return nil
 	}
-	next := maps.Clone(h.known)
 	for uuid, e := range noted {
-		next[uuid] = e
+		b.next[uuid] = e
 	}
-	return h.bring(ctx, next, again)
+	return h.bring(ctx, b)
 }
 
-// Reconcile brings the table in line with all entries.
+// Reconcile brings the server in line with all entries.
 func (h *Handler) Reconcile(ctx context.Context, entries iter.Seq[*schema.Entry]) error {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	next := map[schema.UUID]*schema.Entry{}
 	for e := range entries {
 		next[e.UUID] = cut(e)
 	}
-	return h.bring(ctx, next, nil)
+	return h.bring(ctx, burst{next: next})
 }
 
-// bring tells Dovecot what entries say, and remembers them once that is done. It is to look at some names again in any case.
-func (h *Handler) bring(ctx context.Context, next map[schema.UUID]*schema.Entry, again []string) error {
-	maps.DeleteFunc(next, func(_ schema.UUID, e *schema.Entry) bool { return e == nil })
-	host, err := h.recollect()
+// burst is what a server is to be told.
+type burst struct {
+	// next are all entries.
+	next map[schema.UUID]*schema.Entry
+	// again, repeated and everyone are those of the handler.
+	again    []string
+	repeated []schema.UUID
+	everyone bool
+}
+
+// bring tells the server of this host what entries say.
+func (h *Handler) bring(ctx context.Context, b burst) error {
+	maps.DeleteFunc(b.next, func(_ schema.UUID, e *schema.Entry) bool { return e == nil })
+	view, homes, err := h.home()
 	if err != nil {
 		return err
 	}
-	quotas := Plan(maps.Values(next), host)
+	if homes.Named && h.cfg.Cyrus != nil {
+		return h.limitAll(ctx, view, homes, b)
+	}
+	return h.write(ctx, homes.Host, b)
+}
+
+// write tells Dovecot what entries say, and remembers them once that is done. It is to look at some names again in any case.
+func (h *Handler) write(ctx context.Context, host string, b burst) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.recollect(host)
+	quotas := Plan(maps.Values(b.next), host)
 	written, err := h.cfg.Server.Write(Table, Lines(quotas), true)
 	if err != nil {
 		return err
@@ -169,22 +212,20 @@ func (h *Handler) bring(ctx context.Context, next map[schema.UUID]*schema.Entry,
 	if len(changed) == 0 && written { // by a call whose end nobody has seen
 		changed = slices.Sorted(maps.Keys(quotas))
 	}
-	changed = append(changed, again...)
+	changed = append(changed, b.again...)
 	slices.Sort(changed)
 	if err := h.forget(ctx, slices.Compact(changed)); err != nil {
 		return err
 	}
-	h.known, h.told = next, quotas
+	h.known, h.told, h.policies = b.next, quotas, nil
 	return nil
 }
 
-// recollect sees to it that what Dovecot was told is known, and returns the name of the host.
-func (h *Handler) recollect() (host string, err error) {
-	host, err = h.host()
-	if err == nil && h.told == nil {
+// recollect sees to it that what Dovecot was told is known.
+func (h *Handler) recollect(host string) {
+	if h.told == nil {
 		h.told = Plan(maps.Values(h.known), host)
 	}
-	return host, err
 }
 
 // manyNames is from how many names on everything is flushed instead.
@@ -204,10 +245,12 @@ func (h *Handler) forget(ctx context.Context, names []string) error {
 	return h.cfg.Server.Flush(ctx, names...)
 }
 
-func (h *Handler) host() (string, error) {
+// home returns the settings, and which mailboxes are at home here.
+func (h *Handler) home() (*registry.View, mailbox.Homes, error) {
 	view, err := h.cfg.View()
 	if err != nil {
-		return "", &schema.TargetDown{Target: "registry", Err: err}
+		return nil, mailbox.Homes{}, &schema.TargetDown{Target: "registry", Err: err}
 	}
-	return view.FQDN()
+	homes, err := mailbox.HomesOf(h.cfg.Root, view)
+	return view, homes, err
 }

@@ -3,6 +3,7 @@ package bench
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/mailreg/mailreg/handlers/backend/cyrus"
 	"github.com/mailreg/mailreg/handlers/mailbox"
+	"github.com/mailreg/mailreg/handlers/quota"
 	"github.com/mailreg/mailreg/registry"
 	"github.com/mailreg/mailreg/schema"
 	"github.com/mailreg/mailreg/tests/harness"
@@ -53,8 +55,16 @@ func newCyrusBench(b *testing.B) *cyrusBench {
 	host := harness.NewHost(b, harness.HostConfig{NoPostfix: true, NoListener: true, Cyrus: "bookworm"})
 	var keeper cyrus.Host
 	c := &cyrusBench{b: b, host: host, folders: []string{"Spam", "Ham"}}
+	view := registry.Open(host.Root()).View
+	quotas := quota.New(quota.Config{
+		Root: host.Root(), View: view,
+		Cyrus: func(view *registry.View) quota.Stores {
+			return keeper.Backend(cyrus.FromSettings(host.Root(), view, nil))
+		},
+	})
+	quotas.Recall(slices.Values([]*schema.Entry(nil)))
 	c.handler = mailbox.New(mailbox.Config{
-		Root: host.Root(), View: registry.Open(host.Root()).View,
+		Root: host.Root(), View: view, Limits: quotas,
 		Cyrus: func(view *registry.View) mailbox.CyrusBackend {
 			return keeper.Backend(cyrus.FromSettings(host.Root(), view, nil))
 		},

@@ -9,32 +9,36 @@ import (
 	"github.com/mailreg/mailreg/schema"
 )
 
-// SetQuota limits the store of an address to so many KB; 0 is no limit. A store without limit that never had one gets no quota
-// root. Idempotent.
-func (b *Backend) SetQuota(ctx context.Context, a schema.Address, limit int64) error {
+// SetQuota limits the store that an owner has, under whatever address it lies, to so many KB; 0 is no limit. A store without
+// limit that never had one gets no quota root, and an owner without a store nothing. Idempotent.
+func (b *Backend) SetQuota(ctx context.Context, owner schema.UUID, limit int64) error {
 	w, err := b.begin(ctx)
 	if err != nil {
 		return err
 	}
 	defer w.end()
-	if err := w.limit(inbox(a), limit); err != nil {
-		return fmt.Errorf("quota of %s: %w", a, err)
+	st, found, err := w.locate(owner)
+	if err == nil && found {
+		err = w.limit(st.name, limit)
+	}
+	if err != nil {
+		return fmt.Errorf("quota of the %w", failed(owner, err))
 	}
 	return nil
 }
 
-// Quota returns the limit of an address's store in KB, 0 for none; found is false when there is no store.
-func (b *Backend) Quota(ctx context.Context, a schema.Address) (limit int64, found bool, err error) {
+// Quota returns the limit of an owner's store in KB, 0 for none; found is false when there is no store.
+func (b *Backend) Quota(ctx context.Context, owner schema.UUID) (limit int64, found bool, err error) {
 	w, err := b.begin(ctx)
 	if err != nil {
 		return 0, false, err
 	}
 	defer w.end()
-	limit, err = w.limitOf(inbox(a))
-	if absent(err) {
-		return 0, false, nil
+	st, found, err := w.locate(owner)
+	if err == nil && found {
+		limit, err = w.limitOf(st.name)
 	}
-	return limit, err == nil, err
+	return limit, found && err == nil, failed(owner, err)
 }
 
 // limit sets a quota root unless it is so already.
