@@ -7,6 +7,9 @@ import (
 	"net"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/mailreg/mailreg/handlers/backend"
 	"github.com/mailreg/mailreg/handlers/backend/dovecot"
@@ -140,12 +143,17 @@ func tables(out, in []Move) map[string][]string {
 
 // Show brings the tables in line with the moves. Dovecot sees them at its next look.
 func (d *viaDovecot) Show(out, in []Move) (changed bool, err error) {
+	var tasks errgroup.Group // side by side they take the disk as long as one
+	var differ atomic.Bool
 	for name, lines := range tables(out, in) {
-		c, err := d.tables.Write(name, lines, name == "staying")
-		if err != nil {
-			return changed, err
-		}
-		changed = changed || c
+		tasks.Go(func() error {
+			changed, err := d.tables.Write(name, lines, name == "staying")
+			if changed {
+				differ.Store(true)
+			}
+			return err
+		})
 	}
-	return changed, nil
+	err = tasks.Wait()
+	return differ.Load(), err
 }

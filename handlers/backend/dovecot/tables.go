@@ -105,7 +105,7 @@ func (t *Tables) sync() error {
 // Dovecot looks at a passwd-file at most once in each second of its clock. Lead is how long before the end of a second a
 // table is best written, lag how long after it Dovecot is sure to look.
 const (
-	tableLead = 40 * time.Millisecond
+	tableLead = 150 * time.Millisecond
 	tableLag  = 25 * time.Millisecond
 )
 
