@@ -91,7 +91,8 @@ func (s scene) daemon(pidFile, address, question, answer, program string, args .
 	defer out.Close()
 	cmd := exec.Command(harness.Program(s.t, program), args...)
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Run(); err != nil {
+	// clamd interrupts the process that started it when it is ready, which may be before that expects it: it answers all the same.
+	if err := cmd.Run(); err != nil && err.Error() != "signal: interrupt" {
 		log, _ := os.ReadFile(out.Name())
 		s.t.Fatalf("%s: %v\n%s", program, err, log)
 	}
